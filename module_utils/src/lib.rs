@@ -1,0 +1,1 @@
+//! What the modules share, in the order of their dependence: each file uses only those above it.

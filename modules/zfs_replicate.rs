@@ -1,0 +1,2 @@
+//! Replicates datasets between pools and hosts.
+fn main() {}
