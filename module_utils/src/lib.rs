@@ -1,1 +1,9 @@
-//! What the modules share, in the order of their dependence: each file uses only those above it.
+//! What the modules share, in the order of dependence: each file uses only those above it.
+
+pub mod de;
+pub mod units;
+
+pub mod ansible;
+#[cfg(feature = "argspec")]
+pub mod argspec;
+pub mod cli;

@@ -1,0 +1,212 @@
+//! Ansible's conventions, and those of a person at a terminal: arguments in, one JSON object (or plain lines) out.
+//!
+//! This is the only file that prints, reads the arguments or decides the exit status.
+
+use crate::cli::{Cli, Output};
+use crate::de;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What `Args` of a module must be able to do.
+#[cfg(not(feature = "argspec"))]
+pub trait Arguments: DeserializeOwned {}
+#[cfg(not(feature = "argspec"))]
+impl<T: DeserializeOwned> Arguments for T {}
+/// What `Args` of a module must be able to do.
+#[cfg(feature = "argspec")]
+pub trait Arguments: DeserializeOwned + schemars::JsonSchema {}
+#[cfg(feature = "argspec")]
+impl<T: DeserializeOwned + schemars::JsonSchema> Arguments for T {}
+
+/// How a module was asked to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Task {
+    /// Plan and report, but run only commands that read.
+    pub check_mode: bool,
+    /// The caller wants `diff` in the result.
+    pub diff: bool,
+    /// Ansible's `-v` count; 3 and more adds every command to the result.
+    pub verbosity: u8,
+    output: Output,
+}
+
+impl Task {
+    /// Tells a person what just happened. Silent under Ansible and with `--quiet`.
+    #[allow(clippy::print_stdout, reason = "the one place that prints")]
+    pub fn info(&self, line: &str) {
+        if self.output == Output::Text {
+            println!("* {line}");
+        }
+    }
+
+    /// True where a person watches: `--text` without `--quiet`.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.output == Output::Text
+    }
+}
+
+/// What a module did, or would do in check mode.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Something was, or in check mode would be, changed.
+    pub changed: bool,
+    /// Why the task failed, although every part of it was tried.
+    pub failure: Option<String>,
+    /// The rest of the result.
+    pub body: Map<String, Value>,
+}
+
+/// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
+pub fn main<A: Arguments, E: std::fmt::Display>(
+    name: &'static str,
+    about: &'static str,
+    run: fn(A, &Task) -> Result<Outcome, E>,
+) -> ExitCode {
+    let argv: Vec<String> = std::env::args().skip(1).collect();
+    let cli = match Cli::parse(&argv) {
+        Ok(Cli::Run(run)) => run,
+        Ok(Cli::Help) => return say(&format!("{name}: {about}\n\n{}", crate::cli::usage(name))),
+        Ok(Cli::Version) => return say(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
+        #[cfg(feature = "argspec")]
+        Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::argspec::of::<A>(name))),
+        Err(message) => return Printer { output: Output::Json }.failure(&message),
+    };
+    let printer = Printer { output: cli.output };
+    report_panics(printer);
+    let parsed = read(&cli.file).and_then(|text| split(&text)).and_then(|(args, mut task)| {
+        task.check_mode |= cli.check;
+        task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
+        task.output = cli.output;
+        Ok((de::from_args(args).map_err(|e| e.to_string())?, task))
+    });
+    match parsed {
+        Err(message) => printer.failure(&message),
+        Ok((args, task)) => match run(args, &task) {
+            Err(error) => printer.failure(&format!("{error:#}")),
+            Ok(outcome) => printer.outcome(outcome, cli.debug),
+        },
+    }
+}
+
+/// Parts the arguments from what Ansible adds: whatever starts with `_ansible_`, known or not, is never an option.
+fn split(text: &str) -> Result<(Map<String, Value>, Task), String> {
+    let all: Map<String, Value> = match serde_json::from_str(text) {
+        Ok(Value::Object(map)) => map,
+        Ok(other) => return Err(format!("the arguments must be a JSON object, got {other}")),
+        Err(error) => return Err(format!("the arguments are not JSON: {error}")),
+    };
+    let (internal, args): (Map<_, _>, Map<_, _>) = all.into_iter().partition(|(key, _)| key.starts_with("_ansible_"));
+    let flag = |key: &str| internal.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let verbosity = internal.get("_ansible_verbosity").and_then(Value::as_u64).unwrap_or(0);
+    let task = Task {
+        check_mode: flag("_ansible_check_mode"),
+        diff: flag("_ansible_diff"),
+        verbosity: u8::try_from(verbosity).unwrap_or(u8::MAX),
+        output: Output::Json,
+    };
+    Ok((args, task))
+}
+
+fn read(file: &str) -> Result<String, String> {
+    if file == "-" {
+        let mut text = String::new();
+        return match io::stdin().lock().read_to_string(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(format!("the arguments on standard input cannot be read: {error}")),
+        };
+    }
+    std::fs::read_to_string(file).map_err(|error| format!("the arguments file {file} cannot be read: {error}"))
+}
+
+#[derive(Clone, Copy)]
+struct Printer {
+    output: Output,
+}
+
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+impl Printer {
+    fn failure(self, message: &str) -> ExitCode {
+        self.outcome(Outcome { failure: Some(message.to_owned()), ..Outcome::default() }, false)
+    }
+
+    #[allow(clippy::print_stderr, reason = "the one place that prints")]
+    fn outcome(self, outcome: Outcome, debug: bool) -> ExitCode {
+        let failed = outcome.failure.is_some();
+        match self.output {
+            Output::Json => {
+                let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
+                if let Some(message) = outcome.failure {
+                    result.insert("failed".to_owned(), json!(true));
+                    result.insert("msg".to_owned(), json!(message));
+                }
+                result.extend(outcome.body);
+                print_once(&Value::Object(result));
+            }
+            Output::Text | Output::Quiet => {
+                if debug && self.output == Output::Text {
+                    for command in outcome.body.get("commands").and_then(Value::as_array).into_iter().flatten() {
+                        say(&format!("  $ {}\n", command.as_str().unwrap_or_default()));
+                    }
+                }
+                for warning in outcome.body.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+                    if self.output == Output::Text {
+                        eprintln!("warning: {}", warning.as_str().unwrap_or_default());
+                    }
+                }
+                if let Some(message) = outcome.failure {
+                    eprintln!("error: {message}");
+                }
+            }
+        }
+        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Exactly one JSON object, even when a thread panics while another prints.
+fn print_once(result: &Value) {
+    if !PRINTED.swap(true, Ordering::SeqCst) {
+        say(&format!("{result}\n"));
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    // Nobody is left to tell when standard output is gone.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    ExitCode::SUCCESS
+}
+
+/// A panic is a defect of ours; the caller still gets one JSON object that says so.
+fn report_panics(printer: Printer) {
+    std::panic::set_hook(Box::new(move |panic| {
+        printer.failure(&format!("internal error, please report it: {panic}"));
+        std::process::exit(1);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn internal_keys_are_split_off_whatever_they_are() {
+        let (args, task) = split(
+            r#"{"source": "tank", "_ansible_check_mode": true, "_ansible_verbosity": 4, "_ansible_tomorrow": [1]}"#,
+        )
+        .unwrap();
+        assert_eq!(args.keys().collect::<Vec<_>>(), ["source"]);
+        assert!(task.check_mode && !task.diff);
+        assert_eq!(task.verbosity, 4);
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused() {
+        assert_eq!(split("[1]").unwrap_err(), "the arguments must be a JSON object, got [1]");
+        assert!(split("tank").unwrap_err().starts_with("the arguments are not JSON: "));
+    }
+}
