@@ -1,0 +1,71 @@
+//! Where each source dataset lands.
+
+use crate::model::DatasetName;
+
+/// The rule that turns a source path into a target path.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The dataset below which everything lands.
+    pub target: DatasetName,
+    /// What is removed from the source path before it is appended.
+    pub strip_prefix: Option<DatasetName>,
+}
+
+impl Mapping {
+    /// The target path of `source`; an error if the prefix does not fit or the name would be too long.
+    pub fn target_of(&self, source: &DatasetName) -> Result<DatasetName, String> {
+        let path = match &self.strip_prefix {
+            None => source.as_str(),
+            Some(prefix) => source.below(prefix).ok_or_else(|| {
+                format!("strip_prefix {prefix} does not fit source {source}, which is neither it nor below it")
+            })?,
+        };
+        self.target.join(path).map_err(|error| format!("the target of {source}: {error}"))
+    }
+}
+
+/// Drops every root that another root already covers; the order of the rest is kept.
+#[must_use]
+pub fn without_overlaps(roots: &[DatasetName], recursive: bool) -> Vec<DatasetName> {
+    let mut kept: Vec<DatasetName> = Vec::new();
+    for (index, root) in roots.iter().enumerate() {
+        let repeated = roots[..index].contains(root);
+        let covered = recursive && roots.iter().any(|other| other != root && root.below(other).is_some());
+        if !repeated && !covered {
+            kept.push(root.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mapping, without_overlaps};
+    use crate::model::DatasetName;
+
+    fn name(text: &str) -> DatasetName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_path_is_appended_less_the_prefix() {
+        for (strip, source, target) in [
+            (None, "tank/data", "backup/tank/data"),
+            (Some("tank"), "tank/data", "backup/data"),
+            (Some("tank/data"), "tank/data", "backup"),
+            (Some("tank/data"), "tank/data/a", "backup/a"),
+        ] {
+            let mapping = Mapping { target: name("backup"), strip_prefix: strip.map(name) };
+            assert_eq!(mapping.target_of(&name(source)).unwrap(), name(target));
+        }
+        let mapping = Mapping { target: name("backup"), strip_prefix: Some(name("tank/data")) };
+        assert!(mapping.target_of(&name("tank/database")).is_err());
+    }
+
+    #[test]
+    fn overlapping_sources_count_once() {
+        let roots: Vec<_> = ["tank/a", "tank", "tank/a/b", "tank", "tankard"].map(name).into();
+        assert_eq!(without_overlaps(&roots, true), [name("tank"), name("tankard")]);
+        assert_eq!(without_overlaps(&roots, false).len(), 4);
+    }
+}
