@@ -7,6 +7,16 @@ pub mod units;
 
 pub mod plan;
 
+pub mod cmd;
+pub mod limiter;
+pub mod lock;
+pub mod pipeline;
+pub mod process;
+pub mod signals;
+pub mod ssh;
+pub mod tail;
+pub mod zfs;
+
 pub mod ansible;
 #[cfg(feature = "argspec")]
 pub mod argspec;

@@ -1,0 +1,50 @@
+//! The end of a text that may be endless.
+
+/// Keeps the last bytes of what is pushed.
+#[derive(Debug)]
+pub struct Tail {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+const KEPT: usize = 16 * 1024;
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), cut: false }
+    }
+}
+
+impl Tail {
+    /// Adds bytes at the end, drops as many at the beginning as are too many.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > 2 * KEPT {
+            self.bytes.drain(..self.bytes.len() - KEPT);
+            self.cut = true;
+        }
+    }
+
+    /// What was kept, without blanks at both ends; `...` in front where something was dropped.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        format!("{}{}", if self.cut { "..." } else { "" }, text.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, Tail};
+
+    #[test]
+    fn an_endless_text_stays_small() {
+        let mut tail = Tail::default();
+        for _ in 0..10_000 {
+            tail.push(b"cannot receive: no\n");
+        }
+        let text = tail.text();
+        assert!(text.len() <= 2 * KEPT + 3);
+        assert!(text.starts_with("...") && text.ends_with("cannot receive: no"));
+    }
+}

@@ -1,0 +1,4 @@
+//! How ZFS is spoken to: what its answers and its complaints mean, and the commands themselves.
+
+pub mod parse;
+pub mod stderr;

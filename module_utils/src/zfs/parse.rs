@@ -1,0 +1,193 @@
+//! What `zfs` prints, read into types. Pure, and strict: what is not understood is an error, never a guess.
+
+use crate::model::{Dataset, DatasetName, Kind, TokenContent, Version, VersionKind, check_version_name};
+use std::collections::HashMap;
+
+/// What a line should have been, and what it was.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unexpected output of {command}: expected {expected}, got {line:?}")]
+pub struct Unexpected {
+    command: &'static str,
+    expected: &'static str,
+    line: String,
+}
+
+fn unexpected(command: &'static str, expected: &'static str, line: &str) -> Unexpected {
+    Unexpected { command, expected, line: line.to_owned() }
+}
+
+/// The user property that marks parents which we made without data.
+pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
+
+/// The columns that [`datasets`] reads.
+pub const DATASET_COLUMNS: &str = "name,type,encryption,written,receive_resume_token,ferro.zfs:placeholder";
+
+/// A dataset without its versions, and its resume token.
+pub type Row = (Dataset, Option<String>);
+
+/// Reads `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS`.
+pub fn datasets(stdout: &str) -> Result<Vec<Row>, Unexpected> {
+    stdout.lines().map(dataset).collect()
+}
+
+fn dataset(line: &str) -> Result<Row, Unexpected> {
+    let wrong = || unexpected("zfs list", DATASET_COLUMNS, line);
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [name, kind, encryption, written, token, placeholder] = fields[..] else { return Err(wrong()) };
+    let kind = match kind {
+        "filesystem" => Kind::Filesystem,
+        "volume" => Kind::Volume,
+        _ => return Err(wrong()),
+    };
+    let dataset = Dataset {
+        name: name.parse().map_err(|_| wrong())?,
+        kind,
+        encrypted: !matches!(encryption, "off" | "-"),
+        written: optional(written).ok_or_else(wrong)?.unwrap_or(0),
+        partial: None,
+        placeholder: placeholder == "on",
+        versions: Vec::new(),
+    };
+    Ok((dataset, (token != "-" && !token.is_empty()).then(|| token.to_owned())))
+}
+
+/// `-` is no number, digits are one, anything else is wrong.
+fn optional(text: &str) -> Option<Option<u64>> {
+    if text == "-" { Some(None) } else { text.parse().ok().map(Some) }
+}
+
+/// The columns that [`versions`] reads: only those that ZFS knows without opening each snapshot.
+pub const VERSION_COLUMNS: &str = "name,guid,createtxg";
+
+/// Reads `zfs list -Hp -t snapshot,bookmark -o VERSION_COLUMNS` into the versions of each dataset, oldest first.
+pub fn versions(stdout: &str) -> Result<HashMap<DatasetName, Vec<Version>>, Unexpected> {
+    let mut all: HashMap<&str, Vec<Version>> = HashMap::new();
+    for line in stdout.lines() {
+        let wrong = || unexpected("zfs list", VERSION_COLUMNS, line);
+        let mut fields = line.split('\t');
+        let (Some(full), Some(guid), Some(txg), None) = (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(wrong());
+        };
+        let (dataset, kind, name) = split_version(full).ok_or_else(wrong)?;
+        check_version_name(name).map_err(|_| wrong())?;
+        let version = Version {
+            kind,
+            name: name.to_owned(),
+            guid: guid.parse().map_err(|_| wrong())?,
+            createtxg: txg.parse().map_err(|_| wrong())?,
+            ivset: None,
+            written: None,
+        };
+        all.entry(dataset).or_default().push(version);
+    }
+    all.into_iter()
+        .map(|(dataset, mut versions)| {
+            versions.sort_by_key(|version| (version.createtxg, version.kind));
+            let name = dataset.parse().map_err(|_| unexpected("zfs list", "a dataset name", dataset))?;
+            Ok((name, versions))
+        })
+        .collect()
+}
+
+fn split_version(full: &str) -> Option<(&str, VersionKind, &str)> {
+    let at = full.find(['@', '#'])?;
+    let kind = if full.as_bytes()[at] == b'@' { VersionKind::Snapshot } else { VersionKind::Bookmark };
+    Some((&full[..at], kind, &full[at + 1..]))
+}
+
+/// Reads `zfs get -Hp -o name,value PROPERTY ...`: numbers, none where ZFS prints `-`.
+pub fn numbers(stdout: &str) -> Result<HashMap<String, Option<u64>>, Unexpected> {
+    let row = |line: &str| {
+        let (name, value) = line.split_once('\t')?;
+        Some((name.to_owned(), optional(value)?))
+    };
+    stdout.lines().map(|line| row(line).ok_or_else(|| unexpected("zfs get", "a name and a number", line))).collect()
+}
+
+/// Reads the estimate out of `zfs send -nvP ...`: bytes of the stream.
+pub fn estimate(stdout: &str) -> Option<u64> {
+    stdout.lines().rev().find_map(|line| line.strip_prefix("size\t")?.trim().parse().ok())
+}
+
+/// Reads what `zfs send -nvPt TOKEN` says of a token.
+pub fn token(output: &str) -> Result<TokenContent, Unexpected> {
+    let wrong = || unexpected("zfs send -nvt", "toname and toguid", output.lines().next().unwrap_or(""));
+    let field =
+        |name: &str| output.lines().find_map(|line| line.strip_prefix('\t')?.strip_prefix(name)?.strip_prefix(" = "));
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    };
+    Ok(TokenContent {
+        to_name: field("toname").ok_or_else(wrong)?.to_owned(),
+        to_guid: field("toguid").and_then(number).ok_or_else(wrong)?,
+        from_guid: field("fromguid").and_then(number),
+        raw: field("rawok").is_some(),
+        bytes: field("bytes").and_then(number).unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{datasets, estimate, numbers, token, versions};
+    use crate::model::{Kind, TokenContent};
+
+    #[test]
+    fn datasets_are_read() {
+        let rows = datasets(
+            "tank\tfilesystem\toff\t24576\t-\t-\nbk/ph\tfilesystem\taes-256-gcm\t0\t1-f11\ton\nbk/v\tvolume\t-\t-\t-\t-\n",
+        )
+        .unwrap();
+        assert_eq!(rows[0].0.name.as_str(), "tank");
+        assert_eq!((rows[0].0.written, rows[0].0.encrypted, rows[0].0.placeholder), (24576, false, false));
+        assert_eq!((rows[1].0.encrypted, rows[1].0.placeholder, rows[1].1.as_deref()), (true, true, Some("1-f11")));
+        assert_eq!((rows[2].0.kind, rows[2].0.written), (Kind::Volume, 0));
+    }
+
+    #[test]
+    fn versions_are_sorted_by_createtxg_with_the_bookmark_first() {
+        let all = versions("t/a@z\t3\t7\nt/a@a\t9\t12\nt/a#z\t3\t7\nt/b@x y\t1\t1\n").unwrap();
+        let shown: Vec<_> = all[&"t/a".parse().unwrap()].iter().map(crate::model::Version::signed).collect();
+        assert_eq!(shown, ["#z", "@z", "@a"]);
+        assert_eq!(all[&"t/b".parse().unwrap()][0].name, "x y");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        assert!(datasets("tank\tfilesystem\n").is_err());
+        assert!(datasets("tank\tpool\toff\t0\t-\t-\n").is_err());
+        assert!(datasets("tank\tfilesystem\toff\tmuch\t-\t-\n").is_err());
+        assert!(versions("tank\t1\t2\n").is_err());
+        assert!(versions("tank@a\t1\n").is_err());
+        assert!(versions("tank@a@b\t1\t2\n").is_err());
+        let error = numbers("tank@a\tmuch\n").unwrap_err().to_string();
+        assert_eq!(error, "unexpected output of zfs get: expected a name and a number, got \"tank@a\\tmuch\"");
+    }
+
+    #[test]
+    fn estimates_of_all_kinds_of_streams() {
+        assert_eq!(estimate("full\ttank/plain@s1\t12912\nsize\t12912\n"), Some(12912));
+        assert_eq!(
+            estimate("incremental\ts1\ttank/plain@s2\t21016944\nincremental\ts2\ttank/plain@s3\t624\nsize\t21017568\n"),
+            Some(21_017_568)
+        );
+        assert_eq!(estimate(""), None);
+    }
+
+    #[test]
+    fn tokens_are_decoded() {
+        let output = "resume token contents:\nnvlist version: 0\n\tfromguid = 0xd997d2489adc53c4\n\tobject = 0x2\n\toffset = 0x4a0000\n\tbytes = 0x4c3ae4\n\ttoguid = 0x58f31e4814046ed2\n\ttoname = tank/enc@s2\n\tcompressok = 1\n\trawok = 1\nincremental\ttank/enc@s1\ttank/enc@s2\t16021816\nsize\t16021816\n";
+        assert_eq!(
+            token(output),
+            Ok(TokenContent {
+                to_name: "tank/enc@s2".into(),
+                to_guid: 0x58f3_1e48_1404_6ed2,
+                from_guid: Some(0xd997_d248_9adc_53c4),
+                raw: true,
+                bytes: 0x4c_3ae4
+            })
+        );
+        assert!(token("cannot resume send: resume token is corrupt\n").is_err());
+    }
+}
