@@ -1,10 +1,23 @@
 //! Replicates datasets, each on its own, between pools and hosts: newest common snapshot to latest, verified by guid.
 
+use anyhow::{Context, Error, Result, bail};
 use module_utils::ansible::{self, Outcome, Task};
+use module_utils::connections::Connections;
+use module_utils::glob::Globs;
+use module_utils::plan::replicate::{RawMode, Wish};
+use module_utils::process::Runner;
+use module_utils::replicate::execute::{self, Run};
+use module_utils::replicate::report;
+use module_utils::replicate::request::Request;
+use module_utils::ssh::SshOptions;
 use module_utils::units::{ByteSize, Span};
+use module_utils::{lock, signals};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 fn main() -> ExitCode {
     ansible::main("zfs_replicate", "replicates ZFS datasets between pools and hosts", run)
@@ -183,6 +196,103 @@ fn stall_timeout() -> Span {
     Span::seconds(600)
 }
 
-fn run(args: Args, _task: &Task) -> Result<Outcome, anyhow::Error> {
-    anyhow::bail!("not built yet: {args:?}")
+fn run(args: Args, task: Task) -> Result<Outcome> {
+    signals::catch().context("signals cannot be caught")?;
+    let started = Instant::now();
+    let runner = Runner::default();
+    let mut connections = Connections::new(&runner);
+    let lock = args.lock_path();
+    let on_locked = args.on_locked;
+    let request = args.into_request(&mut connections).map_err(Error::msg)?;
+    let outcome = |run: &Run| {
+        let summary = report::summary(&run.reports, started.elapsed().as_secs_f64());
+        let mut body =
+            Map::from_iter([("datasets".to_owned(), json!(run.reports)), ("summary".to_owned(), json!(summary))]);
+        if !run.warnings.is_empty() {
+            body.insert("warnings".to_owned(), json!(run.warnings));
+        }
+        if task.verbosity >= 3 {
+            body.insert("commands".to_owned(), json!(runner.commands()));
+        }
+        Outcome { changed: run.changed, failure: report::failure_message(&run.reports), body }
+    };
+    let tell = |line: &str| task.info(line);
+    if task.check_mode {
+        return Ok(outcome(&execute::check(&request, &runner, &tell)?));
+    }
+    let wait = on_locked == OnLocked::Wait;
+    let held = lock::acquire(&lock, wait).with_context(|| format!("the lock {} cannot be taken", lock.display()))?;
+    match (held, on_locked) {
+        (Some(_held), _) => Ok(outcome(&execute::replicate(&request, &runner, &tell)?)),
+        (None, OnLocked::Skip) => {
+            let mut skipped = outcome(&Run::default());
+            skipped.body.insert("skipped".to_owned(), json!(true));
+            skipped.body.insert("msg".to_owned(), json!(format!("another run holds the lock {}", lock.display())));
+            Ok(skipped)
+        }
+        (None, _) => bail!(
+            "another run between these hosts holds the lock {}. Wait for it, or set on_locked to skip or wait",
+            lock.display()
+        ),
+    }
+}
+
+impl Args {
+    fn lock_path(&self) -> PathBuf {
+        let name = |host: &Option<String>| host.clone().unwrap_or_else(|| "localhost".to_owned());
+        match &self.lock {
+            Some(path) => PathBuf::from(path),
+            None => lock::path_for("zfs_replicate", &name(&self.source_host), &name(&self.target_host)),
+        }
+    }
+
+    /// Checks everything that can be checked without running a command.
+    fn into_request(self, connections: &mut Connections) -> Result<Request, String> {
+        let (roots, mapping) =
+            Request::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
+        Request::receive_options(&self.receive_properties, &self.receive_exclude)?;
+        let globs = |option: &str, globs: &[String]| Globs::new(globs).map_err(|e| format!("option {option}: {e}"));
+        let wish = Wish {
+            include: globs("snapshots.include", &self.snapshots.include)?,
+            exclude: globs("snapshots.exclude", &self.snapshots.exclude)?,
+            initial_latest_only: self.initial == Initial::Latest,
+            latest_only: !self.intermediates,
+            raw: match self.raw {
+                Raw::Auto => RawMode::Auto,
+                Raw::Always => RawMode::Always,
+                Raw::Never => RawMode::Never,
+            },
+            resume: self.resume,
+        };
+        let ssh = SshOptions {
+            port: self.ssh.port,
+            identity_file: self.ssh.identity_file,
+            config_file: self.ssh.config_file,
+            connect_timeout: self.ssh.connect_timeout,
+            options: self.ssh.options,
+        };
+        let exclude = globs("exclude", &self.exclude)?;
+        let flow = Request::flow(self.buffer_size.0, self.bandwidth_limit.map(|limit| limit.0), self.stall_timeout.0);
+        Ok(Request {
+            roots,
+            mapping,
+            source: connections
+                .host(self.source_host.as_deref(), &ssh)
+                .map_err(|e| format!("option source_host: {e}"))?,
+            target: connections
+                .host(self.target_host.as_deref(), &ssh)
+                .map_err(|e| format!("option target_host: {e}"))?,
+            recursive: self.recursive,
+            exclude,
+            wish,
+            receive_properties: self.receive_properties,
+            receive_exclude: self.receive_exclude,
+            send_properties: self.send_properties,
+            require_encrypted_target: self.require_encrypted_target,
+            bookmarks: self.bookmarks,
+            flow,
+            retries: self.retries,
+            retry_delay: self.retry_delay.0,
+        })
+    }
 }

@@ -64,7 +64,7 @@ pub struct Outcome {
 pub fn main<A: Arguments, E: std::fmt::Display>(
     name: &'static str,
     about: &'static str,
-    run: fn(A, &Task) -> Result<Outcome, E>,
+    run: fn(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
     let argv: Vec<String> = std::env::args().skip(1).collect();
     let cli = match Cli::parse(&argv) {
@@ -85,7 +85,7 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
     });
     match parsed {
         Err(message) => printer.failure(&message),
-        Ok((args, task)) => match run(args, &task) {
+        Ok((args, task)) => match run(args, task) {
             Err(error) => printer.failure(&format!("{error:#}")),
             Ok(outcome) => printer.outcome(outcome, cli.debug),
         },

@@ -8,10 +8,13 @@ pub mod units;
 pub mod plan;
 
 pub mod cmd;
+pub mod connections;
 pub mod limiter;
 pub mod lock;
+
 pub mod pipeline;
 pub mod process;
+pub mod replicate;
 pub mod signals;
 pub mod ssh;
 pub mod tail;

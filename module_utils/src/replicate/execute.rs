@@ -1,0 +1,417 @@
+//! Carries plans out: one dataset after the other, each with its own outcome, planned anew after whatever may pass.
+
+use super::gather::{Sides, gather};
+use super::report::{DatasetReport, Discarded, ErrorReport, Status};
+use super::request::Request;
+use super::streams;
+use crate::model::{Dataset, DatasetName, VersionKind};
+use crate::pipeline;
+use crate::plan::replicate::{Conflict, PartialPlan, Plan, Transfer, plan};
+use crate::plan::steps::Step;
+use crate::process::{Attempt, Failure, Runner};
+use crate::signals;
+use crate::zfs::stderr::Cause;
+use crate::zfs::verbs::Zfs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// One report for each dataset, parents before children.
+    pub reports: Vec<DatasetReport>,
+    /// What went not quite as wished, yet harmed nothing.
+    pub warnings: Vec<String>,
+    /// Something was, or in check mode would be, changed.
+    pub changed: bool,
+}
+
+/// Says what would be done, with estimates. Runs only commands that read.
+pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
+    let sides = gather(request, runner)?;
+    let source = Zfs { host: &request.source, runner };
+    let mut run = Run { reports: missing(request, &sides), ..Run::default() };
+    for entry in entries(request, &sides) {
+        let mut report = entry.report();
+        if let Ok(Plan::Send(transfer)) = &entry.plan {
+            run.changed = true;
+            report.status = Status::Planned;
+            for (step, shown) in transfer.steps.iter().zip(&mut report.steps) {
+                let cmd = streams::estimate(request, &entry.source.name, transfer, step);
+                shown.bytes_estimated = source.estimate(&cmd).unwrap_or_default();
+                report.bytes += shown.bytes_estimated.unwrap_or(0);
+            }
+        }
+        tell(&report.line());
+        run.reports.push(report);
+    }
+    Ok(run)
+}
+
+/// Replicates.
+pub fn replicate(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
+    let mut execution = Execution { request, runner, tell, run: Run::default(), done: BTreeMap::new() };
+    let mut todo: Option<BTreeSet<DatasetName>> = None;
+    for tries_left in (0..=request.retries).rev() {
+        match execution.pass(todo.as_ref(), tries_left > 0) {
+            Ok(again) if again.is_empty() => break,
+            Ok(again) => todo = Some(again),
+            Err(failure) if failure.cause.is_transient() && tries_left > 0 => tell(&format!("{failure}; trying again")),
+            // What was done before is worth more to the reader than the bare error.
+            Err(failure) if !execution.done.is_empty() => {
+                execution.fail_rest(todo.unwrap_or_default(), &failure);
+                break;
+            }
+            Err(failure) => return Err(failure),
+        }
+        pause(request.retry_delay);
+    }
+    let mut run = execution.run;
+    run.reports.extend(execution.done.into_values());
+    Ok(run)
+}
+
+fn pause(time: Duration) {
+    let until = Instant::now() + time;
+    while signals::received().is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50).min(time));
+    }
+}
+
+/// One dataset and what to do with it.
+struct Entry<'a> {
+    source: &'a Dataset,
+    target: DatasetName,
+    plan: Result<Plan, Refusal>,
+}
+
+/// Why nothing is done with a dataset.
+enum Refusal {
+    Conflict(Conflict),
+    LandsInPlaintext,
+    TargetWithinSource,
+}
+
+impl Refusal {
+    fn report(&self) -> ErrorReport {
+        match self {
+            Self::Conflict(conflict) => ErrorReport::refusal("plan", &conflict.to_string()),
+            Self::LandsInPlaintext => ErrorReport::refusal(
+                "plan",
+                "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
+                 below an encrypted dataset",
+            ),
+            Self::TargetWithinSource => ErrorReport::refusal(
+                "plan",
+                "it lies within the target, so it would be replicated into itself. Add the target to exclude",
+            ),
+        }
+    }
+}
+
+impl Entry<'_> {
+    fn report(&self) -> DatasetReport {
+        let (source, target) = (self.source.name.as_str(), self.target.as_str());
+        match &self.plan {
+            Ok(plan) => DatasetReport::of_plan(source, target, plan),
+            Err(refusal) => DatasetReport::of_error(source, target, refusal.report()),
+        }
+    }
+}
+
+fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
+    let entry = |source: &'a Dataset| {
+        let target = request.mapping.target_of(&source.name).ok()?;
+        let plan = plan(source, sides.targets.get(&target), &request.wish).map_err(Refusal::Conflict);
+        let plan = plan.and_then(|plan| allowed(request, sides, source, &target, plan));
+        Some(Entry { source, target, plan })
+    };
+    sides.sources.values().filter_map(entry).collect()
+}
+
+fn allowed(
+    request: &Request,
+    sides: &Sides,
+    source: &Dataset,
+    target: &DatasetName,
+    plan: Plan,
+) -> Result<Plan, Refusal> {
+    let Plan::Send(transfer) = &plan else { return Ok(plan) };
+    if request.is_local() && source.name.below(&request.mapping.target).is_some() {
+        return Err(Refusal::TargetWithinSource);
+    }
+    let stays_encrypted = transfer.raw && source.encrypted;
+    // What is received plain is encrypted where the dataset, or else its nearest ancestor, is.
+    let place = || std::iter::once(target.clone()).chain(target.ancestors()).find_map(|name| sides.targets.get(&name));
+    if request.require_encrypted_target && !stays_encrypted && !place().is_some_and(|dataset| dataset.encrypted) {
+        return Err(Refusal::LandsInPlaintext);
+    }
+    Ok(plan)
+}
+
+fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
+    let report = |root: &DatasetName| {
+        let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
+        let mut error = ErrorReport::refusal("list", "the source dataset does not exist; check its name");
+        error.host = Some(request.source.name().to_owned());
+        error.stderr = format!("cannot open '{root}': dataset does not exist");
+        DatasetReport::of_error(root.as_str(), &target, error)
+    };
+    sides.missing_roots.iter().map(report).collect()
+}
+
+struct Execution<'a> {
+    request: &'a Request,
+    runner: &'a Runner,
+    tell: &'a dyn Fn(&str),
+    run: Run,
+    done: BTreeMap<DatasetName, DatasetReport>,
+}
+
+impl Execution<'_> {
+    /// Gathers, plans and carries out; gives the datasets that are worth another try.
+    fn pass(
+        &mut self,
+        only: Option<&BTreeSet<DatasetName>>,
+        may_retry: bool,
+    ) -> Result<BTreeSet<DatasetName>, Failure> {
+        let mut sides = gather(self.request, self.runner)?;
+        if only.is_none() {
+            self.run.reports = missing(self.request, &sides);
+            self.run.reports.iter().for_each(|report| (self.tell)(&report.line()));
+        }
+        let mut again = BTreeSet::new();
+        let mut created = Vec::new();
+        let mut lost: Option<Failure> = None;
+        for entry in entries(self.request, &sides) {
+            let name = &entry.source.name;
+            if only.is_some_and(|only| !only.contains(name)) {
+                continue;
+            }
+            let mut report = entry.report();
+            if let (Some(failure), Ok(_)) = (&lost, &entry.plan) {
+                // Without the connection, or when asked to stop, nothing else can be tried now.
+                report.status = Status::Skipped;
+                report.error = Some(ErrorReport::from(failure));
+                again.insert(name.clone());
+            } else if let Ok(Plan::Send(transfer)) = &entry.plan {
+                let started = Instant::now();
+                let result = self.transfer(&sides, &entry, transfer, &mut created, &mut report);
+                report.seconds = started.elapsed().as_secs_f64();
+                if let Err(failure) = result {
+                    report.status = Status::Failed;
+                    report.error = Some(ErrorReport::from(&failure));
+                    if failure.cause.is_transient() {
+                        again.insert(name.clone());
+                    }
+                    if matches!(failure.cause, Cause::ConnectionLost | Cause::Stopped) {
+                        lost = Some(failure);
+                    }
+                }
+            }
+            let retried = may_retry && again.contains(name) && signals::received().is_none();
+            (self.tell)(&format!("{}{}", report.line(), if retried { "; trying again" } else { "" }));
+            self.note(name, report);
+        }
+        sides.sources.clear();
+        if signals::received().is_some() { Ok(BTreeSet::new()) } else { Ok(again) }
+    }
+
+    /// Adds what an earlier try already did for the dataset.
+    fn note(&mut self, name: &DatasetName, mut report: DatasetReport) {
+        if let Some(before) = self.done.remove(name) {
+            report.bytes += before.bytes;
+            report.seconds += before.seconds;
+            report.discarded = report.discarded.or(before.discarded);
+            if before.bytes > 0 {
+                report.action = before.action;
+                report.from = before.from;
+                report.snapshots = report.snapshots.max(before.snapshots);
+                if report.steps.is_empty() {
+                    report.steps = before.steps;
+                }
+            }
+        }
+        self.done.insert(name.clone(), report);
+    }
+
+    fn fail_rest(&mut self, rest: BTreeSet<DatasetName>, failure: &Failure) {
+        for name in rest {
+            if let Some(report) = self.done.get_mut(&name) {
+                report.status = Status::Failed;
+                report.error = Some(ErrorReport::from(failure));
+            }
+        }
+    }
+
+    fn transfer(
+        &mut self,
+        sides: &Sides,
+        entry: &Entry<'_>,
+        transfer: &Transfer,
+        created: &mut Vec<DatasetName>,
+        report: &mut DatasetReport,
+    ) -> Result<(), Failure> {
+        let target = Zfs { host: &self.request.target, runner: self.runner };
+        if let Some(PartialPlan::Discard { reason, bytes }) = &transfer.partial {
+            target.discard_partial(&entry.target)?;
+            self.run.changed = true;
+            report.discarded = Some(Discarded { reason: reason.clone(), bytes: *bytes });
+        }
+        self.create_parents(sides, entry, transfer, created)?;
+        let bookmark = self.bookmark_before(sides, entry, transfer);
+        let mut first = sides.targets.get(&entry.target).is_none_or(|there| there.snapshots().next().is_none());
+        let planned = std::mem::take(&mut report.snapshots);
+        for (index, step) in transfer.steps.iter().enumerate() {
+            self.step(entry, transfer, step, first, report).inspect_err(|_| report.steps.truncate(index + 1))?;
+            first = false;
+            report.snapshots += step.snapshots;
+        }
+        debug_assert_eq!(report.snapshots, planned);
+        created.push(entry.target.clone());
+        if transfer.over_placeholder {
+            target.unmark_placeholder(&entry.target)?;
+        }
+        if let Some(bookmark) = bookmark {
+            self.sweep_bookmarks(entry.source, &bookmark);
+        }
+        Ok(())
+    }
+
+    /// Streams one step and asks the target whether the snapshot is really there: that alone is success.
+    fn step(
+        &mut self,
+        entry: &Entry<'_>,
+        transfer: &Transfer,
+        step: &Step,
+        first: bool,
+        report: &mut DatasetReport,
+    ) -> Result<(), Failure> {
+        let send = streams::send(self.request, &entry.source.name, transfer, step);
+        let receive = streams::receive(self.request, entry.source, &entry.target, transfer, first);
+        let send = Attempt { stage: "send", host: &self.request.source, cmd: &send };
+        let receive = Attempt { stage: "receive", host: &self.request.target, cmd: &receive };
+        let before = report.bytes;
+        // Whatever happens from here on, the target may have changed.
+        self.run.changed = true;
+        let streamed =
+            pipeline::run(self.runner, &self.request.flow, send, receive, &mut |bytes| report.bytes = before + bytes);
+        match streamed {
+            Err(failure) if failure.cause == Cause::Stopped || failure.cause == Cause::ConnectionLost => Err(failure),
+            // Not every complaint means failure: a property that could not be set does not undo the receive.
+            Err(failure) => match self.verify(entry, step) {
+                Ok(()) => {
+                    self.run.warnings.push(format!("{}: {failure}", entry.target));
+                    Ok(())
+                }
+                Err(_) => Err(failure),
+            },
+            Ok(_) => self.verify(entry, step),
+        }
+    }
+
+    fn verify(&self, entry: &Entry<'_>, step: &Step) -> Result<(), Failure> {
+        let host = &self.request.target;
+        let snapshot = format!("{}@{}", entry.target, step.to);
+        let guids = Zfs { host, runner: self.runner }.numbers("guid", std::slice::from_ref(&snapshot))?;
+        if guids.get(&snapshot) == Some(&step.to_guid) {
+            return Ok(());
+        }
+        let cmd = crate::cmd::Cmd::new("zfs").args(["get", "guid"]).arg(&snapshot);
+        let found = guids.get(&snapshot).map_or_else(|| "nothing".to_owned(), |guid| format!("guid {guid}"));
+        let words = format!("expected guid {} after the receive, found {found}", step.to_guid);
+        Err(Attempt { stage: "verify", host, cmd: &cmd }.failure(None, words, Cause::Other))
+    }
+
+    /// Makes the target's missing parents, topmost first, each empty, unmounted and marked as ours.
+    fn create_parents(
+        &mut self,
+        sides: &Sides,
+        entry: &Entry<'_>,
+        transfer: &Transfer,
+        created: &mut Vec<DatasetName>,
+    ) -> Result<(), Failure> {
+        let target = Zfs { host: &self.request.target, runner: self.runner };
+        let exists = |name: &DatasetName| sides.targets.contains_key(name);
+        let mut parents: Vec<_> = entry.target.ancestors().filter(|name| !exists(name)).collect();
+        parents.reverse();
+        for parent in parents {
+            if created.contains(&parent) {
+                continue;
+            }
+            let pending = entry.source.name.ancestors().find(|name| {
+                sides.sources.contains_key(name) && self.request.mapping.target_of(name).is_ok_and(|t| t == parent)
+            });
+            if let Some(pending) = pending.filter(|_| transfer.raw && entry.source.encrypted) {
+                // An unencrypted stand-in could never be replaced by the encrypted parent.
+                let failed = self.done.get(&pending).is_some_and(|report| report.error.is_some());
+                if failed {
+                    let cmd = crate::cmd::Cmd::new("zfs").arg("create").arg(&parent);
+                    let words = format!("its parent {pending} must arrive first, but failed");
+                    let attempt = Attempt { stage: "create parent", host: target.host, cmd: &cmd };
+                    return Err(attempt.failure(None, words, Cause::Other));
+                }
+            }
+            target.create_parent(&parent)?;
+            self.run.changed = true;
+            created.push(parent);
+        }
+        Ok(())
+    }
+
+    /// Bookmarks what is about to be sent. Done before, not after: whenever we are killed, the newest snapshot that the target
+    /// may have is bookmarked, and survives its destruction on the source.
+    fn bookmark_before(&mut self, sides: &Sides, entry: &Entry<'_>, transfer: &Transfer) -> Option<Bookmark> {
+        let to = transfer.steps.last()?;
+        let prefix = format!("ferro_{:016x}_", sides.target_pool.filter(|_| self.request.bookmarks)?);
+        let prefix = format!("{prefix}{:08x}_", checksum(entry.target.as_str()));
+        let name = format!("{prefix}{:016x}", to.to_guid);
+        let exists = entry.source.versions.iter().any(|v| v.kind == VersionKind::Bookmark && v.name == name);
+        if !exists {
+            let source = Zfs { host: &self.request.source, runner: self.runner };
+            if let Err(failure) = source.bookmark(&entry.source.name, &to.to, &name) {
+                self.run
+                    .warnings
+                    .push(format!("no bookmark was made, so @{} must stay on the source: {failure}", to.to));
+                return None;
+            }
+        }
+        Some(Bookmark { prefix, name })
+    }
+
+    /// Removes our older bookmarks for this target: the new one has taken their place.
+    fn sweep_bookmarks(&mut self, source: &Dataset, bookmark: &Bookmark) {
+        let zfs = Zfs { host: &self.request.source, runner: self.runner };
+        let ours = source.versions.iter().filter(|version| version.kind == VersionKind::Bookmark);
+        for old in ours.filter(|version| version.name.starts_with(&bookmark.prefix) && version.name != bookmark.name) {
+            match zfs.destroy_bookmark(&source.name, &old.name) {
+                Err(failure) if failure.cause != Cause::DoesNotExist => {
+                    self.run.warnings.push(format!("an old bookmark stays: {failure}"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+struct Bookmark {
+    prefix: String,
+    name: String,
+}
+
+/// FNV-1a, 32 bits: short, stable across versions and machines, and nothing secret hangs on it.
+fn checksum(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checksum;
+
+    #[test]
+    fn the_checksum_never_changes_or_bookmarks_would_be_orphaned() {
+        assert_eq!(checksum(""), 0x811c_9dc5);
+        assert_eq!(checksum("backup/tank/data"), checksum("backup/tank/data"));
+        assert_ne!(checksum("backup/a"), checksum("backup/b"));
+    }
+}

@@ -1,0 +1,7 @@
+//! Replication end to end: request, gather, plan, execute, report.
+
+pub mod execute;
+pub mod gather;
+pub mod report;
+pub mod request;
+pub mod streams;

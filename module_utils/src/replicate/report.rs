@@ -1,0 +1,269 @@
+//! The result, as data: the same words in check mode and for real.
+
+use crate::plan::replicate::{PartialPlan, Plan};
+use crate::plan::steps::{Step, StepKind};
+use crate::process::Failure;
+use serde::Serialize;
+
+/// One dataset in the result.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatasetReport {
+    /// Its path on the source.
+    pub source: String,
+    /// Its path on the target.
+    pub target: String,
+    /// What it needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<&'static str>,
+    /// The streams.
+    pub steps: Vec<StepReport>,
+    /// The base, with its sign.
+    pub from: Option<String>,
+    /// The newest snapshot that the target then has of the source.
+    pub to: Option<String>,
+    /// Snapshots that arrived, or would.
+    pub snapshots: usize,
+    /// Bytes sent; in check mode the estimate.
+    pub bytes: u64,
+    /// Time spent, in seconds.
+    pub seconds: f64,
+    /// How it ended.
+    pub status: Status,
+    /// What an interrupted receive had left and was thrown away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<Discarded>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+}
+
+/// How a dataset ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The target has what is wanted.
+    Ok,
+    /// Check mode: it would.
+    Planned,
+    /// It does not.
+    Failed,
+    /// It was not tried.
+    Skipped,
+}
+
+/// One stream in the result.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// The base, with its sign.
+    pub from: Option<String>,
+    /// The snapshot that it ends with.
+    pub to: String,
+    /// Full, incremental, intermediates or resume.
+    pub kind: &'static str,
+    /// What ZFS expects; only asked in check mode.
+    pub bytes_estimated: Option<u64>,
+}
+
+/// Thrown away.
+#[derive(Clone, Debug, Serialize)]
+pub struct Discarded {
+    /// Why.
+    pub reason: String,
+    /// How much.
+    pub bytes: u64,
+}
+
+/// Why a dataset failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// What was attempted.
+    pub stage: &'static str,
+    /// Where.
+    pub host: Option<String>,
+    /// The command.
+    pub command: Option<String>,
+    /// Its exit status.
+    pub rc: Option<i32>,
+    /// What it said.
+    pub stderr: String,
+    /// What that means, and what to do.
+    pub caused_by: Option<String>,
+}
+
+impl From<&Failure> for ErrorReport {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            stage: failure.stage,
+            host: Some(failure.host.clone()),
+            command: Some(failure.command.clone()),
+            rc: failure.rc,
+            stderr: failure.stderr.clone(),
+            caused_by: failure.cause.advice().map(str::to_owned),
+        }
+    }
+}
+
+/// The sums.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Datasets looked at.
+    pub datasets: usize,
+    /// Those that got, or would get, something.
+    pub replicated: usize,
+    /// Those that needed nothing.
+    pub up_to_date: usize,
+    /// Those that failed or were skipped because another one failed.
+    pub failed: usize,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Time spent, in seconds.
+    pub seconds: f64,
+}
+
+impl DatasetReport {
+    /// A report of what is planned, before anything is done.
+    #[must_use]
+    pub fn of_plan(source: &str, target: &str, plan: &Plan) -> Self {
+        let mut report = Self::empty(source, target);
+        match plan {
+            Plan::NoSnapshots => report.action = Some("no_snapshots"),
+            Plan::UpToDate { base } => {
+                report.action = Some("up_to_date");
+                report.to = Some(base.name.clone());
+            }
+            Plan::Send(transfer) => {
+                report.action = transfer.steps.first().map(action);
+                report.steps = transfer.steps.iter().map(StepReport::from).collect();
+                report.from = transfer.steps.first().and_then(|step| step.from.clone());
+                report.to = transfer.steps.last().map(|step| step.to.clone());
+                report.snapshots = transfer.steps.iter().map(|step| step.snapshots).sum();
+                if let Some(PartialPlan::Discard { reason, bytes }) = &transfer.partial {
+                    report.discarded = Some(Discarded { reason: reason.clone(), bytes: *bytes });
+                }
+            }
+        }
+        report
+    }
+
+    /// A report of a dataset that cannot even be planned.
+    #[must_use]
+    pub fn of_error(source: &str, target: &str, error: ErrorReport) -> Self {
+        Self { status: Status::Failed, error: Some(error), ..Self::empty(source, target) }
+    }
+
+    fn empty(source: &str, target: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            target: target.to_owned(),
+            action: None,
+            steps: Vec::new(),
+            from: None,
+            to: None,
+            snapshots: 0,
+            bytes: 0,
+            seconds: 0.0,
+            status: Status::Ok,
+            discarded: None,
+            error: None,
+        }
+    }
+
+    /// True if it got, or would get, something.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// One line for a person.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Self { source, target, .. } = self;
+        let size = crate::units::ByteSize(self.bytes);
+        if let Some(error) = &self.error {
+            return format!("{source} -> {target}: {}", error.line());
+        }
+        match self.action {
+            Some("no_snapshots") => format!("{source}: no snapshots to send"),
+            Some("up_to_date") => format!("{source} -> {target}: up to date at @{}", self.to.as_deref().unwrap_or("")),
+            Some(action) => {
+                let verb = if self.status == Status::Planned { "would send" } else { "sent" };
+                let to = self.to.as_deref().unwrap_or("");
+                let many = if self.snapshots == 1 { "" } else { "s" };
+                let time =
+                    if self.status == Status::Planned { String::new() } else { format!(" in {:.1} s", self.seconds) };
+                format!(
+                    "{source} -> {target}: {verb} {action}, {} snapshot{many} up to @{to}, {size}{time}",
+                    self.snapshots
+                )
+            }
+            None => format!("{source} -> {target}"),
+        }
+    }
+}
+
+impl ErrorReport {
+    /// A refusal of ours, without a command.
+    #[must_use]
+    pub fn refusal(stage: &'static str, reason: &str) -> Self {
+        Self { stage, host: None, command: None, rc: None, stderr: String::new(), caused_by: Some(reason.to_owned()) }
+    }
+
+    /// What was attempted, what was said, what it means.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let place = self.host.as_ref().filter(|host| *host != "localhost");
+        let mut line = format!("{}{} failed", self.stage, place.map(|host| format!(" on {host}")).unwrap_or_default());
+        if let Some(command) = &self.command {
+            line += &format!(": `{command}`");
+            line += &self.rc.map(|rc| format!(" ended with exit status {rc}")).unwrap_or_default();
+        }
+        if !self.stderr.is_empty() {
+            line += &format!(": {}", self.stderr);
+        }
+        match &self.caused_by {
+            Some(cause) if self.command.is_some() => line + &format!(" ({cause})"),
+            Some(cause) => line + &format!(": {cause}"),
+            None => line,
+        }
+    }
+}
+
+impl From<&Step> for StepReport {
+    fn from(step: &Step) -> Self {
+        Self { from: step.from.clone(), to: step.to.clone(), kind: step.kind.word(), bytes_estimated: None }
+    }
+}
+
+fn action(first: &Step) -> &'static str {
+    match first.kind {
+        StepKind::Full => "full",
+        StepKind::Resume => "resume",
+        StepKind::Incremental | StepKind::Intermediates => "incremental",
+    }
+}
+
+/// Sums up; the time is that of the whole run.
+#[must_use]
+pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
+    let failed = |report: &&DatasetReport| matches!(report.status, Status::Failed | Status::Skipped);
+    let fine = || reports.iter().filter(|report| !failed(report));
+    Summary {
+        datasets: reports.len(),
+        replicated: fine().filter(|report| report.is_change()).count(),
+        up_to_date: fine().filter(|report| !report.is_change()).count(),
+        failed: reports.iter().filter(failed).count(),
+        bytes: reports.iter().map(|report| report.bytes).sum(),
+        seconds,
+    }
+}
+
+/// The message of a task that failed: each failed dataset with its reason.
+#[must_use]
+pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
+    let failed: Vec<String> = reports.iter().filter(|report| report.error.is_some()).map(DatasetReport::line).collect();
+    match failed.len() {
+        0 => None,
+        1 => Some(failed.concat()),
+        n => Some(format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n"))),
+    }
+}

@@ -1,0 +1,140 @@
+//! What a replication is asked to do, all checked before the first command runs.
+
+use crate::glob::Globs;
+use crate::limiter::Limiter;
+use crate::model::DatasetName;
+use crate::pipeline::Flow;
+use crate::plan::mapping::{Mapping, without_overlaps};
+use crate::plan::replicate::Wish;
+use crate::ssh::Host;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A checked request.
+#[derive(Debug)]
+pub struct Request {
+    /// Datasets to send; none is below another when `recursive`.
+    pub roots: Vec<DatasetName>,
+    /// Where each lands.
+    pub mapping: Mapping,
+    /// The sending host.
+    pub source: Host,
+    /// The receiving host.
+    pub target: Host,
+    /// With descendants.
+    pub recursive: bool,
+    /// Datasets left out, with all below them.
+    pub exclude: Globs,
+    /// What is sent of each.
+    pub wish: Wish,
+    /// `-o` of a first receive.
+    pub receive_properties: BTreeMap<String, String>,
+    /// `-x`
+    pub receive_exclude: Vec<String>,
+    /// `zfs send -p`
+    pub send_properties: bool,
+    /// Nothing may land unencrypted.
+    pub require_encrypted_target: bool,
+    /// Bookmarks on the source.
+    pub bookmarks: bool,
+    /// What steers the streams.
+    pub flow: Flow,
+    /// Tries after the first.
+    pub retries: u32,
+    /// Time between tries.
+    pub retry_delay: Duration,
+}
+
+impl Request {
+    /// Checks names and how they fit together; gives the roots to send and the rule where they land.
+    pub fn names(
+        source: &[String],
+        target: &str,
+        strip_prefix: Option<&str>,
+        recursive: bool,
+    ) -> Result<(Vec<DatasetName>, Mapping), String> {
+        let named =
+            |option: &str, name: &str| name.parse::<DatasetName>().map_err(|error| format!("option {option}: {error}"));
+        if source.is_empty() {
+            return Err("option source: at least one dataset is needed".to_owned());
+        }
+        let all = source.iter().map(|name| named("source", name)).collect::<Result<Vec<_>, _>>()?;
+        let mapping = Mapping {
+            target: named("target", target)?,
+            strip_prefix: strip_prefix.map(|name| named("strip_prefix", name)).transpose()?,
+        };
+        let roots = without_overlaps(&all, recursive);
+        for root in &roots {
+            mapping.target_of(root)?;
+        }
+        Ok((roots, mapping))
+    }
+
+    /// Checks the properties and exclusions of `zfs receive`.
+    pub fn receive_options(properties: &BTreeMap<String, String>, exclude: &[String]) -> Result<(), String> {
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && !name.starts_with('-')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:@".contains(c))
+        };
+        if let Some(name) = properties.keys().chain(exclude).find(|name| !is_name(name)) {
+            return Err(format!("option receive_properties or receive_exclude: {name:?} is not a property name"));
+        }
+        if let Some(name) = exclude.iter().find(|name| properties.contains_key(*name)) {
+            return Err(format!(
+                "option receive_exclude: {name} is also in receive_properties; it can only be one of them"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The flow of a run.
+    #[must_use]
+    pub fn flow(buffer: u64, bandwidth_limit: Option<u64>, stall: Duration) -> Flow {
+        let limiter = bandwidth_limit.map(|rate| std::sync::Mutex::new(Limiter::new(rate, std::time::Instant::now())));
+        Flow { buffer, limiter, stall }
+    }
+
+    /// True where both sides are the same host, so that one could lie within the other.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        !self.source.is_remote() && !self.target.is_remote()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn wrong_names_are_told_with_their_option() {
+        let names = |source: &str, target, strip| {
+            Request::names(&[source.to_owned()], target, strip, true).map(drop).unwrap_err()
+        };
+        assert_eq!(
+            names("-x", "backup", None),
+            "option source: \"-x\" is not a valid dataset name: the pool's name starts with a letter"
+        );
+        assert_eq!(
+            names("tank/a;rm", "backup", None),
+            "option source: \"tank/a;rm\" is not a valid dataset name: ZFS does not allow ';' in it"
+        );
+        assert!(
+            names("tank", "/etc/passwd", None)
+                .starts_with("option target: \"/etc/passwd\" is not a valid dataset name")
+        );
+        assert_eq!(
+            names("tank/a", "backup", Some("tank/b")),
+            "strip_prefix tank/b does not fit source tank/a, which is neither it nor below it"
+        );
+    }
+
+    #[test]
+    fn a_property_is_set_or_left_out_not_both() {
+        let properties = BTreeMap::from([("readonly".to_owned(), "on".to_owned())]);
+        assert!(Request::receive_options(&properties, &["mountpoint".to_owned()]).is_ok());
+        assert!(Request::receive_options(&properties, &["readonly".to_owned()]).is_err());
+        assert!(Request::receive_options(&properties, &["-o".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! The `zfs send` and `zfs receive` of each step.
+
+use super::request::Request;
+use crate::cmd::Cmd;
+use crate::model::{Dataset, DatasetName, Kind};
+use crate::plan::replicate::{PartialPlan, Transfer};
+use crate::plan::steps::{Step, StepKind};
+
+/// Native properties that only filesystems have. Given to a volume, `zfs receive` refuses the whole stream.
+/// Source: `zfs_prop_init` in OpenZFS, module/zcommon/zfs_prop.c.
+const FILESYSTEM_ONLY: [&str; 33] = [
+    "aclinherit",
+    "aclmode",
+    "acltype",
+    "atime",
+    "canmount",
+    "casesensitivity",
+    "defaultgroupquota",
+    "defaultprojectquota",
+    "defaultuserquota",
+    "devices",
+    "direct",
+    "dnodesize",
+    "exec",
+    "filesystem_limit",
+    "jailed",
+    "longname",
+    "mountpoint",
+    "nbmand",
+    "normalization",
+    "overlay",
+    "quota",
+    "recordsize",
+    "refquota",
+    "relatime",
+    "setuid",
+    "sharenfs",
+    "sharesmb",
+    "snapdir",
+    "special_small_blocks",
+    "utf8only",
+    "vscan",
+    "xattr",
+    "zoned",
+];
+
+/// Native properties that only volumes have.
+const VOLUME_ONLY: [&str; 4] = ["snapdev", "volmode", "volsize", "volthreading"];
+
+/// True if a dataset of this kind has the property.
+fn applies(property: &str, kind: Kind) -> bool {
+    match kind {
+        Kind::Filesystem => !VOLUME_ONLY.contains(&property),
+        Kind::Volume => !FILESYSTEM_ONLY.contains(&property),
+    }
+}
+
+/// `zfs send` of one step.
+#[must_use]
+pub fn send(request: &Request, source: &DatasetName, transfer: &Transfer, step: &Step) -> Cmd {
+    send_with(&[], request, source, transfer, step)
+}
+
+/// `zfs send -nvP` of one step: its estimate.
+#[must_use]
+pub fn estimate(request: &Request, source: &DatasetName, transfer: &Transfer, step: &Step) -> Cmd {
+    send_with(&["-nvP"], request, source, transfer, step)
+}
+
+fn send_with(extra: &[&str], request: &Request, source: &DatasetName, transfer: &Transfer, step: &Step) -> Cmd {
+    let cmd = Cmd::new("zfs").arg("send").args(extra);
+    if let (StepKind::Resume, Some(PartialPlan::Resume { token })) = (step.kind, &transfer.partial) {
+        // The token fixes every other flag.
+        return cmd.args(["-t", token]);
+    }
+    // Large blocks stay as they are, compressed data is not inflated for the way. -L must not change within a lineage, so it is
+    // always there (openzfs/zfs#6224); raw implies both. Not -e: an encrypted target refuses embedded data (openzfs/zfs#12480).
+    let cmd = cmd.arg(if transfer.raw { "-w" } else { "-Lc" });
+    let cmd = if request.send_properties { cmd.arg("-p") } else { cmd };
+    let cmd = match (step.kind, &step.from) {
+        (StepKind::Incremental, Some(from)) => cmd.args(["-i", from]),
+        (StepKind::Intermediates, Some(from)) => cmd.args(["-I", from]),
+        _ => cmd,
+    };
+    cmd.arg(format!("{source}@{}", step.to))
+}
+
+/// `zfs receive` of one step. `first` is true where the target gets its first snapshot.
+#[must_use]
+pub fn receive(request: &Request, source: &Dataset, target: &DatasetName, transfer: &Transfer, first: bool) -> Cmd {
+    // -u: nothing is mounted, ever.
+    let mut cmd = Cmd::new("zfs").args(["receive", "-u"]);
+    if request.wish.resume {
+        cmd = cmd.arg("-s");
+    }
+    if first && transfer.over_placeholder {
+        // Only over an empty parent that we made ourselves.
+        cmd = cmd.arg("-F");
+    }
+    // A stream with properties brings them each time.
+    if first || request.send_properties {
+        for (name, value) in &request.receive_properties {
+            if applies(name, source.kind) {
+                cmd = cmd.arg("-o").arg(format!("{name}={value}"));
+            }
+        }
+        for name in &request.receive_exclude {
+            if applies(name, source.kind) {
+                cmd = cmd.arg("-x").arg(name);
+            }
+        }
+    }
+    cmd.arg(target)
+}

@@ -1,0 +1,116 @@
+//! The `zfs` commands that we use: built, run, read.
+
+use super::parse::{self, Row};
+use super::stderr::Cause;
+use crate::cmd::Cmd;
+use crate::model::{DatasetName, TokenContent, Version};
+use crate::process::{Attempt, Failure, Output, Runner};
+use crate::ssh::Host;
+use std::collections::HashMap;
+
+/// ZFS on one host.
+#[derive(Clone, Copy, Debug)]
+pub struct Zfs<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// What runs the commands.
+    pub runner: &'a Runner,
+}
+
+/// Snapshots and bookmarks of each dataset, oldest first.
+pub type Versions = HashMap<DatasetName, Vec<Version>>;
+
+impl<'a> Zfs<'a> {
+    fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
+        self.runner.run(Attempt { stage, host: self.host, cmd })
+    }
+
+    /// Datasets at `roots`, and with `recursive` those below. A root that does not exist is left out.
+    pub fn datasets(&self, roots: &[DatasetName], recursive: bool) -> Result<Vec<Row>, Failure> {
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", parse::DATASET_COLUMNS]);
+        let cmd = if recursive { cmd.arg("-r") } else { cmd };
+        self.list(&cmd.args(roots), |stdout| parse::datasets(stdout))
+    }
+
+    /// Snapshots and bookmarks of the datasets at `roots`, and with `recursive` of those below.
+    pub fn versions(&self, roots: &[DatasetName], recursive: bool) -> Result<Versions, Failure> {
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", parse::VERSION_COLUMNS]);
+        let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
+        self.list(&cmd.args(roots), |stdout| parse::versions(stdout))
+    }
+
+    /// `zfs list` prints what exists even where one name does not, and exits with 1 then: that is an answer, not a failure.
+    fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
+        let attempt = Attempt { stage: "list", host: self.host, cmd };
+        let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
+        let only_missing = || {
+            let mut lines = output.stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
+            lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
+        };
+        if !output.status.success() && !(output.status.code() == Some(1) && only_missing()) {
+            return Err(attempt.failed(output.status, &output.stderr));
+        }
+        read(&output.stdout).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
+    }
+
+    /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
+    pub fn numbers(&self, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
+        let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(names);
+        let all = self.list(&cmd, |stdout| parse::numbers(stdout))?;
+        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+
+    /// How many bytes `send` would send, where ZFS can tell.
+    pub fn estimate(&self, send: &Cmd) -> Result<Option<u64>, Failure> {
+        Ok(parse::estimate(&self.run("estimate", send)?.stdout))
+    }
+
+    /// What the sending side makes of a resume token, or why it cannot use it.
+    pub fn token(&self, token: &str) -> Result<Result<TokenContent, String>, Failure> {
+        let cmd = Cmd::new("zfs").args(["send", "-nvPt", token]);
+        let attempt = Attempt { stage: "resume", host: self.host, cmd: &cmd };
+        let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
+        if output.status.success() {
+            // Where it prints to differs: 2.1 and later use standard output with -n, older ones standard error.
+            let all = format!("{}\n{}", output.stdout, output.stderr);
+            return Ok(parse::token(&all).map_err(|error| error.to_string()));
+        }
+        let failure = attempt.failed(output.status, &output.stderr);
+        match failure.cause {
+            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::ZfsMissing => Err(failure),
+            _ => Ok(Err(output.stderr.lines().next().unwrap_or("the token is of no use").to_owned())),
+        }
+    }
+
+    /// Creates an empty parent that is never mounted, and marks it as ours.
+    pub fn create_parent(&self, name: &DatasetName) -> Result<(), Failure> {
+        let marked = format!("{}=on", parse::PLACEHOLDER);
+        let cmd = Cmd::new("zfs").args(["create", "-u", "-o", "canmount=off", "-o", &marked]).arg(name);
+        self.run("create parent", &cmd).map(drop).or_else(|failure| match failure.cause {
+            // Another run was faster.
+            Cause::AlreadyExists => Ok(()),
+            _ => Err(failure),
+        })
+    }
+
+    /// Throws away what an interrupted receive left.
+    pub fn discard_partial(&self, name: &DatasetName) -> Result<(), Failure> {
+        self.run("discard", &Cmd::new("zfs").args(["receive", "-A"]).arg(name)).map(drop)
+    }
+
+    /// Forgets that a dataset was a parent without data.
+    pub fn unmark_placeholder(&self, name: &DatasetName) -> Result<(), Failure> {
+        self.run("unmark", &Cmd::new("zfs").args(["inherit", parse::PLACEHOLDER]).arg(name)).map(drop)
+    }
+
+    /// Makes `dataset#bookmark` of `dataset@snapshot`.
+    pub fn bookmark(&self, dataset: &DatasetName, snapshot: &str, bookmark: &str) -> Result<(), Failure> {
+        let cmd = Cmd::new("zfs").arg("bookmark").arg(format!("{dataset}@{snapshot}"));
+        self.run("bookmark", &cmd.arg(format!("{dataset}#{bookmark}"))).map(drop)
+    }
+
+    /// Destroys `dataset#bookmark`. Its `#` is put in here: nothing else can be destroyed this way.
+    pub fn destroy_bookmark(&self, dataset: &DatasetName, bookmark: &str) -> Result<(), Failure> {
+        self.run("remove bookmark", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}#{bookmark}"))).map(drop)
+    }
+}
