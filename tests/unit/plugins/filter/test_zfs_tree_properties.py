@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 from ansible_collections.ferro.zfs.plugins.filter import zfs_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
 FILTERS = zfs_tree.FilterModule().filters()
-zfs_tree.display.deprecated = lambda *args, **kwargs: None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet():
+    """Old words are drawn all the time; what is said about them is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zfs_tree.display, "deprecated", lambda *args, **kwargs: None)
+        yield
+
 
 POLICIES = ["none", "low", "high", "critical", "mine"]
 
