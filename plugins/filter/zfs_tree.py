@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that turn the ``zfs:`` tree of a host into lists for tasks. Each is a view of one walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree, TreeError, walk
+
+display = Display()
+
+Entry = dict[str, Any]
+BACKUP_POLICIES = ("high", "critical")
+OFFSITE_POLICIES = ("critical",)
+
+
+def zfs_all_pools(zfs: Any) -> list[str]:
+    """Every pool's name."""
+    return _read(zfs).pools
+
+
+def zfs_all_datasets(zfs: Any) -> list[str]:
+    """Every declared dataset's name."""
+    return [dataset.name for dataset in _read(zfs).datasets]
+
+
+def zfs_datasets_with_config(zfs: Any) -> list[Entry]:
+    """Every declared dataset, with its properties and delegation where it has any."""
+    return _with_config(_read(zfs).datasets)
+
+
+def zfs_datasets_with_policy(zfs: Any) -> list[Entry]:
+    """Every declared dataset, worded as the ``datasets`` option of the snapshot and prune modules."""
+    return [
+        {"dataset": d.name, "policy": d.policy, "snapshots_discover_children": d.discovers}
+        for d in _read(zfs).datasets
+    ]
+
+
+def zfs_backup_datasets(zfs: Any) -> list[Entry]:
+    """What a backup server holds too."""
+    return _with_config(d for d in _read(zfs).datasets if d.policy in BACKUP_POLICIES)
+
+
+def zfs_critical_datasets(zfs: Any) -> list[Entry]:
+    """What must never be lost."""
+    return _with_config(d for d in _read(zfs).datasets if d.policy == "critical")
+
+
+def zfs_offsite_datasets(zfs: Any) -> list[Entry]:
+    """What is kept in another place too."""
+    return _with_config(d for d in _read(zfs).datasets if d.policy in OFFSITE_POLICIES)
+
+
+def zfs_encrypted_datasets(zfs: Any) -> list[Entry]:
+    """What asks for encryption itself, each with the dataset whose key unlocks it."""
+    encrypted = [d for d in _read(zfs).datasets if d.declares_encryption]
+    return [{**entry, "encryption_root": d.encryption_root} for entry, d in zip(_with_config(encrypted), encrypted)]
+
+
+def zfs_datasets_with_importance(zfs: Any) -> list[Entry]:
+    """The old name of zfs_datasets_with_policy, in the old words that its old readers look for."""
+    _deprecate("the filter zfs_datasets_with_importance", "ferro.zfs.zfs_datasets_with_policy")
+    return [
+        {"dataset": d.name, "importance": d.policy, "discover_children": d.discovers} for d in _read(zfs).datasets
+    ]
+
+
+def _with_config(datasets: Iterable[Dataset]) -> list[Entry]:
+    return [_entry(dataset) for dataset in datasets]
+
+
+def _entry(dataset: Dataset) -> Entry:
+    """Without what is not declared, so that ``selectattr('properties', 'defined')`` means what it says."""
+    entry: Entry = {"dataset": dataset.name, "policy": dataset.policy}
+    if dataset.properties is not None:
+        entry["properties"] = dataset.properties
+    if dataset.delegation is not None:
+        entry["delegation"] = dataset.delegation
+    return entry
+
+
+def _read(zfs: Any) -> Tree:
+    try:
+        tree = walk(zfs)
+    except TreeError as error:
+        # Not chained: newer ansible-core would print the same text a second time as its cause.
+        raise AnsibleFilterError(str(error)) from None
+    for old, new in tree.old_words:
+        _deprecate(f"the word '{old}' in the zfs tree", f"'{new}'")
+    for path in tree.misplaced:
+        display.warning(f"{path} sets a policy but is not below 'datasets', so it is not a dataset and is ignored.")
+    return tree
+
+
+def _deprecate(what: str, instead: str) -> None:
+    """Shown once per run for each text: Display leaves out what it has shown before."""
+    display.deprecated(
+        f"{what[0].upper()}{what[1:]} is deprecated, use {instead}.",
+        version="2.0.0",
+        collection_name="ferro.zfs",
+    )
+
+
+class FilterModule:
+    """The filters by the names that templates use."""
+
+    def filters(self) -> dict[str, Callable[[Any], Any]]:
+        return {
+            one.__name__: one
+            for one in (
+                zfs_all_pools,
+                zfs_all_datasets,
+                zfs_datasets_with_config,
+                zfs_datasets_with_policy,
+                zfs_backup_datasets,
+                zfs_critical_datasets,
+                zfs_offsite_datasets,
+                zfs_encrypted_datasets,
+                zfs_datasets_with_importance,
+            )
+        }

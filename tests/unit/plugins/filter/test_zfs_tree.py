@@ -1,0 +1,368 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each filter makes of trees written down here, and what wrong trees are told."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.ferro.zfs.plugins.filter import zfs_tree
+
+FILTERS = zfs_tree.FilterModule().filters()
+
+TREE = """
+fastpool:
+  vdevs: [{type: mirror, disks: [/dev/sda, /dev/sdb]}]
+  datasets:
+    compositions:
+      policy: critical
+      children_inherit_policy: true
+      snapshots_discover_children: true
+      properties: {compression: zstd}
+      datasets:
+        gitea:
+          datasets:
+            db: {delegation: {users: [backup], permissions: [send]}}
+        logs:
+          policy: none
+          datasets: {old: }
+        cache: {policy: low}
+    media/films: {policy: high, config: {recordsize: 1M}}
+slowpool:
+"""
+
+
+@pytest.fixture(autouse=True)
+def said(monkeypatch):
+    """What would be shown, rather than showing it."""
+    shown = []
+    monkeypatch.setattr(zfs_tree.display, "deprecated", lambda msg, **kw: shown.append((msg, kw)))
+    monkeypatch.setattr(zfs_tree.display, "warning", lambda msg: shown.append((msg, {})))
+    return shown
+
+
+def run(name, text):
+    return FILTERS[name](yaml.safe_load(text))
+
+
+def policies(text):
+    return {entry["dataset"]: entry["policy"] for entry in run("zfs_datasets_with_policy", text)}
+
+
+EXPECTED = {
+    "zfs_all_pools": ["fastpool", "slowpool"],
+    "zfs_all_datasets": [
+        "fastpool/compositions",
+        "fastpool/compositions/gitea",
+        "fastpool/compositions/gitea/db",
+        "fastpool/compositions/logs",
+        "fastpool/compositions/logs/old",
+        "fastpool/compositions/cache",
+        "fastpool/media/films",
+    ],
+    "zfs_datasets_with_policy": [
+        {"dataset": "fastpool/compositions", "policy": "critical", "snapshots_discover_children": True},
+        {"dataset": "fastpool/compositions/gitea", "policy": "critical", "snapshots_discover_children": False},
+        {"dataset": "fastpool/compositions/gitea/db", "policy": "critical", "snapshots_discover_children": False},
+        {"dataset": "fastpool/compositions/logs", "policy": "none", "snapshots_discover_children": False},
+        {"dataset": "fastpool/compositions/logs/old", "policy": "none", "snapshots_discover_children": False},
+        {"dataset": "fastpool/compositions/cache", "policy": "low", "snapshots_discover_children": False},
+        {"dataset": "fastpool/media/films", "policy": "high", "snapshots_discover_children": False},
+    ],
+    "zfs_datasets_with_config": [
+        {"dataset": "fastpool/compositions", "policy": "critical", "properties": {"compression": "zstd"}},
+        {"dataset": "fastpool/compositions/gitea", "policy": "critical"},
+        {
+            "dataset": "fastpool/compositions/gitea/db",
+            "policy": "critical",
+            "delegation": {"users": ["backup"], "permissions": ["send"]},
+        },
+        {"dataset": "fastpool/compositions/logs", "policy": "none"},
+        {"dataset": "fastpool/compositions/logs/old", "policy": "none"},
+        {"dataset": "fastpool/compositions/cache", "policy": "low"},
+        {"dataset": "fastpool/media/films", "policy": "high", "properties": {"recordsize": "1M"}},
+    ],
+}
+EXPECTED["zfs_critical_datasets"] = EXPECTED["zfs_datasets_with_config"][:3]
+EXPECTED["zfs_offsite_datasets"] = EXPECTED["zfs_datasets_with_config"][:3]
+EXPECTED["zfs_backup_datasets"] = [*EXPECTED["zfs_datasets_with_config"][:3], EXPECTED["zfs_datasets_with_config"][6]]
+EXPECTED["zfs_encrypted_datasets"] = []
+EXPECTED["zfs_datasets_with_importance"] = [
+    {"dataset": "fastpool/compositions", "importance": "critical", "discover_children": True},
+    {"dataset": "fastpool/compositions/gitea", "importance": "critical", "discover_children": False},
+    {"dataset": "fastpool/compositions/gitea/db", "importance": "critical", "discover_children": False},
+    {"dataset": "fastpool/compositions/logs", "importance": "none", "discover_children": False},
+    {"dataset": "fastpool/compositions/logs/old", "importance": "none", "discover_children": False},
+    {"dataset": "fastpool/compositions/cache", "importance": "low", "discover_children": False},
+    {"dataset": "fastpool/media/films", "importance": "high", "discover_children": False},
+]
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_each_filter_on_one_tree_in_both_shapes(name):
+    tree = yaml.safe_load(TREE)
+    before = copy.deepcopy(tree)
+    assert FILTERS[name](tree) == EXPECTED[name]
+    assert FILTERS[name]({"pools": tree, "backups": ["tank/data"], "note": {"policy": "high"}}) == EXPECTED[name]
+    assert tree == before
+
+
+def test_a_new_word_says_nothing(said):
+    run("zfs_datasets_with_policy", TREE)
+    assert said == []
+
+
+# --- shapes ---
+
+
+@pytest.mark.parametrize(
+    ("text", "pools", "datasets"),
+    [
+        ("{}", [], []),
+        ("pools:", [], []),
+        ("{tank: , other: {vdevs: []}}", ["tank", "other"], []),
+        ("pools: {datasets: {a: }}", ["pools"], ["pools/a"]),
+        ("pools: {pools: {datasets: {a: }}}", ["pools"], ["pools/a"]),
+        ("{pools: {tank: {datasets: {a: }}}, more: {datasets: {b: }}}", ["tank", "more"], ["tank/a", "more/b"]),
+        ("{tank: {datasets: {a: }}, backups: [tank/a]}", ["tank"], ["tank/a"]),
+        # A pool's root dataset is spoken of where the pool says a word about it; its properties are the pool's.
+        ("tank: {policy: low, properties: {ashift: 12}, datasets: {a: }}", ["tank"], ["tank", "tank/a"]),
+        ("tank: {properties: {ashift: 12}, datasets: {a: }}", ["tank"], ["tank/a"]),
+        # Children before parents in the tree, parents first in the result.
+        ("tank: {datasets: {a/b/c: , z: , a/b: , a: }}", ["tank"], ["tank/a", "tank/a/b", "tank/a/b/c", "tank/z"]),
+    ],
+)
+def test_shapes(text, pools, datasets):
+    assert run("zfs_all_pools", text) == pools
+    assert run("zfs_all_datasets", text) == datasets
+
+
+def test_the_properties_of_a_pool_are_not_those_of_its_root_dataset():
+    text = "tank: {policy: low, properties: {ashift: 12, encryption: 'on'}, delegation: [{users: [u]}]}"
+    assert run("zfs_datasets_with_config", text) == [
+        {"dataset": "tank", "policy": "low", "delegation": [{"users": ["u"]}]}
+    ]
+    assert run("zfs_encrypted_datasets", text) == []
+
+
+# --- inheritance ---
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "tank: {policy: high, children_inherit_policy: true, datasets: {a: {datasets: {b: }}}}",
+            {"tank": "high", "tank/a": "high", "tank/a/b": "high"},
+        ),
+        ("tank: {datasets: {a: {policy: high, datasets: {b: }}}}", {"tank/a": "high", "tank/a/b": "none"}),
+        # Its own policy ends a chain, and begins another only if it says so.
+        (
+            "tank: {datasets: {a: {policy: high, children_inherit_policy: yes, datasets: {b: {policy: low, datasets: "
+            "{c: , d: {policy: critical, children_inherit_policy: 'true', datasets: {e: }}}}}}}}",
+            {
+                "tank/a": "high",
+                "tank/a/b": "low",
+                "tank/a/b/c": "none",
+                "tank/a/b/d": "critical",
+                "tank/a/b/d/e": "critical",
+            },
+        ),
+        # Nothing is what it says: not set. Nor does 'false' end what an ancestor began.
+        (
+            "tank: {datasets: {a: {policy: mine, children_inherit_policy: true, "
+            "datasets: {b: {policy: , children_inherit_policy: false, datasets: {c: }}}}}}",
+            {"tank/a": "mine", "tank/a/b": "mine", "tank/a/b/c": "mine"},
+        ),
+        # A slash name inherits from its nearest declared ancestor, wherever that one stands.
+        (
+            "tank: {datasets: {a/b/c: , a: {policy: high, children_inherit_policy: true}, a/b/x: {policy: low}}}",
+            {"tank/a": "high", "tank/a/b/c": "high", "tank/a/b/x": "low"},
+        ),
+    ],
+)
+def test_inheritance(text, expected):
+    assert policies(text) == expected
+
+
+# --- encryption ---
+
+
+def test_encrypted_datasets_and_whose_key_they_need():
+    text = """
+    tank:
+      datasets:
+        plain: {properties: {encryption: off}}
+        plainer: {properties: {encryption: "off"}}
+        secret:
+          properties: {encryption: aes-256-gcm, keyformat: passphrase}
+          datasets:
+            inherits: {properties: {compression: zstd}}
+            other_cipher: {properties: {encryption: aes-128-gcm}}
+            own_key: {config: {keyformat: raw}, datasets: {below: {properties: {encryption: on}}}}
+            opened: {properties: {encryption: off}, datasets: {again: {properties: {encryption: on}}}}
+    """
+    got = [(entry["dataset"], entry["encryption_root"]) for entry in run("zfs_encrypted_datasets", text)]
+    assert got == [
+        ("tank/secret", "tank/secret"),
+        ("tank/secret/other_cipher", "tank/secret"),
+        ("tank/secret/own_key", "tank/secret/own_key"),
+        ("tank/secret/own_key/below", "tank/secret/own_key"),
+        ("tank/secret/opened/again", "tank/secret/opened/again"),
+    ]
+    assert run("zfs_encrypted_datasets", text)[0]["properties"] == {
+        "encryption": "aes-256-gcm",
+        "keyformat": "passphrase",
+    }
+
+
+# --- old words ---
+
+
+def test_old_words_mean_what_the_new_ones_do_and_are_named_once(said):
+    old = TREE.replace("children_inherit_policy", "inherit_policy").replace("snapshots_discover", "discover")
+    old = old.replace(" policy:", " importance:").replace("{policy:", "{importance:")
+    assert run("zfs_datasets_with_policy", old) == EXPECTED["zfs_datasets_with_policy"]
+    assert said == [
+        (
+            f"The word '{before}' in the zfs tree is deprecated, use '{after}'.",
+            {"version": "2.0.0", "collection_name": "ferro.zfs"},
+        )
+        for before, after in (
+            ("importance", "policy"),
+            ("inherit_policy", "children_inherit_policy"),
+            ("discover_children", "snapshots_discover_children"),
+        )
+    ]
+
+
+def test_the_old_filter_names_its_successor(said):
+    run("zfs_datasets_with_importance", "tank:")
+    assert said == [
+        (
+            "The filter zfs_datasets_with_importance is deprecated, use ferro.zfs.zfs_datasets_with_policy.",
+            {"version": "2.0.0", "collection_name": "ferro.zfs"},
+        )
+    ]
+
+
+def test_old_and_new_word_may_agree():
+    assert policies("tank: {datasets: {a: {policy: high, importance: high}}}") == {"tank/a": "high"}
+
+
+def test_a_policy_beside_datasets_is_pointed_out(said):
+    assert run("zfs_all_datasets", "tank: {datasets: {a: }, b: {policy: critical}}") == ["tank/a"]
+    assert said == [
+        ("zfs.tank.b sets a policy but is not below 'datasets', so it is not a dataset and is ignored.", {})
+    ]
+
+
+# --- errors ---
+
+POLICY_WANTED = "expected the name of a policy (none, low, high, critical or one of your own)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "zfs: expected a mapping of pools, got nothing"),
+        ("[tank]", "zfs: expected a mapping of pools, got a list"),
+        ("tank", "zfs: expected a mapping of pools, got 'tank'"),
+        ("pools: [tank]", "zfs.pools: expected a mapping of pools, got a list"),
+        ("tank: 5", "zfs.tank: expected a mapping of the pool's settings, got 5 (int)"),
+        ("pools: {tank: x}", "zfs.pools.tank: expected a mapping of the pool's settings, got 'x'"),
+        ("tank: {datasets: [a]}", "zfs.tank.datasets: expected a mapping of dataset names, got a list"),
+        ("tank: {datasets: {a: true}}", "zfs.tank.datasets.a: expected a mapping of the dataset's settings, got true"),
+        ("tank: {datasets: {a: {datasets: b}}}", "zfs.tank.datasets.a.datasets: expected a mapping of dataset names, got 'b'"),
+        ("tank: {datasets: {data: {policy: 5}}}", f"zfs.tank.datasets.data.policy: {POLICY_WANTED}, got 5 (int)"),
+        ("tank: {datasets: {data: {policy: no}}}", f"zfs.tank.datasets.data.policy: {POLICY_WANTED}, got false"),
+        ("tank: {datasets: {data: {policy: ''}}}", f"zfs.tank.datasets.data.policy: {POLICY_WANTED}, got ''"),
+        ("tank: {datasets: {a: {importance: [x]}}}", f"zfs.tank.datasets.a.importance: {POLICY_WANTED}, got a list"),
+        (
+            "tank: {datasets: {a/b: {children_inherit_policy: maybe}}}",
+            "zfs.tank.datasets.a/b.children_inherit_policy: expected true or false, got 'maybe'",
+        ),
+        (
+            "tank: {datasets: {a.b: {snapshots_discover_children: {}}}}",
+            "zfs.tank.datasets['a.b'].snapshots_discover_children: expected true or false, got a mapping",
+        ),
+        (
+            "tank: {datasets: {a: {policy: high, importance: low}}}",
+            "zfs.tank.datasets.a.importance: importance is the old name of policy, and the two differ here: keep policy",
+        ),
+        ("tank: {datasets: {a: {properties: [x]}}}", "zfs.tank.datasets.a.properties: expected a mapping of ZFS properties, got a list"),
+        (
+            "tank: {datasets: {a: {properties: {x: y}, config: {x: y}}}}",
+            "zfs.tank.datasets.a.config: config is another name of properties: give one of the two",
+        ),
+        (
+            "tank: {datasets: {a: {properties: {encryption: 1}}}}",
+            "zfs.tank.datasets.a.properties.encryption: expected on, off or a cipher, got 1 (int)",
+        ),
+        (
+            "tank: {datasets: {a: {delegation: backup}}}",
+            "zfs.tank.datasets.a.delegation: expected a mapping of grants, or a list of such, got 'backup'",
+        ),
+        (
+            "tank: {datasets: {a: {delegation: [backup]}}}",
+            "zfs.tank.datasets.a.delegation[0]: expected a mapping of one grant, got 'backup'",
+        ),
+        (
+            "tank: {datasets: {a: {datasets: {b: }}, a/b: }}",
+            "zfs.tank.datasets.a/b: tank/a/b is declared twice, also at zfs.tank.datasets.a.datasets.b",
+        ),
+        (
+            "{pools: {tank: }, tank: {datasets: {a: }}}",
+            "zfs.tank: pool tank is declared twice, also at zfs.pools.tank",
+        ),
+        ("1tank:", "zfs.1tank: not a pool name: a pool's name begins with a letter"),
+        ("tank/data:", "zfs.tank/data: not a pool name: a pool's name has no '/'"),
+        ("-tank:", "zfs.-tank: not a pool name: it, or a part of it, begins with '-'"),
+        ("on:", "zfs.True: not a pool name: YAML reads it as true, so put it in quotes"),
+    ],
+)
+def test_errors_give_the_path(text, message):
+    for name in sorted(FILTERS):
+        if name == "zfs_encrypted_datasets" or "encryption" not in text:
+            with pytest.raises(AnsibleFilterError) as caught:
+                run(name, text)
+            assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("", "empty, or an empty part beside a '/'"),
+        ("/a", "empty, or an empty part beside a '/'"),
+        ("a/", "empty, or an empty part beside a '/'"),
+        ("a//b", "empty, or an empty part beside a '/'"),
+        ("a/..", "'..' is not a name"),
+        ("-a", "it, or a part of it, begins with '-'"),
+        ("a/-rf", "it, or a part of it, begins with '-'"),
+        (" a", "white space at an end"),
+        ("a /b", "white space at an end"),
+        ("a\n", "white space at an end"),
+        ("a@b", "'@' is not allowed in it"),
+        ("a#b", "'#' is not allowed in it"),
+        ("a%recv", "'%' is not allowed in it"),
+        ("a\nb", "'\n' is not allowed in it"),
+        ("a$(id)", "'$' is not allowed in it"),
+        ("é", "'é' is not allowed in it"),
+        (2024, "YAML reads it as 2024 (int), so put it in quotes"),
+        ("x" * 251, "longer than 255 characters with its parents"),
+    ],
+)
+def test_names_that_zfs_does_not_take(key, fault):
+    with pytest.raises(AnsibleFilterError) as caught:
+        FILTERS["zfs_all_datasets"]({"tank": {"datasets": {key: None}}})
+    assert str(caught.value).startswith("zfs.tank.datasets")
+    assert str(caught.value).endswith(f": not a dataset name: {fault}")
+
+
+@pytest.mark.parametrize("key", ["a b", "a.b:c_d-e", "2024", "x" * 250, "a/b c/d"])
+def test_names_that_zfs_takes(key):
+    assert FILTERS["zfs_all_datasets"]({"tank": {"datasets": {key: None}}}) == [f"tank/{key}"]
