@@ -1,6 +1,6 @@
 //! Globs over dataset paths and snapshot names.
 
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 
 /// A list of patterns. `*` matches within a component of a path, `**` across components, `?` one character but `/`,
 /// `[abc]`, `[a-z]` and `[!a-z]` one of, or none of, the characters.
@@ -48,7 +48,7 @@ fn compile(glob: &str) -> Result<Regex, String> {
                 regex.push_str(&class);
                 regex.push(']');
             }
-            c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+            c => regex.push_str(&regex_lite::escape(c.encode_utf8(&mut [0; 4]))),
         }
     }
     regex.push('$');

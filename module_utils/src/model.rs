@@ -204,6 +204,7 @@ pub struct TokenContent {
 
 impl Dataset {
     /// Its snapshots, oldest first.
+    #[must_use]
     pub fn snapshots(&self) -> impl DoubleEndedIterator<Item = &Version> {
         self.versions.iter().filter(|version| version.is_snapshot())
     }

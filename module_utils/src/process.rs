@@ -140,7 +140,7 @@ pub fn wait(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<()> {
 /// Reads all there is without waiting; true at the end of the stream.
 pub fn drained(stream: &mut Option<impl Read>, sink: &mut dyn FnMut(&[u8])) -> bool {
     let Some(stream) = stream else { return false };
-    let mut buffer = [0; 64 * 1024];
+    let mut buffer = [0; 16 * 1024];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return true,

@@ -1,19 +1,13 @@
 //! The end of a text that may be endless.
 
 /// Keeps the last bytes of what is pushed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Tail {
     bytes: Vec<u8>,
     cut: bool,
 }
 
 const KEPT: usize = 16 * 1024;
-
-impl Default for Tail {
-    fn default() -> Self {
-        Self { bytes: Vec::new(), cut: false }
-    }
-}
 
 impl Tail {
     /// Adds bytes at the end, drops as many at the beginning as are too many.

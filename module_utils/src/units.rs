@@ -129,7 +129,7 @@ impl ByteSize {
         let units = ["", "K", "M", "G", "T", "P"];
         let mut value = self.0;
         let mut unit = 0;
-        while value > 0 && value % 1024 == 0 && unit + 1 < units.len() {
+        while value > 0 && value.is_multiple_of(1024) && unit + 1 < units.len() {
             value /= 1024;
             unit += 1;
         }

@@ -223,13 +223,13 @@ pub fn plan(source: &Dataset, target: Option<&Dataset>, wish: &Wish) -> Result<P
         };
     }
     let Some((base, twin)) = common_base(source, target) else {
-        return match candidates(source, wish, 0).iter().any(|(_, wanted)| *wanted) {
-            false => Ok(Plan::NoSnapshots),
-            true => Err(Conflict::NoCommonSnapshot {
-                source_only: names(source.snapshots()),
-                target_only: names(target.snapshots()),
-            }),
-        };
+        if candidates(source, wish, 0).iter().all(|(_, wanted)| !wanted) {
+            return Ok(Plan::NoSnapshots);
+        }
+        return Err(Conflict::NoCommonSnapshot {
+            source_only: names(source.snapshots()),
+            target_only: names(target.snapshots()),
+        });
     };
     let later = candidates(source, wish, base.createtxg);
     if !later.iter().any(|(_, wanted)| *wanted) {
@@ -560,7 +560,7 @@ mod tests {
             match (transfer.partial, discarded) {
                 (Some(PartialPlan::Resume { token }), None) => assert_eq!(token, "1-x"),
                 (Some(PartialPlan::Discard { reason, bytes: 9 }), Some(why)) => {
-                    assert!(reason.contains(why), "{reason}")
+                    assert!(reason.contains(why), "{reason}");
                 }
                 other => panic!("{other:?}"),
             }

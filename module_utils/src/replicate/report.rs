@@ -212,14 +212,11 @@ impl ErrorReport {
     #[must_use]
     pub fn line(&self) -> String {
         let place = self.host.as_ref().filter(|host| *host != "localhost");
-        let mut line = format!("{}{} failed", self.stage, place.map(|host| format!(" on {host}")).unwrap_or_default());
-        if let Some(command) = &self.command {
-            line += &format!(": `{command}`");
-            line += &self.rc.map(|rc| format!(" ended with exit status {rc}")).unwrap_or_default();
-        }
-        if !self.stderr.is_empty() {
-            line += &format!(": {}", self.stderr);
-        }
+        let place = place.map(|host| format!(" on {host}")).unwrap_or_default();
+        let command = self.command.as_ref().map(|command| format!(": `{command}`")).unwrap_or_default();
+        let rc = self.rc.map(|rc| format!(" ended with exit status {rc}")).unwrap_or_default();
+        let said = if self.stderr.is_empty() { String::new() } else { format!(": {}", self.stderr) };
+        let line = format!("{}{place} failed{command}{rc}{said}", self.stage);
         match &self.caused_by {
             Some(cause) if self.command.is_some() => line + &format!(" ({cause})"),
             Some(cause) => line + &format!(": {cause}"),

@@ -43,7 +43,7 @@ fn dataset(line: &str) -> Result<Row, Unexpected> {
         name: name.parse().map_err(|_| wrong())?,
         kind,
         encrypted: !matches!(encryption, "off" | "-"),
-        written: optional(written).ok_or_else(wrong)?.unwrap_or(0),
+        written: optional(written).map_err(|_| wrong())?.unwrap_or(0),
         partial: None,
         placeholder: placeholder == "on",
         versions: Vec::new(),
@@ -52,8 +52,8 @@ fn dataset(line: &str) -> Result<Row, Unexpected> {
 }
 
 /// `-` is no number, digits are one, anything else is wrong.
-fn optional(text: &str) -> Option<Option<u64>> {
-    if text == "-" { Some(None) } else { text.parse().ok().map(Some) }
+fn optional(text: &str) -> Result<Option<u64>, std::num::ParseIntError> {
+    if text == "-" { Ok(None) } else { text.parse().map(Some) }
 }
 
 /// The columns that [`versions`] reads: only those that ZFS knows without opening each snapshot.
@@ -100,12 +100,13 @@ fn split_version(full: &str) -> Option<(&str, VersionKind, &str)> {
 pub fn numbers(stdout: &str) -> Result<HashMap<String, Option<u64>>, Unexpected> {
     let row = |line: &str| {
         let (name, value) = line.split_once('\t')?;
-        Some((name.to_owned(), optional(value)?))
+        Some((name.to_owned(), optional(value).ok()?))
     };
     stdout.lines().map(|line| row(line).ok_or_else(|| unexpected("zfs get", "a name and a number", line))).collect()
 }
 
 /// Reads the estimate out of `zfs send -nvP ...`: bytes of the stream.
+#[must_use]
 pub fn estimate(stdout: &str) -> Option<u64> {
     stdout.lines().rev().find_map(|line| line.strip_prefix("size\t")?.trim().parse().ok())
 }

@@ -20,7 +20,7 @@ pub struct Zfs<'a> {
 /// Snapshots and bookmarks of each dataset, oldest first.
 pub type Versions = HashMap<DatasetName, Vec<Version>>;
 
-impl<'a> Zfs<'a> {
+impl Zfs<'_> {
     fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
         self.runner.run(Attempt { stage, host: self.host, cmd })
     }
@@ -29,14 +29,14 @@ impl<'a> Zfs<'a> {
     pub fn datasets(&self, roots: &[DatasetName], recursive: bool) -> Result<Vec<Row>, Failure> {
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", parse::DATASET_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd };
-        self.list(&cmd.args(roots), |stdout| parse::datasets(stdout))
+        self.list(&cmd.args(roots), parse::datasets)
     }
 
     /// Snapshots and bookmarks of the datasets at `roots`, and with `recursive` of those below.
     pub fn versions(&self, roots: &[DatasetName], recursive: bool) -> Result<Versions, Failure> {
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", parse::VERSION_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
-        self.list(&cmd.args(roots), |stdout| parse::versions(stdout))
+        self.list(&cmd.args(roots), parse::versions)
     }
 
     /// `zfs list` prints what exists even where one name does not, and exits with 1 then: that is an answer, not a failure.
@@ -56,7 +56,7 @@ impl<'a> Zfs<'a> {
     /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
     pub fn numbers(&self, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
         let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(names);
-        let all = self.list(&cmd, |stdout| parse::numbers(stdout))?;
+        let all = self.list(&cmd, parse::numbers)?;
         Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }
 
