@@ -52,7 +52,8 @@ class Guest:
         command += [f"umid={self.umid}", f"uml_dir={self.directory}", f"mem={memory}", "seccomp=on"]
         command += [f"ubd0={root},{image / 'root.img'}", f"ubd1={disk}", "root=/dev/ubda", "rootfstype=ext4", "rw"]
         command += ["con=null", "con0=null,fd:1", "con1=null", "panic=-1", "quiet"]
-        command += [f"vec0:transport=tap,ifname={self.host},depth=128,gro=1"]
+        # The same address after a restart, else the other hosts look for the old one until their ARP entries expire.
+        command += [f"vec0:transport=tap,ifname={self.host},depth=128,gro=1,mac=02:00:0a:63:00:{self.number:02x}"]
         command += [f"lab.host={self.host}", f"lab.number={self.number}"]
         command += ["init=/sbin/init" if systemd else "init=/lab-init"]
         # The guest's memory is a file in TMPDIR, so that has to be a tmpfs.

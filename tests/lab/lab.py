@@ -137,7 +137,7 @@ class Lab:
         }
 
     def run(
-        self, host: str, command: str, user: str = "root", check: bool = True, input: str | None = None, timeout: float | None = None
+        self, host: str, command: str, user: str = "root", check: bool = True, input: str | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Runs a shell command on a host, over one connection per user that stays open."""
         result = subprocess.run(

@@ -83,12 +83,12 @@ def test_a_power_cut_keeps_what_was_on_the_disk(clean: Lab) -> None:
 
 def test_reset_leaves_a_host_as_new(clean: Lab) -> None:
     clean.run("source", "zpool create -f kept /dev/ubdb && truncate -s 100M /big/disk && zpool create tank /big/disk")
-    clean.run("source", "nohup sleep 4321 >/dev/null 2>&1 & cd /tank && nohup sleep 4322 >/dev/null 2>&1 &")
+    clean.run("source", "sh -c 'cd /tank && exec sleep 4321' >/dev/null 2>&1 </dev/null &")
     clean.run("source", "echo x >~/.ssh/authorized_keys; touch ~/left /tmp/left; date -s 2031-01-01", user="root")
     before = clean.pid("source")
     clean.reset("source")
     assert clean.pid("source") == before, "needed a reboot"
-    assert clean.run("source", "zpool list -H; zpool import -d /big -d /dev; pgrep sleep -a | grep 432; ls /big /tmp /root", check=False).stdout == ""
+    assert clean.run("source", "zpool list -H; zpool import -d /big -d /dev; pgrep -af 'sleep [4]321'; ls /big /tmp /root", check=False).stdout == ""
     assert abs(int(clean.run("source", "date +%s").stdout) - time.time()) < 5
     clean.run("backup", "ssh source true")
 
