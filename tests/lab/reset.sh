@@ -2,13 +2,11 @@
 set -eu
 
 # Processes that a test left behind: not of the boot, not a kernel thread, not a connection, not this script.
-for directory in /proc/[0-9]*; do
-  pid=${directory#/proc/}
-  [ "$pid" != $$ ] || continue
-  ! grep -qx "$pid" /run/lab/boot-pids || continue
-  [ -s "$directory/cmdline" ] || continue
-  case $(cat "$directory/comm" 2>/dev/null) in sshd* | '' | *udev* | systemd* | '(sd-pam)') continue ;; esac
-  [ "$pid" != "$(cut -d' ' -f4 /proc/$$/stat)" ] || continue
+boot=" $(tr '\n' ' ' </run/lab/boot-pids)"
+ps -eo pid=,ppid=,comm= | while read -r pid parent name; do
+  case $boot in *" $pid "*) continue ;; esac
+  case $name in sshd* | *udev* | systemd* | '(sd-pam)') continue ;; esac
+  [ "$parent" != 2 ] && [ "$parent" != $$ ] && [ "$pid" != $$ ] && [ "$pid" != "$PPID" ] || continue
   kill -9 "$pid" 2>/dev/null || true
 done
 
