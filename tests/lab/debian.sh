@@ -1,0 +1,52 @@
+# Sourced by the build scripts: messages, and Debian packages from suites other than the host's own.
+# The host's apt configuration is read for its mirror and otherwise neither used nor changed.
+
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+say() { echo "$(date +%T) lab: $*" >&2; }
+die() { echo "lab: $*" >&2; exit 1; }
+
+# The mirror this host already uses, in either form of apt's configuration.
+mirror() {
+  local found
+  found=$(awk '/^URIs:/ && $2 ~ /\/debian\/?$/ {print $2; exit}' /etc/apt/sources.list.d/*.sources 2>/dev/null) || true
+  [ -n "$found" ] || found=$(sed 's/\[[^]]*\]//' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+    awk '$1 == "deb" && $2 ~ /\/debian\/?$/ {print $2; exit}') || true
+  found=${found:-http://deb.debian.org/debian}
+  echo "${found%/}"
+}
+
+# Debian's own suffix for a ZFS release series: which suite has it.
+zfs_suite() {
+  case $1 in
+    2.3) echo trixie ;;
+    2.4) echo trixie-backports ;;
+    *) die "FERRO_LAB_ZFS=$1: only 2.3 (trixie) and 2.4 (trixie-backports) are known" ;;
+  esac
+}
+
+# private_apt DIR: sets APT to options that make apt-get and apt-cache see trixie and its backports only.
+# Every index and package is verified against Debian's archive keyring; apt refuses what is not signed.
+private_apt() {
+  local dir=$1 suite
+  mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+  for suite in trixie trixie-backports; do
+    echo "deb [signed-by=$KEYRING] $(mirror) $suite main contrib"
+  done >"$dir/sources.list"
+  APT=(-qq
+    -o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+    -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
+    -o APT::Sandbox::User=root -o APT::Get::AllowUnauthenticated=false -o Acquire::Retries=3)
+  apt-get "${APT[@]}" update >&2 || die "apt cannot read trixie from $(mirror)"
+}
+
+# fetch PACKAGE[=VERSION] DIR: downloads one package and unpacks it into DIR.
+fetch() {
+  local package=$1 dir=$2 deb
+  mkdir -p "$dir"
+  (cd "$dir" && apt-get "${APT[@]}" download "$package" >&2) || die "cannot download $package"
+  for deb in "$dir"/*.deb; do
+    dpkg-deb -x "$deb" "$dir" && rm "$deb"
+  done
+}
