@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 /// Keys of an option that are taken over as they are.
 const EXTENSIONS: [&str; 3] = ["aliases", "no_log", "version_added"];
 
+/// Keys of `Args` that are taken over as they are: rules between options.
+const RULES: [&str; 5] = ["mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by"];
+
 type Object = Map<String, Value>;
 
 /// The argument spec of `A` as JSON: `{"module": NAME, "options": {OPTION: {"type", "description", ...}}}`.
@@ -18,7 +21,13 @@ type Object = Map<String, Value>;
 pub fn of<A: JsonSchema>(module: &str) -> Value {
     let root = SchemaGenerator::default().into_root_schema_for::<A>().to_value();
     let spec = Spec { definitions: root.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default() };
-    json!({"module": module, "options": spec.options(&spec.resolve(&root))})
+    let mut said = json!({"module": module, "options": spec.options(&spec.resolve(&root))});
+    for rule in RULES {
+        if let Some(value) = root.get(rule) {
+            said[rule] = value.clone();
+        }
+    }
+    said
 }
 
 struct Spec {
@@ -146,6 +155,7 @@ mod tests {
 
     #[derive(Deserialize, Serialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
+    #[schemars(extend("required_together" = [["limit", "size"]]))]
     struct Args {
         /// First paragraph,
         /// on two lines.
@@ -204,6 +214,7 @@ mod tests {
     fn options_keep_their_order() {
         let spec = of::<Args>("sample");
         assert_eq!(spec["module"], "sample");
+        assert_eq!(spec["required_together"], json!([["limit", "size"]]));
         let names: Vec<_> = spec["options"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["source", "size", "limit", "ssh", "words", "word", "map", "parts", "secret"]);
     }
