@@ -30,7 +30,10 @@ HEADER = '''\
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The argument specs of all modules. Generated from their Rust types by `make generate`; do not edit."""
 
-from __future__ import annotations
+# No module runs on a target as Python, but ansible-test of 2.16 holds stubs to Python 2.7.
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
 
 '''
 
@@ -60,9 +63,11 @@ def spec_option(option: Option) -> Option:
 
 def doc_option(option: Option) -> Option:
     """An option as ansible-doc wants it."""
-    doc: Option = {"description": option["description"] or ["Undocumented."]}
+    # A dict of choices with their meanings would be nicer, but ansible-test of 2.16 takes only a list.
+    meanings = [f"V({choice}) - {meaning}" for choice, meaning in option.get("choices", {}).items() if meaning]
+    doc: Option = {"description": (option["description"] or ["Undocumented."]) + meanings}
     doc.update((key, value) for key, value in option.items() if key not in ("description", "no_log", "options"))
-    if "choices" in doc and not any(doc["choices"].values()):
+    if "choices" in doc:
         doc["choices"] = list(doc["choices"])
     if "options" in option:
         doc["suboptions"] = {name: doc_option(inner) for name, inner in option["options"].items()}
