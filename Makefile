@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+VENV := .venv/.stamp
+PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
+ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
+PYTEST := $(PYTHON) -m pytest -q
+
+.PHONY: help
+help: ## list these words
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: build
+build: ## build the static binaries for both architectures, where the plugins find them
+	tools/build
+
+.PHONY: dist
+dist: $(VENV) build ## make the archive for ansible-galaxy, below dist/
+	tools/dist
+
+.PHONY: generate
+generate: $(VENV) ## write the argument specs and option docs from the Rust types
+	$(PYTHON) tools/generate_docs.py
+
+.PHONY: lint
+lint: $(VENV) ## check format and lint of everything
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
+	ansible-lint --offline --quiet
+
+.PHONY: test-fast
+test-fast: lint ## all tests that need neither a lab nor several Ansibles
+	$(PYTHON) tools/generate_docs.py --check
+	cargo test --quiet --workspace --locked
+	cargo test --quiet --package module_utils --features argspec --locked argspec
+	$(PYTEST) tests/unit
+
+.PHONY: sanity
+sanity: dist .venvs/.stamp ## ansible-test sanity on the archive, with each Ansible
+	for python in .venv .venvs/oldest .venvs/newest; do \
+	  [ ! -x $$python/bin/python ] || $$python/bin/python -W ignore tools/sanity.py $(ARCHIVE) || exit 1; \
+	done
+
+.PHONY: test
+test: test-fast sanity ## every test
+	if [ -d tests/integration ]; then $(PYTEST) tests/integration; fi
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf target dist .venv .venvs .cache plugins/module_utils/_native
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One virtual environment for linters and tests.
+$(VENV): requirements-dev.txt tools/system-packages
+	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+.venvs/.stamp: tools/venvs
+	tools/venvs
+	touch $@
+
+-include tests/lab/lab.mk

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The argument specs of all modules. Generated from their Rust types by `make generate`; do not edit."""
+
+# No module runs on a target as Python, but ansible-test of 2.16 holds stubs to Python 2.7.
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+SPECS = {
+    "zfs_replicate": {
+        "argument_spec": {
+            "source": {
+                "type": "list",
+                "elements": "str",
+                "required": True,
+            },
+            "target": {
+                "type": "str",
+                "required": True,
+            },
+            "source_host": {
+                "type": "str",
+            },
+            "target_host": {
+                "type": "str",
+            },
+            "ssh": {
+                "type": "dict",
+                "options": {
+                    "port": {
+                        "type": "int",
+                    },
+                    "identity_file": {
+                        "type": "str",
+                    },
+                    "config_file": {
+                        "type": "str",
+                    },
+                    "connect_timeout": {
+                        "type": "int",
+                    },
+                    "options": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": [],
+                    },
+                },
+            },
+            "strip_prefix": {
+                "type": "str",
+            },
+            "recursive": {
+                "type": "bool",
+                "default": True,
+            },
+            "exclude": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "snapshots": {
+                "type": "dict",
+                "options": {
+                    "include": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": [],
+                    },
+                    "exclude": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": [],
+                    },
+                },
+            },
+            "initial": {
+                "type": "str",
+                "choices": ["all", "latest"],
+                "default": "all",
+            },
+            "intermediates": {
+                "type": "bool",
+                "default": True,
+            },
+            "raw": {
+                "type": "str",
+                "choices": ["auto", "always", "never"],
+                "default": "auto",
+            },
+            "receive_properties": {
+                "type": "dict",
+                "default": {
+                    "canmount": "off",
+                    "readonly": "on",
+                },
+            },
+            "receive_exclude": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "send_properties": {
+                "type": "bool",
+                "default": False,
+            },
+            "require_encrypted_target": {
+                "type": "bool",
+                "default": False,
+            },
+            "bookmarks": {
+                "type": "bool",
+                "default": True,
+            },
+            "resume": {
+                "type": "bool",
+                "default": True,
+            },
+            "bandwidth_limit": {
+                "type": "str",
+            },
+            "buffer_size": {
+                "type": "str",
+                "default": "32M",
+            },
+            "retries": {
+                "type": "int",
+                "default": 2,
+            },
+            "retry_delay": {
+                "type": "str",
+                "default": "5s",
+            },
+            "stall_timeout": {
+                "type": "str",
+                "default": "600s",
+            },
+            "lock": {
+                "type": "str",
+            },
+            "on_locked": {
+                "type": "str",
+                "choices": ["fail", "skip", "wait"],
+                "default": "fail",
+            },
+        },
+    },
+}

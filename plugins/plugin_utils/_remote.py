@@ -1,0 +1,139 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the target's shell is told, and what its answers mean. Pure, but for reading the binaries of this collection.
+
+The scripts are POSIX sh (dash, bash and busybox were tried) on one line: the user's login shell, which may be csh, sees them first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import shlex
+import signal
+import typing as t
+from pathlib import Path
+
+NATIVE = Path(__file__).resolve().parent.parent / "module_utils" / "_native"
+
+# What `uname -m` says, and the name that the binary bears.
+ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+
+# Everything before this line is chatter of login scripts. Without it nothing of ours ran.
+STARTED = "ferro.zfs: started"
+MARK = "ferro.zfs:"
+
+
+@dataclasses.dataclass(frozen=True)
+class Binaries:
+    """The binaries of one module, by architecture."""
+
+    module: str
+    contents: dict[str, bytes]
+
+    @classmethod
+    def of(cls, module: str) -> Binaries:
+        """Reads them; FileNotFoundError where the collection was installed without."""
+        return cls(module, {arch: (NATIVE / f"{module}_{arch}").read_bytes() for arch in sorted(set(ARCHITECTURES.values()))})
+
+    def content(self, machine: str) -> bytes:
+        return self.contents[ARCHITECTURES[machine]]
+
+    def sha256(self, machine: str) -> str:
+        return hashlib.sha256(self.content(machine)).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What came back from a script."""
+
+    verdict: str
+    """``ran``, ``missing``, ``stored``, ``unsupported``, or empty where the shell never got that far."""
+    machine: str
+    rc: int
+    text: str
+    stderr: str
+
+    @classmethod
+    def of(cls, answer: dict[str, t.Any]) -> Reply:
+        _chatter, started, text = answer["stdout"].replace("\r\n", "\n").partition(STARTED + "\n")
+        words = re.match(rf"{MARK} (missing|stored|unsupported)(?: (\S+))?\s*$", text)
+        verdict = words.group(1) if words else "ran" if started else ""
+        machine = words.group(2) or "" if words else ""
+        return cls(verdict, machine, answer["rc"], text if started else answer["stdout"], answer["stderr"])
+
+
+def run_script(binaries: Binaries, directory: str | None) -> str:
+    """Runs the cached binary, or says ``missing MACHINE``. Standard input is left to the binary."""
+    cases = "".join(f" {machine}) h={binaries.sha256(machine)};;" for machine in ARCHITECTURES)
+    return (
+        f"echo {STARTED}; m=`uname -m`; case $m in{cases} *) echo {MARK} unsupported $m; exit 0;; esac; "
+        # Whole, and owned by whoever runs it, so that nobody else can have planted it.
+        f"cached() {{ p=$1/{binaries.module}-$h; "
+        '[ -x "$p" ] && [ -O "$p" ] && s=`sha256sum < "$p"` && [ "${s%% *}" = $h ]; }; '
+        # Not exec: ssh would report a binary that a signal killed as a lost connection.
+        f'if {_first("cached", directory)}; then "$p" -; exit $?; fi; '
+        f"echo {MARK} missing $m"
+    )
+
+
+def upload_script(binaries: Binaries, directory: str | None, machine: str) -> str:
+    """Stores standard input as the cached binary in the first directory where it could run."""
+    digest = binaries.sha256(machine)
+    name = f"{binaries.module}-{digest}"
+    return (
+        f"echo {STARTED}; umask 077; "
+        # The directory is ours alone, and a file in it may run: noexec shows in -x.
+        'usable() { c=$1; t=$c/upload.$$; [ ! -L "$c" ] && mkdir -p "$c" && [ -O "$c" ] && chmod 700 "$c" && '
+        ': > "$t" && chmod 500 "$t" && { [ -x "$t" ] || { rm -f "$t"; false; }; }; }; '
+        f'{_first("usable", directory)} || {{ echo no directory to store it in; exit 1; }}; '
+        # On disk before it gets its name: a crash must not leave a file of zeros under it.
+        'rm -f "$t"; dd of="$t" bs=65536 conv=fsync 2>/dev/null && chmod 500 "$t" && s=`sha256sum < "$t"` && '
+        f'[ "${{s%% *}}" = {digest} ] && mv -f "$t" "$c/{name}" && echo {MARK} stored || {{ rm -f "$t"; exit 1; }}; '
+        f'find "$c" -type f -mtime +30 ! -name {name} -exec rm -f {{}} +'
+    )
+
+
+def installed_script(program: str) -> str:
+    """Runs a program that is there already."""
+    return f"echo {STARTED}; {shlex.quote(program)} -; exit $?"
+
+
+def with_environment(environment: str, script: str) -> str:
+    """The script with the task's ``environment:``, which the shell would give only to its first command."""
+    return f"{environment} /bin/sh -c {shlex.quote(script)}" if environment.strip() else script
+
+
+def no_result(module: str, rc: int | None, stdout: str, stderr: str) -> dict[str, t.Any]:
+    """The result of a binary that ended without one."""
+    if rc == 126:
+        why = (
+            f"{module} cannot be run on the target: permission denied. If its home, temporary directory and /tmp are mounted noexec, name a directory "
+            "that is not in the variable zfs_native_cache_dir, or install the binary and name its directory in zfs_native_path."
+        )
+    else:
+        why = f"{module} ended without a result ({_ending(rc)})."
+    said = [f"{name}: {text.strip()[-1000:]}" for name, text in (("stderr", stderr), ("stdout", stdout)) if text.strip()]
+    return {"failed": True, "changed": False, "rc": rc, "msg": " ".join([why, *said]), "stdout": stdout[-4000:], "stderr": stderr[-4000:]}
+
+
+def _first(test: str, directory: str | None) -> str:
+    """Tries a shell function on each directory where the cache may be."""
+    if directory:
+        return f"{test} {shlex.quote(directory)}"
+    # A home that belongs to another (su and some sudo keep HOME) would let that other swap what lies in it.
+    home = '[ -O "$HOME" ] && ' + test + ' "${XDG_CACHE_HOME:-$HOME/.cache}/ansible-ferro.zfs"'
+    # /tmp is sticky: what is ours there stays ours.
+    return f'{{ {home}; }} || {test} "/tmp/ansible-ferro.zfs-`id -u`"'
+
+
+def _ending(rc: int | None) -> str:
+    """``exit status 3``, or for what a shell makes of a signal ``killed by SIGKILL``."""
+    if rc is not None and rc > 128:
+        try:
+            return f"killed by {signal.Signals(rc - 128).name}"
+        except ValueError:
+            pass
+    return f"exit status {rc}"
