@@ -26,6 +26,10 @@ build: ## build the static binaries for both architectures, where the plugins fi
 dist: $(VENV) build ## make the archive for ansible-galaxy, below dist/
 	tools/dist
 
+.PHONY: demo
+demo: dist ## replicate a small data set between three hosts with real ZFS, and prove that it arrived
+	tools/demo
+
 .PHONY: generate
 generate: $(VENV) ## write the argument specs and option docs from the Rust types
 	$(PYTHON) tools/generate_docs.py

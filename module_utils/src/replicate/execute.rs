@@ -95,14 +95,12 @@ enum Refusal {
 impl Refusal {
     fn report(&self) -> ErrorReport {
         match self {
-            Self::Conflict(conflict) => ErrorReport::refusal("plan", &conflict.to_string()),
-            Self::LandsInPlaintext => ErrorReport::refusal(
-                "plan",
+            Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
+            Self::LandsInPlaintext => ErrorReport::of_plan(
                 "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
                  below an encrypted dataset",
             ),
-            Self::TargetWithinSource => ErrorReport::refusal(
-                "plan",
+            Self::TargetWithinSource => ErrorReport::of_plan(
                 "it lies within the target, so it would be replicated into itself. Add the target to exclude",
             ),
         }
@@ -152,10 +150,9 @@ fn allowed(
 fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
-        let mut error = ErrorReport::refusal("list", "the source dataset does not exist; check its name");
-        error.host = Some(request.source.name().to_owned());
-        error.stderr = format!("cannot open '{root}': dataset does not exist");
-        DatasetReport::of_error(root.as_str(), &target, error)
+        let words = format!("source dataset {root} does not exist; check its name");
+        let failure = Failure::refusal("list", &request.source, words);
+        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
     };
     sides.missing_roots.iter().map(report).collect()
 }
@@ -317,10 +314,9 @@ impl Execution<'_> {
         if guids.get(&snapshot) == Some(&step.to_guid) {
             return Ok(());
         }
-        let cmd = crate::cmd::Cmd::new("zfs").args(["get", "guid"]).arg(&snapshot);
         let found = guids.get(&snapshot).map_or_else(|| "nothing".to_owned(), |guid| format!("guid {guid}"));
-        let words = format!("expected guid {} after the receive, found {found}", step.to_guid);
-        Err(Attempt { stage: "verify", host, cmd: &cmd }.failure(None, words, Cause::Other))
+        let words = format!("{snapshot} should have guid {} after the receive, but there is {found}", step.to_guid);
+        Err(Failure::refusal("verify", host, words))
     }
 
     /// Makes the target's missing parents, topmost first, each empty, unmounted and marked as ours.
@@ -346,10 +342,8 @@ impl Execution<'_> {
                 // An unencrypted stand-in could never be replaced by the encrypted parent.
                 let failed = self.done.get(&pending).is_some_and(|report| report.error.is_some());
                 if failed {
-                    let cmd = crate::cmd::Cmd::new("zfs").arg("create").arg(&parent);
                     let words = format!("its parent {pending} must arrive first, but failed");
-                    let attempt = Attempt { stage: "create parent", host: target.host, cmd: &cmd };
-                    return Err(attempt.failure(None, words, Cause::Other));
+                    return Err(Failure::refusal("create parent", target.host, words));
                 }
             }
             target.create_parent(&parent)?;

@@ -47,7 +47,8 @@ impl Zfs<'_> {
             let mut lines = output.stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
             lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
         };
-        if !output.status.success() && !(output.status.code() == Some(1) && only_missing()) {
+        let answered = output.status.success() || (output.status.code() == Some(1) && only_missing());
+        if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
         }
         read(&output.stdout).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
