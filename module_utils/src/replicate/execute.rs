@@ -329,6 +329,10 @@ impl Execution<'_> {
     ) -> Result<(), Failure> {
         let target = Zfs { host: &self.request.target, runner: self.runner };
         let exists = |name: &DatasetName| sides.targets.contains_key(name);
+        // What is there has its parents, and those of what is there were not asked for.
+        if exists(&entry.target) {
+            return Ok(());
+        }
         let mut parents: Vec<_> = entry.target.ancestors().filter(|name| !exists(name)).collect();
         parents.reverse();
         for parent in parents {
