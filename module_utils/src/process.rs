@@ -221,7 +221,8 @@ impl Attempt<'_> {
         let cause = match (cause(&stderr), status.code()) {
             (Cause::Other, Some(127)) => Cause::ZfsMissing,
             // 255 is ssh's own; `zfs` uses it too, but then it says why.
-            (Cause::Other, Some(255)) if self.host.is_remote() => Cause::ConnectionLost,
+            // No status at all means that ssh itself was killed.
+            (Cause::Other, Some(255) | None) if self.host.is_remote() => Cause::ConnectionLost,
             (cause, _) => cause,
         };
         self.failure(status.code(), stderr, cause)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,11 @@ def hosts(lab: Lab) -> Iterator[Hosts]:
     hosts = Hosts(lab)
     yield hosts
     for host in HOSTS:
-        assert hosts.leftovers(host) == "", f"left behind on {host}"
+        # A remote end learns a moment later that its connection is gone.
+        deadline = time.monotonic() + 2
+        while (left := hosts.leftovers(host)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert left == "", f"left behind on {host}"
 
 
 @pytest.fixture(scope="session")
