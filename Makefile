@@ -35,11 +35,11 @@ generate: $(VENV) ## Write the argument specs and option docs from the Rust type
 	$(PYTHON) tools/generate_docs.py
 
 .PHONY: lint
-lint: $(VENV) ## Check format and lint of everything
+lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format and lint of everything
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
-	ansible-lint --offline --quiet
+	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
 
 .PHONY: test-fast
 test-fast: lint ## All tests that need neither a lab nor several Ansibles
@@ -49,7 +49,7 @@ test-fast: lint ## All tests that need neither a lab nor several Ansibles
 	$(PYTEST) tests/unit
 
 .PHONY: sanity
-sanity: dist .venvs/.stamp ## Ansible-test sanity on the archive, with each Ansible
+sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each Ansible
 	for python in .venv .venvs/oldest .venvs/newest; do \
 	  [ ! -x $$python/bin/python ] || $$python/bin/python -W ignore tools/sanity.py $(ARCHIVE) || exit 1; \
 	done
@@ -65,10 +65,15 @@ clean: ## Remove what was built
 
 # One virtual environment for linters and tests.
 $(VENV): requirements-dev.txt tools/system-packages
-	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo
+	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo busybox
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
+
+# This working tree under the name by which Ansible looks for it.
+.cache/collections/ansible_collections/ferro/zfs:
+	mkdir -p $(@D)
+	ln -sfn $(CURDIR) $@
 
 .venvs/.stamp: tools/venvs
 	tools/venvs
