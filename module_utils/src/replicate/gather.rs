@@ -128,7 +128,12 @@ fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &
     }
     if something_to_send && request.bookmarks {
         let pool = request.mapping.target.pool().to_owned();
-        sides.target_pool = ask(target, "guid", std::slice::from_ref(&pool))?.get(&pool).copied();
+        // The pool's own dataset may be listed already: then its guid is known.
+        let listed = sides.targets.values().find(|dataset| dataset.name.as_str() == pool).map(|dataset| dataset.guid);
+        sides.target_pool = match listed {
+            Some(guid) => Some(guid),
+            None => ask(target, "guid", std::slice::from_ref(&pool))?.get(&pool).copied(),
+        };
     }
     Ok(())
 }
