@@ -2,7 +2,9 @@
 
 pub mod de;
 pub mod glob;
+pub mod grants;
 pub mod model;
+pub mod nearest;
 pub mod units;
 
 pub mod plan;
@@ -19,6 +21,9 @@ pub mod signals;
 pub mod ssh;
 pub mod tail;
 pub mod zfs;
+
+pub mod accounts;
+pub mod delegate;
 
 pub mod ansible;
 #[cfg(feature = "argspec")]
