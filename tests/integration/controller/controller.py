@@ -65,8 +65,9 @@ class Run:
 class Controller:
     """An ansible-core and the folder that the collection is installed in."""
 
-    def __init__(self, programs: Path, scratch: Path) -> None:
+    def __init__(self, programs: Path, scratch: Path, python: str = "/nonexistent/python") -> None:
         self.programs = programs
+        self.python = python
         self.scratch = scratch
         self.collections = scratch / "collections"
         self.home = scratch / "home"
@@ -125,9 +126,9 @@ class Controller:
         return Run(done.returncode, done.stdout, [Record(**json.loads(line)) for line in lines])
 
     def play(self, hosts: str, tasks: str, *words: str, play: str = "", **environment: str) -> Run:
-        """Runs the tasks, given as YAML, on the hosts. No facts, and no Python on any target."""
+        """Runs the tasks, given as YAML, on the hosts. No facts, and as a rule no Python on any target."""
         inventory = self.scratch / "inventory"
-        inventory.write_text("\n".join(self.inventory) + "\n[all:vars]\nansible_python_interpreter=/nonexistent/python\n", encoding="utf-8")
+        inventory.write_text("\n".join([*self.inventory, "[all:vars]", f"ansible_python_interpreter={self.python}", ""]), encoding="utf-8")
         indented = "\n".join("    " + line for line in tasks.strip("\n").splitlines())
         head = f"- hosts: {hosts}\n  gather_facts: false\n  ignore_errors: true\n{play}"
         playbook = self.scratch / "playbook.yml"

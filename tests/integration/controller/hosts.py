@@ -57,16 +57,16 @@ class Sshd:
         self._process.terminate()
         self._process.wait()
 
-    def add(self, name: str, machine: str | None = None, emulated: bool = False) -> str:
-        """A host with a home of its own; returns its line of the inventory."""
+    def add(self, name: str, machine: str | None = None, emulated: bool = False, programs: dict[str, str] | None = None) -> str:
+        """A host with a home, and where asked for programs, of its own; returns its line of the inventory."""
         home = self.scratch / f"home-{name}"
         home.mkdir(mode=0o755)
         lines = ["#!/bin/sh", f"export HOME={shlex.quote(str(home))}", f'echo "$SSH_ORIGINAL_COMMAND" >> {self.scratch}/{name}.log']
-        if machine:
-            shims = self.scratch / f"shims-{name}"
-            shims.mkdir()
-            _script(shims / "uname", f"#!/bin/sh\necho {machine}\n")
-            lines.append(f'export PATH={shlex.quote(str(shims))}:"$PATH"')
+        shims = self.scratch / f"shims-{name}"
+        shims.mkdir()
+        lines.append(f'export PATH={shims}:"$PATH"')
+        for program, script in {**(programs or {}), **({"uname": f"echo {machine}"} if machine else {})}.items():
+            _script(shims / program, f"#!/bin/sh\n{script}\n")
         if emulated:
             lines.append(f'export QEMU={QEMU} SCRATCH={self.scratch}')
             lines.append(f'exec unshare --user --map-root-user --mount {_script(self.scratch / "emulated", "#!/bin/sh" + EMULATED)} "$SSH_ORIGINAL_COMMAND"')

@@ -49,15 +49,22 @@ def test_sent_once_then_one_round_trip(probed: Controller, sshd: Sshd, fresh: st
     assert binary.parent.stat().st_mode & 0o7777 == 0o700
 
 
-@pytest.mark.parametrize("damage", ["emptied", "cut", "altered"])
-def test_damage_heals(probed: Controller, sshd: Sshd, fresh: str, damage: str) -> None:
+def test_damage_heals(probed: Controller, sshd: Sshd, fresh: str) -> None:
     probed.play(fresh, TASK)
     (binary,) = cached(sshd.home(fresh))
     whole = binary.read_bytes()
-    binary.chmod(0o700)
-    binary.write_bytes({"emptied": b"", "cut": whole[:-9], "altered": whole[:-9] + b"#" * 9}[damage])
-    assert probed.play(fresh, TASK).one("it").outcome == "ok"
-    assert binary.read_bytes() == whole
+    damages = {"emptied": b"", "cut": whole[:-9], "altered": whole[:-9] + b"#" * 9}
+    for name, damage in damages.items():
+        host = f"{fresh}-{name}"
+        probed.inventory.append(sshd.add(host))
+        shutil.copytree(sshd.home(fresh) / ".cache", sshd.home(host) / ".cache")
+        (copy,) = cached(sshd.home(host))
+        copy.chmod(0o700)
+        copy.write_bytes(damage)
+    run = probed.play(",".join(f"{fresh}-{name}" for name in damages), TASK)
+    for name in damages:
+        assert run.one("it", f"{fresh}-{name}").outcome == "ok"
+        assert cached(sshd.home(f"{fresh}-{name}"))[0].read_bytes() == whole
 
 
 def test_old_versions_go_and_new_ones_stay(probed: Controller, sshd: Sshd, fresh: str) -> None:

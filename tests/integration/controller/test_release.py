@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,8 @@ def test_contents(archive: Path) -> None:
     allowed = {"MANIFEST.json", "FILES.json", "LICENSE", "README.md", "CHANGELOG.rst"}
     assert tops <= allowed | {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
     binaries = [member for member in members if "/_native/" in member.name]
-    assert {member.name[-7:].rsplit("_", 1)[-1] for member in binaries} == {"x86_64"[-2:], "aarch64"} or binaries
-    assert len(binaries) % 2 == 0 and binaries
+    stems = [{member.name.removesuffix(end) for member in binaries if member.name.endswith(end)} for end in ("_x86_64", "_aarch64")]
+    assert stems[0] == stems[1] and len(binaries) == 2 * len(stems[0]) > 0
     assert max(member.size for member in binaries) < 1_000_000
     assert archive.stat().st_size < 20_000_000
 
@@ -45,6 +46,23 @@ def test_emulated_aarch64_over_ssh(released: Controller, sshd: Sshd | None, scra
     assert [record.result["msg"] for record in run.records] == [ANSWER] * 3
     (binary,) = (sshd.home(name) / ".cache/ansible-ferro.zfs").glob("*")
     assert binary.read_bytes() == (released.native / "zfs_replicate_aarch64").read_bytes()
+
+
+def test_nothing_goes_on_when_ansible_gives_up(released: Controller, sshd: Sshd | None) -> None:
+    """sshd tells nobody that the other end is gone; it only closes standard output."""
+    if sshd is None:
+        pytest.skip("no sshd here")
+    name = f"slow{len(sshd.hosts)}"
+    released.inventory.append(sshd.add(name, programs={"zfs": 'echo $$ > "$HOME/zfs.pid"; exec sleep 60'}))
+    lock = sshd.home(name) / "lock"
+    task = f"- name: it\n  ferro.zfs.zfs_replicate: {{source: tank, target: backup, lock: {lock}}}\n  timeout: 3\n"
+    assert released.play(name, task).one("it").outcome == "failed"
+    child = Path("/proc") / (sshd.home(name) / "zfs.pid").read_text(encoding="utf-8").strip()
+    for _attempt in range(100):
+        if not child.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"zfs still runs: {(child / 'cmdline').read_bytes()!r}")
 
 
 @pytest.mark.skipif(QEMU is None, reason="no qemu-aarch64-static here")
