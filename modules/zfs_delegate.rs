@@ -145,7 +145,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let reports = execute::run(&request, &runner, task.check_mode);
     let mut body = Map::new();
     let by_dataset = |lines: fn(&Report) -> &Vec<String>| -> Value {
-        Map::from_iter(reports.iter().map(|report| (report.dataset.to_string(), json!(lines(report))))).into()
+        reports.iter().map(|report| (report.dataset.to_string(), json!(lines(report)))).collect::<Map<_, _>>().into()
     };
     body.insert("before".to_owned(), by_dataset(|report| &report.before));
     body.insert("after".to_owned(), by_dataset(|report| &report.after));
@@ -154,10 +154,12 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         if report.error.is_none() && changes.is_empty() {
             task.info(&format!("{}: as wanted", report.dataset));
         }
-        changes.iter().for_each(|change| task.info(&format!("{}: {change}", report.dataset)));
+        for change in changes {
+            task.info(&format!("{}: {change}", report.dataset));
+        }
     }
     if task.diff {
-        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let text = |lines: &[String]| lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
         let diff = |report: &Report| {
             let header = format!("zfs allow {}", report.dataset);
             json!({"before_header": header, "before": text(&report.before), "after_header": header, "after": text(&report.after)})

@@ -117,8 +117,12 @@ fn one_way(from: &Grants, to: &Grants, allow: bool) -> Vec<Change> {
                 Who::Everyone => add(Subject::Everyone(reach), permissions),
             }
         }
-        users.into_iter().for_each(|(permissions, names)| add(Subject::Users(names, reach), permissions));
-        groups.into_iter().for_each(|(permissions, names)| add(Subject::Groups(names, reach), permissions));
+        for (permissions, names) in users {
+            add(Subject::Users(names, reach), permissions);
+        }
+        for (permissions, names) in groups {
+            add(Subject::Groups(names, reach), permissions);
+        }
     }
     all
 }
