@@ -24,6 +24,7 @@ pub mod zfs;
 
 pub mod accounts;
 pub mod delegate;
+pub mod gate;
 
 pub mod ansible;
 #[cfg(feature = "argspec")]

@@ -128,7 +128,7 @@ def test_what_does_not_exist_is_an_error_and_changes_nothing(hosts: Hosts) -> No
         ({"permissions": ["sned"]}, 'tank/a: option permissions: "sned" is no permission of ZFS; did you mean "send"?'),
         ({"permissions": ["send:raw"]}, 'tank/a: option permissions: "send:raw" came with OpenZFS 2.4, this host has an older one'),
         ({"permissions": ["@nope"]}, 'tank/a: option permissions: no set is defined on the dataset or above it that is called "@nope"'),
-        ({"jobs": ["replicate"]}, "option jobs: expected one of replicate_source, replicate_target, snapshot, prune, got \"replicate\""),
+        ({"jobs": ["replicate"]}, 'option jobs.1: expected one of replicate_source, replicate_target, snapshot, prune, got "replicate"'),
     ]:  # fmt: skip
         assert delegate(hosts, **{**base, **change}).get("msg") == message
     # One that fails does not keep the others.

@@ -112,6 +112,16 @@ pub fn estimate(stdout: &str) -> Option<u64> {
     stdout.lines().rev().find_map(|line| line.strip_prefix("size\t")?.trim().parse().ok())
 }
 
+/// Reads the snapshots that `zfs send -nvP ...` says it would send.
+#[must_use]
+pub fn sent(output: &str) -> Vec<String> {
+    let snapshot = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
+        ["full", to, _] | ["incremental", _, to, _] => Some(to.to_owned()),
+        _ => None,
+    };
+    output.lines().filter_map(snapshot).collect()
+}
+
 /// Reads what `zfs send -nvPt TOKEN` says of a token.
 pub fn token(output: &str) -> Result<TokenContent, Unexpected> {
     let wrong = || unexpected("zfs send -nvt", "toname and toguid", output.lines().next().unwrap_or(""));

@@ -80,7 +80,9 @@ impl Zfs<'_> {
         }
         let failure = attempt.failed(output.status, &output.stderr);
         match failure.cause {
-            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::ZfsMissing => Err(failure),
+            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::ZfsMissing => {
+                Err(failure)
+            }
             _ => Ok(Err(output.stderr.lines().next().unwrap_or("the token is of no use").to_owned())),
         }
     }
