@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import Hosts
+from zfs_hosts import Hosts
 
 LOCAL = {"source": ["tank"], "target": "vault"}
 
@@ -102,7 +102,7 @@ def test_check_mode_plans_the_same_and_does_nothing(hosts: Hosts) -> None:
     assert all(step["bytes_estimated"] > 0 for report in checked["datasets"] for step in report["steps"])
     assert hosts.sh("source", "zfs list -H -t all -o name") == before
     verbs = {" ".join(command.split()[:3]) for command in checked["commands"]}
-    assert verbs == {"zfs list -Hp", "zfs get -Hp", "zfs send -nvP"}
+    assert verbs == {"zfs list -Hp", "zfs send -nvP"}
 
     done = hosts.replicated("source", **LOCAL)
     for planned in checked["datasets"]:
