@@ -137,6 +137,20 @@ options:
       - always
       - never
     default: auto
+  on_diverged:
+    description:
+      - 'What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was written to,
+        or has nothing in common with the source.'
+      - V(fail) - Show what each side has, change nothing.
+      - V(rollback) - Destroy just those snapshots and changes of the target, and go on from the newest common snapshot. RV(datasets[].rolled_back)
+        lists them.
+      - V(set_aside) - Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
+    type: str
+    choices:
+      - fail
+      - rollback
+      - set_aside
+    default: fail
   receive_properties:
     description:
       - Properties set on a dataset when it is received for the first time. Those that a dataset type does not have are left out for it.
