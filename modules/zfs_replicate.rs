@@ -231,6 +231,9 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         if !run.warnings.is_empty() {
             body.insert("warnings".to_owned(), json!(run.warnings));
         }
+        if task.diff {
+            body.insert("diff".to_owned(), report::diff(&run.reports));
+        }
         if task.verbosity >= 3 {
             body.insert("commands".to_owned(), json!(runner.commands()));
         }

@@ -112,6 +112,32 @@ def test_check_mode_plans_the_same_and_does_nothing(hosts: Hosts) -> None:
     assert hosts.replicate("source", **LOCAL, _ansible_check_mode=True)["changed"] is False
 
 
+def test_diff_mode_shows_the_newest_snapshots(hosts: Hosts) -> None:
+    two_pools(hosts)
+    hosts.sh("source", "zfs create tank/a; zfs snapshot -r tank@s1")
+    assert "diff" not in hosts.replicate("source", **LOCAL)
+    hosts.sh("source", "zfs create tank/b; zfs snapshot -r tank@s2")
+    for check_mode in (True, False):
+        diff = hosts.replicate("source", **LOCAL, _ansible_diff=True, _ansible_check_mode=check_mode)["diff"]
+        assert diff["before"] == "vault/tank@s1\nvault/tank/a@s1\n"
+        assert diff["after"] == "vault/tank@s2\nvault/tank/a@s2\nvault/tank/b@s2\n"
+
+
+def test_commands_do_not_grow_with_datasets_that_need_nothing(hosts: Hosts) -> None:
+    two_pools(hosts)
+    counts = []
+    for number in (1, 12):
+        hosts.sh("source", f"for i in $(seq {number}); do zfs create -p tank/d{number}/$i; done; zfs snapshot -r tank@s{number}")
+        first = hosts.replicate("source", **LOCAL, _ansible_verbosity=3)
+        again = hosts.replicate("source", **LOCAL, _ansible_verbosity=3)
+        assert again["changed"] is False
+        counts.append((len(first["commands"]), len(again["commands"])))
+    # Nothing to do: two listings a side. Something: one more for the parents of what is missing; for each dataset a bookmark, the two ends of
+    # the stream and the question whether it arrived; where there is an older bookmark (3 datasets), its end. An empty target has no snapshots
+    # to list.
+    assert counts == [(3 + 1 + 4 * 3, 4), (4 + 1 + 4 * 16 + 3, 4)]
+
+
 def test_which_snapshots(hosts: Hosts) -> None:
     two_pools(hosts)
     for name in ("daily_1", "hourly_1", "hourly_2", "daily_2", "hourly_3"):

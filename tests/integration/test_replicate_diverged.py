@@ -80,7 +80,7 @@ def test_a_set_aside_that_fails_half_way_goes_on_next_time(diverged: Hosts) -> N
     result = diverged.replicate("source", **LOCAL, on_diverged="set_aside")
     # What has arrived keeps the quota full, so the child has no room either.
     assert [report["source"] for report in result["datasets"] if report["status"] == "failed"] == ["tank/a", "tank/a/child"]
-    diverged.sh("source", "zfs inherit quota vault/tank")
+    diverged.sh("source", "zfs set quota=none vault/tank")
     reports = diverged.replicated("source", **LOCAL)
     assert reports["tank/a"]["action"] in ("resume", "incremental")
     assert diverged.guids("source", "vault/tank/a") == diverged.guids("source", "tank/a")

@@ -290,6 +290,21 @@ pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
     }
 }
 
+/// What `--diff` shows: the newest snapshot of each target that gets, or would get, something.
+#[must_use]
+pub fn diff(reports: &[DatasetReport]) -> serde_json::Value {
+    let side = |snapshot: &dyn Fn(&DatasetReport) -> Option<String>| {
+        let changes = reports.iter().filter(|report| report.is_change() && report.error.is_none());
+        let line = |report: &DatasetReport| Some(format!("{}@{}\n", report.target, snapshot(report)?));
+        changes.filter_map(line).collect::<String>()
+    };
+    let bare = |version: &String| version.trim_start_matches(['@', '#']).to_owned();
+    serde_json::json!({
+        "before_header": "newest snapshots", "before": side(&|report| report.from.as_ref().map(bare)),
+        "after_header": "newest snapshots", "after": side(&|report| report.to.clone()),
+    })
+}
+
 /// The message of a task that failed: each failed dataset with its reason.
 #[must_use]
 pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
