@@ -14,7 +14,7 @@ use crate::signals;
 use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a run did.
 #[derive(Debug, Default)]
@@ -116,7 +116,7 @@ impl Entry<'_> {
     fn report(&self) -> DatasetReport {
         let (source, target) = (self.source.name.as_str(), self.target.as_str());
         match &self.plan {
-            Ok(plan) => DatasetReport::of_plan(source, target, plan),
+            Ok(plan) => DatasetReport::of_plan(source, target, plan, SystemTime::now()),
             Err(refusal) => DatasetReport::of_error(source, target, refusal.report()),
         }
     }
@@ -278,9 +278,62 @@ impl Execution<'_> {
             self.run.changed = true;
             report.discarded = Some(Discarded { reason: reason.clone(), bytes: *bytes });
         }
+        if let Some(rolled_back) = &report.rolled_back {
+            self.run.changed = true;
+            target.destroy_snapshots(&entry.target, &rolled_back.destroyed)?;
+            target.roll_back(&entry.target, &rolled_back.to)?;
+        }
+        if let Some(aside) = report.set_aside.as_ref().and_then(|aside| aside.name.parse::<DatasetName>().ok()) {
+            self.run.changed = true;
+            target.rename(&entry.target, &aside)?;
+            let received = self.receive_all(sides, entry, transfer, created, report);
+            return self.bring_children_back(sides, entry, &aside, received, report.snapshots > 0);
+        }
+        self.receive_all(sides, entry, transfer, created, report)
+    }
+
+    /// A target that was set aside took its children along, and these did not diverge: they come back below the new one. If not
+    /// one snapshot of the new one could be received, everything goes back to where it was.
+    fn bring_children_back(
+        &mut self,
+        sides: &Sides,
+        entry: &Entry<'_>,
+        aside: &DatasetName,
+        received: Result<(), Failure>,
+        has_begun: bool,
+    ) -> Result<(), Failure> {
+        let target = Zfs { host: &self.request.target, runner: self.runner };
+        let children = sides.targets.keys().filter(|name| name.parent().as_ref() == Some(&entry.target));
+        let children: Vec<_> = children.filter_map(|child| Some((child, child.below(&entry.target)?))).collect();
+        if let (Err(failure), false) = (&received, has_begun) {
+            let _ = target.discard_partial(&entry.target);
+            if let Err(stays) = target.rename(aside, &entry.target) {
+                self.run.warnings.push(format!("{} stays at {aside}: {stays}", entry.target));
+            }
+            return Err(failure.clone());
+        }
+        for (child, path) in children {
+            let moved = aside.join(path).map(|from| target.rename(&from, child));
+            if let Ok(Err(stays)) = moved {
+                self.run.warnings.push(format!("{child} stays below {aside}: {stays}"));
+            }
+        }
+        received
+    }
+
+    fn receive_all(
+        &mut self,
+        sides: &Sides,
+        entry: &Entry<'_>,
+        transfer: &Transfer,
+        created: &mut Vec<DatasetName>,
+        report: &mut DatasetReport,
+    ) -> Result<(), Failure> {
+        let target = Zfs { host: &self.request.target, runner: self.runner };
         self.create_parents(sides, entry, transfer, created)?;
         let bookmark = self.bookmark_before(sides, entry, transfer);
-        let mut first = sides.targets.get(&entry.target).is_none_or(|there| there.snapshots().next().is_none());
+        let mut first = report.set_aside.is_some()
+            || sides.targets.get(&entry.target).is_none_or(|there| there.snapshots().next().is_none());
         let planned = std::mem::take(&mut report.snapshots);
         for (index, step) in transfer.steps.iter().enumerate() {
             self.step(entry, transfer, step, first, report).inspect_err(|_| report.steps.truncate(index + 1))?;

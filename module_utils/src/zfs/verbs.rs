@@ -108,6 +108,31 @@ impl Zfs<'_> {
         self.run("unmark", &Cmd::new("zfs").args(["inherit", parse::PLACEHOLDER]).arg(name)).map(drop)
     }
 
+    /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.
+    pub fn destroy_snapshots(&self, dataset: &DatasetName, names: &[String]) -> Result<(), Failure> {
+        // One argument of a command may have 128 KiB, and behind ssh the whole command is one.
+        const LONGEST: usize = 100_000;
+        let mut rest = names;
+        while !rest.is_empty() {
+            let mut length = 0;
+            let fits = rest.iter().take_while(|name| (length += name.len() + 1, length < LONGEST).1).count().max(1);
+            let (batch, after) = rest.split_at(fits);
+            self.run("roll back", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}@{}", batch.join(","))))?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Takes a dataset back to its newest snapshot. Without `-r`: if there is a newer one after all, it fails.
+    pub fn roll_back(&self, dataset: &DatasetName, snapshot: &str) -> Result<(), Failure> {
+        self.run("roll back", &Cmd::new("zfs").arg("rollback").arg(format!("{dataset}@{snapshot}"))).map(drop)
+    }
+
+    /// Renames a dataset with all that is below it. Nothing is mounted by it.
+    pub fn rename(&self, from: &DatasetName, to: &DatasetName) -> Result<(), Failure> {
+        self.run("set aside", &Cmd::new("zfs").args(["rename", "-u"]).arg(from).arg(to)).map(drop)
+    }
+
     /// Makes `dataset#bookmark` of `dataset@snapshot`.
     pub fn bookmark(&self, dataset: &DatasetName, snapshot: &str, bookmark: &str) -> Result<(), Failure> {
         let cmd = Cmd::new("zfs").arg("bookmark").arg(format!("{dataset}@{snapshot}"));
