@@ -259,7 +259,7 @@ impl Rules {
     }
 
     fn rollback(&self, args: &[&str]) -> Result<Condition, String> {
-        let ([name] | ["-r", name]) = args else { return Err(form("rollback")) };
+        let [name] = args else { return Err(form("rollback")) };
         self.snapshots_below(&[*name])
     }
 
@@ -279,7 +279,7 @@ impl Rules {
 
     /// What has diverged is set aside under a name of its own beside it.
     fn rename(&self, args: &[&str]) -> Result<Condition, String> {
-        let ([from, to] | ["-u", from, to]) = args else { return Err(form("rename")) };
+        let ["-u", from, to] = args else { return Err(form("rename")) };
         let (from, to) = (dataset(from)?, dataset(to)?);
         self.strictly_within(&from)?;
         match to.as_str().strip_prefix(from.as_str()).and_then(|rest| rest.strip_prefix("_diverged_")) {
@@ -467,9 +467,9 @@ mod tests {
     #[test]
     fn rollback_is_for_gates_that_allow_it() {
         let words = [
-            "zfs rollback -r tank/data/x@s1",
+            "zfs rollback tank/data/x@s1",
             "zfs destroy tank/data/x@s1,s2",
-            "zfs rename tank/data/x tank/data/x_diverged_2026-11-21",
+            "zfs rename -u tank/data/x tank/data/x_diverged_2026-11-21",
         ];
         for words in words {
             assert!(
@@ -484,9 +484,9 @@ mod tests {
             "zfs destroy -r tank/data/x@s1",
             "zfs destroy tank/other@s1",
             "zfs rollback tank/other@s1",
-            "zfs rename tank/data tank/data_diverged_1",
-            "zfs rename tank/data/x tank/data/y",
-            "zfs rename tank/data/x tank/data/x_diverged_a/b",
+            "zfs rename -u tank/data tank/data_diverged_1",
+            "zfs rename -u tank/data/x tank/data/y",
+            "zfs rename -u tank/data/x tank/data/x_diverged_a/b",
         ] {
             assert!(ask(&rules(Mode::Receive, true), words).is_err(), "{words}");
         }

@@ -19,6 +19,17 @@ pub enum Job {
 }
 
 impl Job {
+    /// Its name, as the option of `zfs_delegate` takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReplicateSource => "replicate_source",
+            Self::ReplicateTarget => "replicate_target",
+            Self::Snapshot => "snapshot",
+            Self::Prune => "prune",
+        }
+    }
+
     /// What it needs.
     #[must_use]
     pub fn permissions(self) -> Permissions {

@@ -9,7 +9,8 @@ use super::streams::applies;
 use crate::cmd::Cmd;
 use crate::grants::Permissions;
 use crate::model::{Dataset, DatasetName};
-use crate::plan::replicate::{PartialPlan, Transfer};
+use crate::plan::jobs::Job;
+use crate::plan::replicate::{Clearing, PartialPlan, Transfer};
 use crate::plan::steps::StepKind;
 use crate::process::{Attempt, Failure, Runner};
 use crate::ssh::Host;
@@ -100,6 +101,14 @@ fn of_target(
     if transfer.over_placeholder {
         need("userprop", target);
     }
+    let clearing: &[&str] = match &transfer.clearing {
+        Some(Clearing::Rollback { .. }) => &["destroy", "rollback"],
+        Some(Clearing::SetAside { .. }) => &["create", "mount", "rename"],
+        None => &[],
+    };
+    for permission in clearing {
+        need(permission, target);
+    }
     let receive = Need { to_be_made: !exists(&place), ..Need::new("receive", &place) };
     // The kernel takes the weaker permission only where nothing is forced.
     needs.push(if transfer.over_placeholder { receive } else { receive.or("receive:append") });
@@ -125,13 +134,20 @@ fn unmet(needs: Vec<Need>, account: &Account, blocks: &[Block]) -> Vec<Need> {
 }
 
 /// What is missing, the command that grants it and the task that does.
-fn words(account: &Account, missing: &[&Need], on: &DatasetName, job: &str) -> String {
+fn words(account: &Account, missing: &[&Need], on: &DatasetName, job: Job) -> String {
     let names: Vec<&str> = missing.iter().filter_map(|need| need.permissions.first()).map(String::as_str).collect();
     let name = &account.name;
+    let of_job = job.permissions();
+    // No job has what only an option needs that may lose something.
+    let grant = if names.iter().all(|name| of_job.contains(*name)) {
+        format!("jobs: {}", job.name())
+    } else {
+        format!("permissions: [{}]", names.join(", "))
+    };
     let command = Cmd::new("zfs").args(["allow", "-u", name]).arg(names.join(",")).arg(on);
     format!(
         "the user {name} lacks the ZFS permission{} {} on {on}. Grant it there with `{command}`, or with a task: \
-         ferro.zfs.zfs_delegate: {{dataset: {on}, users: {name}, jobs: {job}}}",
+         ferro.zfs.zfs_delegate: {{dataset: {on}, users: {name}, {grant}}}",
         if names.len() == 1 { "" } else { "s" },
         names.join(", "),
     )
@@ -164,13 +180,13 @@ impl<'a> Preflight<'a> {
         let root = self.request.roots.iter().find(|root| source.name.below(root).is_some()).unwrap_or(&source.name);
         let mut warnings = Vec::new();
         let needs = of_source(self.request, source, transfer);
-        self.source.check(needs, &source.name, root, "replicate_source", &mut warnings)?;
+        self.source.check(needs, &source.name, root, Job::ReplicateSource, &mut warnings)?;
         let place =
             std::iter::once(target.clone()).chain(target.ancestors()).find(|name| sides.targets.contains_key(name));
         if let Some(place) = place {
             let root = Some(&self.request.mapping.target).filter(|root| place.below(root).is_some()).unwrap_or(&place);
             let needs = of_target(self.request, sides, source, target, transfer);
-            self.target.check(needs, &place, root, "replicate_target", &mut warnings)?;
+            self.target.check(needs, &place, root, Job::ReplicateTarget, &mut warnings)?;
         }
         Ok(warnings)
     }
@@ -191,7 +207,7 @@ impl End<'_> {
         needs: Vec<Need>,
         place: &DatasetName,
         root: &DatasetName,
-        job: &str,
+        job: Job,
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
         let Some(account) = self.account() else { return Ok(()) };
@@ -252,6 +268,7 @@ impl End<'_> {
 mod tests {
     use super::{Need, unmet, words};
     use crate::model::DatasetName;
+    use crate::plan::jobs::Job;
     use crate::replicate::account::Account;
     use crate::zfs::allow::allow;
 
@@ -272,7 +289,7 @@ mod tests {
         let missing = unmet(needs, &account, &blocks);
         let missing: Vec<&Need> = missing.iter().collect();
         assert_eq!(
-            words(&account, &missing, &dataset, "replicate_source"),
+            words(&account, &missing, &dataset, Job::ReplicateSource),
             "the user a lacks the ZFS permissions bookmark, hold on tank/my data. Grant it there with `zfs allow -u a bookmark,hold \
              'tank/my data'`, or with a task: ferro.zfs.zfs_delegate: {dataset: tank/my data, users: a, jobs: replicate_source}"
         );
