@@ -68,7 +68,8 @@ def attacks() -> list[str]:
 def everything(hosts: Hosts, host: str) -> str:
     """Names, identities and settings of all that a host holds."""
     return hosts.sh(
-        host, "zfs list -Hp -t all -o name,guid,createtxg,used,mounted; zfs get -Hp -t filesystem,volume -s local,received -o all all; zfs holds -rH $(zpool list -H -o name)"
+        host,
+        "zfs list -Hp -t all -o name,guid,createtxg,mounted; zfs get -Hp -t filesystem,volume -s local,received -o all all; zfs list -H -t snapshot -o name | xargs -d '\\n' -r zfs holds -H",
     )
 
 
@@ -144,7 +145,7 @@ def test_a_refusal_is_reported_as_such(hosts: Hosts, key: Path) -> None:
     assert "zfs_gate: refused: tank/database is not within its datasets" in result["msg"]
     assert "the gate in authorized_keys there does not let it through" in result["msg"]
     log = hosts.sh("source", "cat /tmp/log; pkill -x perl; rm -f /dev/log")
-    assert re.search(r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets; from 10\.99\.0\.2: env LC_ALL=C ", log)
+    assert re.search(r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets; from 10\.99\.0\.2: env LC_ALL=C ", log, re.MULTILINE)
     assert through(hosts, "source", key, "").returncode == REFUSED
 
 
@@ -233,14 +234,10 @@ def test_a_thief_of_the_hubs_key_can_neither_destroy_nor_alter_what_offsite_hold
     ]  # fmt: skip
     for attempt in tries:
         status = hosts.lab.run("backup", f"bash -o pipefail -c {shlex.quote(attempt)}", check=False)
-        # One does what it may: a stand-in that is really empty may be filled.
-        allowed = "full" in attempt and attempt == onto("full", "-F vault/in/tank/data/deep")
-        assert status.returncode != 0 or allowed, attempt
+        # One does what it may: a stand-in without data may be filled, once.
+        assert status.returncode != 0 or attempt == onto("full", "-F vault/in/tank/data/deep"), attempt
     after = everything(hosts, "offsite").splitlines()
-    lost = [line for line in held.splitlines() if line not in after and "\t/" not in line and not line.startswith(("vault\t", "vault/in\t", "vault/in/tank"))]
-    assert lost == []
-    identities = lambda lines: {tuple(line.split("\t")[:3]) for line in lines if "@" in line.split("\t")[0]}  # noqa: E731
-    assert identities(held.splitlines()) <= identities(after), "every snapshot is there, by name, guid and order"
+    assert [line for line in held.splitlines() if line not in after and not line.startswith("vault/in/tank/data/deep\t")] == []
 
 
 def test_rollback_only_where_the_gate_allows_it(hosts: Hosts, key: Path) -> None:
