@@ -1,6 +1,6 @@
 //! The user that an end works as, and what ZFS permits him. Pure.
 
-use crate::grants::{Grants, Permissions, Who};
+use crate::grants::{Permissions, Who};
 use crate::model::DatasetName;
 use crate::zfs::allow::Block;
 use std::collections::BTreeSet;
@@ -89,9 +89,8 @@ fn expand(permission: &str, blocks: &[Block], all: &mut Permissions) {
     if !all.insert(permission.to_owned()) || !permission.starts_with('@') {
         return;
     }
-    let content = |grants: &Grants| grants.sets.get(permission).cloned().unwrap_or_default();
-    for inner in blocks.iter().flat_map(|(_, grants)| content(grants)) {
-        expand(&inner, blocks, all);
+    for inner in blocks.iter().filter_map(|(_, grants)| grants.sets.get(permission)).flatten() {
+        expand(inner, blocks, all);
     }
 }
 

@@ -17,7 +17,6 @@ use crate::ssh::Host;
 use crate::zfs::allow::Block;
 use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
-use std::cell::OnceCell;
 
 /// One thing that must be permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,14 +121,17 @@ fn of_target(
 const DISCARD: &str = "the interrupted receive there cannot be thrown away";
 
 /// Which needs are not met.
-fn unmet(needs: Vec<Need>, account: &Account, blocks: &[Block]) -> Vec<Need> {
+fn unmet<'n>(needs: &'n [Need], account: &Account, blocks: &[Block]) -> Vec<&'n Need> {
     let met = |need: &Need| {
         let held: Permissions = account.permissions(blocks, &need.dataset, need.to_be_made);
         need.permissions.iter().any(|permission| held.contains(permission))
     };
-    let mut unmet: Vec<Need> = needs.into_iter().filter(|need| !met(need)).collect();
-    unmet.sort_by(|a, b| a.permissions.cmp(&b.permissions));
-    unmet.dedup_by(|a, b| a.permissions == b.permissions);
+    let mut unmet: Vec<&Need> = Vec::new();
+    for need in needs.iter().filter(|need| !met(need)) {
+        if unmet.iter().all(|other| other.permissions != need.permissions) {
+            unmet.push(need);
+        }
+    }
     unmet
 }
 
@@ -165,7 +167,7 @@ impl<'a> Preflight<'a> {
     /// Nothing looked at yet.
     #[must_use]
     pub fn new(request: &'a Request, runner: &'a Runner) -> Self {
-        let end = |host| End { zfs: Zfs { host, runner }, account: OnceCell::new(), seen: Vec::new() };
+        let end = |host| End { zfs: Zfs { host, runner }, account: None, asked: false, seen: Vec::new() };
         Self { request, source: end(&request.source), target: end(&request.target) }
     }
 
@@ -180,87 +182,87 @@ impl<'a> Preflight<'a> {
         let root = self.request.roots.iter().find(|root| source.name.below(root).is_some()).unwrap_or(&source.name);
         let mut warnings = Vec::new();
         let needs = of_source(self.request, source, transfer);
-        self.source.check(needs, &source.name, root, Job::ReplicateSource, &mut warnings)?;
+        self.source.check(&needs, &source.name, root, Job::ReplicateSource, &mut warnings)?;
         let place =
             std::iter::once(target.clone()).chain(target.ancestors()).find(|name| sides.targets.contains_key(name));
         if let Some(place) = place {
             let root = Some(&self.request.mapping.target).filter(|root| place.below(root).is_some()).unwrap_or(&place);
             let needs = of_target(self.request, sides, source, target, transfer);
-            self.target.check(needs, &place, root, Job::ReplicateTarget, &mut warnings)?;
+            self.target.check(&needs, &place, root, Job::ReplicateTarget, &mut warnings)?;
         }
         Ok(warnings)
     }
 }
 
+/// What `zfs allow` said of a dataset.
+type Seen = (DatasetName, Vec<Block>);
+
 #[derive(Debug)]
 struct End<'a> {
     zfs: Zfs<'a>,
-    /// Asked for once; none inside where nobody tells.
-    account: OnceCell<Option<Account>>,
+    account: Option<Account>,
+    asked: bool,
     /// What `zfs allow` said so far, by the dataset that was asked about.
-    seen: Vec<(DatasetName, Vec<Block>)>,
+    seen: Vec<Seen>,
 }
 
 impl End<'_> {
     fn check(
         &mut self,
-        needs: Vec<Need>,
+        needs: &[Need],
         place: &DatasetName,
         root: &DatasetName,
         job: Job,
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        let Some(account) = self.account() else { return Ok(()) };
-        let Some(blocks) = self.grants(&needs, &account, place) else { return Ok(()) };
-        let unmet = unmet(needs, &account, &blocks);
-        let required: Vec<&Need> = unmet.iter().filter(|need| need.only_for.is_none()).collect();
-        let refused = |words: String| {
-            Err(Failure { cause: Cause::Permission, ..Failure::refusal("preflight", self.zfs.host, words) })
-        };
-        if !required.is_empty() {
-            return refused(words(&account, &required, root, job));
-        }
-        if unmet.iter().any(|need| need.only_for == Some(DISCARD)) {
-            return refused(format!(
-                "{DISCARD} by the user {} without the permission to destroy. As root, run `zfs receive -A {}` there once",
-                account.name,
-                shell_words::quote(place.as_str())
-            ));
-        }
-        warnings.extend(
-            unmet
-                .iter()
-                .map(|need| format!("{}: {}", need.only_for.unwrap_or_default(), words(&account, &[need], root, job))),
-        );
-        Ok(())
-    }
-
-    /// The user of this end, unless it is root or unknown.
-    fn account(&self) -> Option<Account> {
-        let (host, runner) = (self.zfs.host, self.zfs.runner);
-        let ask = || {
-            let is_root = match host {
-                Host::Local => nix::unistd::geteuid().is_root(),
-                Host::Remote(remote) => remote.destination().starts_with("root@"),
-            };
-            let id = Cmd::new("id");
-            let asked = || runner.run(Attempt { stage: "preflight", host, cmd: &id }).ok();
-            if is_root { None } else { asked().and_then(|output| Account::read(&output.stdout)) }
-        };
-        self.account.get_or_init(ask).clone().filter(|account| account.uid != 0)
-    }
-
-    /// The grants that count: what was seen above, if that is enough already, or else what ZFS says of the dataset itself.
-    fn grants(&mut self, needs: &[Need], account: &Account, place: &DatasetName) -> Option<Vec<Block>> {
-        let above = self.seen.iter().filter(|(name, _)| place.below(name).is_some());
-        let enough = above.map(|(_, blocks)| blocks).find(|blocks| unmet(needs.to_vec(), account, blocks).is_empty());
-        if let Some(blocks) = enough {
-            return Some(blocks.clone());
+        self.ask_who();
+        let Some(account) = self.account.as_ref().filter(|account| account.uid != 0) else { return Ok(()) };
+        let above = |(name, _): &&Seen| place.below(name).is_some();
+        let enough = self.seen.iter().filter(above).any(|(_, blocks)| unmet(needs, account, blocks).is_empty());
+        if enough {
+            return Ok(());
         }
         // An answer that cannot be had or read must not keep anyone from replicating: ZFS itself decides in the end.
-        let blocks = self.zfs.grants(place).ok()?;
-        self.seen.push((place.clone(), blocks.clone()));
-        Some(blocks)
+        let Ok(blocks) = self.zfs.grants(place) else { return Ok(()) };
+        let unmet = unmet(needs, account, &blocks);
+        let required: Vec<&Need> = unmet.iter().filter(|need| need.only_for.is_none()).copied().collect();
+        let refusal = if !required.is_empty() {
+            Some(words(account, &required, root, job))
+        } else if unmet.iter().any(|need| need.only_for == Some(DISCARD)) {
+            let place = shell_words::quote(place.as_str());
+            let name = &account.name;
+            Some(format!(
+                "{DISCARD} by the user {name} without the permission to destroy. As root, run `zfs receive -A {place}` there once"
+            ))
+        } else {
+            None
+        };
+        for need in &unmet {
+            warnings.push(format!("{}: {}", need.only_for.unwrap_or_default(), words(account, &[need], root, job)));
+        }
+        self.seen.push((place.clone(), blocks));
+        match refusal {
+            None => Ok(()),
+            Some(words) => {
+                Err(Failure { cause: Cause::Permission, ..Failure::refusal("preflight", self.zfs.host, words) })
+            }
+        }
+    }
+
+    /// Who the user of this end is; root, or nobody knows, is nobody here.
+    fn ask_who(&mut self) {
+        if std::mem::replace(&mut self.asked, true) {
+            return;
+        }
+        let (host, runner) = (self.zfs.host, self.zfs.runner);
+        let is_root = match host {
+            Host::Local => nix::unistd::geteuid().is_root(),
+            Host::Remote(remote) => remote.destination().starts_with("root@"),
+        };
+        if !is_root {
+            let asked = runner.run(Attempt { stage: "preflight", host, cmd: &Cmd::new("id") });
+            self.account = asked.ok().and_then(|output| Account::read(&output.stdout));
+        }
     }
 }
 
@@ -286,11 +288,10 @@ mod tests {
             Need::new("hold", &dataset),
             Need::new("bookmark", &dataset),
         ];
-        let missing = unmet(needs, &account, &blocks);
-        let missing: Vec<&Need> = missing.iter().collect();
+        let missing = unmet(&needs, &account, &blocks);
         assert_eq!(
             words(&account, &missing, &dataset, Job::ReplicateSource),
-            "the user a lacks the ZFS permissions bookmark, hold on tank/my data. Grant it there with `zfs allow -u a bookmark,hold \
+            "the user a lacks the ZFS permissions hold, bookmark on tank/my data. Grant it there with `zfs allow -u a hold,bookmark \
              'tank/my data'`, or with a task: ferro.zfs.zfs_delegate: {dataset: tank/my data, users: a, jobs: replicate_source}"
         );
     }
