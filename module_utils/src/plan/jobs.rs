@@ -45,6 +45,8 @@ impl Job {
             Self::Snapshot => &["snapshot"],
             Self::Prune => &["destroy", "mount"],
         };
-        list.iter().map(|name| (*name).to_owned()).collect()
+        let mut all = Permissions::new();
+        all.extend(list.iter().map(|name| (*name).to_owned()));
+        all
     }
 }

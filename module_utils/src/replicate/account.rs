@@ -3,7 +3,6 @@
 use crate::grants::{Permissions, Who};
 use crate::model::DatasetName;
 use crate::zfs::allow::Block;
-use std::collections::BTreeSet;
 
 /// A user, as `id` tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +12,7 @@ pub struct Account {
     /// Its name, or its number where it has none.
     pub name: String,
     /// Names, or else numbers, of its groups.
-    groups: BTreeSet<String>,
+    groups: Vec<String>,
 }
 
 impl Account {
@@ -28,18 +27,18 @@ impl Account {
         };
         let groups = groups.split_once(" context=").map_or(groups, |(groups, _)| groups);
         let (uid, name) = numbered(user)?;
-        let mut all = BTreeSet::from([numbered(gid.split(" context=").next()?)?.1]);
+        let mut all = vec![numbered(gid.split(" context=").next()?)?.1];
         // A name may hold commas and spaces, but each entry begins with its number.
         let mut entry = String::new();
         for part in groups.split(',').filter(|part| !part.is_empty()) {
             if part.starts_with(|c: char| c.is_ascii_digit()) && !entry.is_empty() {
-                all.insert(numbered(&entry)?.1);
+                all.push(numbered(&entry)?.1);
                 entry.clear();
             }
             entry = if entry.is_empty() { part.to_owned() } else { format!("{entry},{part}") };
         }
         if !entry.is_empty() {
-            all.insert(numbered(&entry)?.1);
+            all.push(numbered(&entry)?.1);
         }
         Some(Self { uid, name, groups: all })
     }
@@ -111,9 +110,9 @@ mod tests {
             Account::read("uid=1001(archive) gid=1000(archive) groups=1000(archive),4713(domain users, all),77\n")
                 .unwrap();
         assert_eq!((account.uid, account.name.as_str()), (1001, "archive"));
-        assert_eq!(account.groups.iter().collect::<Vec<_>>(), ["77", "archive", "domain users, all"]);
+        assert_eq!(account.groups, ["archive", "archive", "domain users, all", "77"]);
         let account = Account::read("uid=5 gid=6 groups=6 context=unconfined_u:s0-s0:c0.c1").unwrap();
-        assert_eq!((account.name.as_str(), account.groups.len()), ("5", 1));
+        assert_eq!((account.name.as_str(), account.groups.len()), ("5", 2));
         assert_eq!(Account::read("uid=0(root) gid=0(root)\n").unwrap().uid, 0);
         assert_eq!(Account::read("id: not found"), None);
     }

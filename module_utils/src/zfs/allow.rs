@@ -113,9 +113,9 @@ fn read_who(text: &str) -> Option<Who> {
 }
 
 fn permission_list(text: &str) -> Option<Permissions> {
-    let names: Vec<&str> = text.split(',').collect();
-    let all: Permissions = names.iter().filter(|name| is_permission(name)).map(|name| (*name).to_owned()).collect();
-    (all.len() == names.len()).then_some(all)
+    let mut all = Permissions::new();
+    // Each once.
+    text.split(',').all(|name| is_permission(name) && all.insert(name.to_owned())).then_some(all)
 }
 
 /// The `zfs allow` or `zfs unallow` that makes a change.
