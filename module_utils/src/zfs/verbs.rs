@@ -56,9 +56,13 @@ impl Zfs<'_> {
 
     /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
     pub fn numbers(&self, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
-        let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(names);
-        let all = self.list(&cmd, parse::numbers)?;
-        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+        let mut all = HashMap::new();
+        for batch in batches(names) {
+            let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(batch);
+            let answers = self.list(&cmd, parse::numbers)?;
+            all.extend(answers.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        }
+        Ok(all)
     }
 
     /// How many bytes `send` would send, where ZFS can tell.
@@ -106,15 +110,8 @@ impl Zfs<'_> {
 
     /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.
     pub fn destroy_snapshots(&self, dataset: &DatasetName, names: &[String]) -> Result<(), Failure> {
-        // One argument of a command may have 128 KiB, and behind ssh the whole command is one.
-        const LONGEST: usize = 100_000;
-        let mut rest = names;
-        while !rest.is_empty() {
-            let mut length = 0;
-            let fits = rest.iter().take_while(|name| (length += name.len() + 1, length < LONGEST).1).count().max(1);
-            let (batch, after) = rest.split_at(fits);
+        for batch in batches(names) {
             self.run("roll back", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}@{}", batch.join(","))))?;
-            rest = after;
         }
         Ok(())
     }
@@ -138,5 +135,35 @@ impl Zfs<'_> {
     /// Destroys `dataset#bookmark`. Its `#` is put in here: nothing else can be destroyed this way.
     pub fn destroy_bookmark(&self, dataset: &DatasetName, bookmark: &str) -> Result<(), Failure> {
         self.run("remove bookmark", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}#{bookmark}"))).map(drop)
+    }
+}
+
+/// Parts names so that each part fits into one command: an argument may have 128 KiB, and behind ssh the whole command is one.
+fn batches(names: &[String]) -> impl Iterator<Item = &[String]> {
+    const LONGEST: usize = 100_000;
+    let mut rest = names;
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        // Three more bytes each: a blank, and quotes.
+        let fits = rest.iter().take_while(|name| (length += name.len() + 3, length < LONGEST).1).count();
+        let (batch, after) = rest.split_at(fits.max(1).min(rest.len()));
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batches;
+
+    #[test]
+    fn batches_fit_and_lose_nothing() {
+        let names: Vec<String> = (0..5000).map(|i| format!("tank/{}{i}", "x".repeat(i % 200))).collect();
+        let parts: Vec<_> = batches(&names).collect();
+        assert!(parts.len() > 4);
+        assert!(parts.iter().all(|part| part.iter().map(|name| name.len() + 3).sum::<usize>() < 100_000));
+        assert_eq!(parts.concat(), names);
+        assert_eq!(batches(&[]).count(), 0);
+        assert_eq!(batches(&["x".repeat(200_000)]).count(), 1);
     }
 }
