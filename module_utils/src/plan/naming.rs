@@ -17,7 +17,10 @@ pub enum Name {
 /// The name of a snapshot taken at that time of the clock.
 #[must_use]
 pub fn name(prefix: &str, clock: DateTime, interval: Interval) -> String {
-    format!("{prefix}_{}_{}", clock.strftime("%Y-%m-%d_%H:%M:%S"), interval.word())
+    let (date, time) = (clock.date(), clock.time());
+    let date = format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day());
+    let time = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+    format!("{prefix}_{date}_{time}_{}", interval.word())
 }
 
 /// Reads the part of a snapshot's name after `@`.
@@ -36,7 +39,8 @@ fn ours(rest: &str) -> Option<(DateTime, Interval)> {
     if !SHAPE.iter().zip(clock).all(fits) {
         return None;
     }
-    let number = |from: usize, to: usize| clock[from..to].iter().fold(0_i16, |n, digit| n * 10 + i16::from(digit - b'0'));
+    let number =
+        |from: usize, to: usize| clock[from..to].iter().fold(0_i16, |n, digit| n * 10 + i16::from(digit - b'0'));
     let small = |from: usize| i8::try_from(number(from, from + 2)).unwrap_or(-1);
     let clock = DateTime::new(number(0, 4), small(5), small(8), small(11), small(14), small(17), 0).ok()?;
     Some((clock, Interval::from_word(std::str::from_utf8(word).ok()?)?))
@@ -65,9 +69,19 @@ mod tests {
             assert_eq!(parse("autosnap", text), Name::Foreign, "{text}");
         }
         for rest in [
-            "", "x", "2026-02-30_00:00:00_daily", "2026-13-01_00:00:00_daily", "2026-01-01_24:00:00_daily",
-            "2026-01-01_00:00:60_daily", "2026-01-01_00:00:00_Daily", "2026-01-01_00:00:00_daily2", "2026-1-01_00:00:00_daily",
-            "2026-01-01_00:00:00", "2026-01-01_00:00:00_", "2026-01-01 00:00:00_daily", "+026-01-01_00:00:00_daily",
+            "",
+            "x",
+            "2026-02-30_00:00:00_daily",
+            "2026-13-01_00:00:00_daily",
+            "2026-01-01_24:00:00_daily",
+            "2026-01-01_00:00:60_daily",
+            "2026-01-01_00:00:00_Daily",
+            "2026-01-01_00:00:00_daily2",
+            "2026-1-01_00:00:00_daily",
+            "2026-01-01_00:00:00",
+            "2026-01-01_00:00:00_",
+            "2026-01-01 00:00:00_daily",
+            "+026-01-01_00:00:00_daily",
         ] {
             assert_eq!(parse("autosnap", &format!("autosnap_{rest}")), Name::Unparsable, "{rest}");
         }

@@ -24,8 +24,7 @@ pub enum Interval {
 
 impl Interval {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 6] =
-        [Self::Frequently, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
+    pub const ALL: [Self; 6] = [Self::Frequently, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
     /// Its word in snapshot names and options.
     #[must_use]
@@ -70,7 +69,8 @@ impl Period {
             Interval::Weekly => {
                 let iso = local.date().iso_week_date();
                 // Only before the year -9999 is there no Monday.
-                jiff::civil::ISOWeekDate::new(iso.year(), iso.week(), Weekday::Monday).map_or(local.date(), |d| d.date())
+                jiff::civil::ISOWeekDate::new(iso.year(), iso.week(), Weekday::Monday)
+                    .map_or(local.date(), jiff::civil::ISOWeekDate::date)
             }
             Interval::Monthly => local.date().first_of_month(),
             Interval::Yearly => local.date().first_of_year(),
@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn frequently_may_be_any_part_of_a_day() {
-        let at = |minutes| Period::at("2026-11-21T23:59:00Z".parse().unwrap(), &zone(UTC), Interval::Frequently, minutes);
+        let at =
+            |minutes| Period::at("2026-11-21T23:59:00Z".parse().unwrap(), &zone(UTC), Interval::Frequently, minutes);
         assert_eq!(at(7).to_string(), "2026-11-21T23:55+00");
         assert_eq!(at(90).to_string(), "2026-11-21T22:30+00");
         assert_eq!(at(1440).to_string(), "2026-11-21T00:00");

@@ -2,7 +2,7 @@
 
 use super::period::Interval;
 use crate::model::DatasetName;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// How many snapshots of each interval a policy keeps, and what is done with datasets that have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,13 +79,11 @@ impl Table {
     /// What holds for a dataset that exists; none if it is nobody's business here.
     #[must_use]
     pub fn of(&self, dataset: &DatasetName) -> Option<&Declared> {
-        match self.declared.get(dataset) {
-            Some(own) => Some(own),
-            None => {
-                let nearest = dataset.ancestors().find_map(|ancestor| self.declared.get(&ancestor))?;
-                nearest.discover_children.then_some(nearest)
-            }
+        if let Some(own) = self.declared.get(dataset) {
+            return Some(own);
         }
+        let nearest = dataset.ancestors().find_map(|ancestor| self.declared.get(&ancestor))?;
+        nearest.discover_children.then_some(nearest)
     }
 
     /// The datasets of each pool below which all others lie: enough to list.
@@ -102,7 +100,7 @@ impl Table {
 }
 
 /// The policy of that name, or an error that names those there are, the most similar first.
-pub fn find<'a>(policies: &'a HashMap<String, Policy>, name: &str) -> Result<&'a Policy, String> {
+pub fn find<'a>(policies: &'a BTreeMap<String, Policy>, name: &str) -> Result<&'a Policy, String> {
     policies.get(name).ok_or_else(|| {
         let mut known: Vec<&str> = policies.keys().map(String::as_str).collect();
         known.sort_by_key(|known| (distance(known, name), *known));
@@ -175,7 +173,12 @@ mod tests {
 
     #[test]
     fn only_what_lies_on_top_is_listed() {
-        let table = table(&[("tank/a/x", "low", false), ("tank/a", "low", true), ("fast", "low", false), ("tank/ab", "low", false)]);
+        let table = table(&[
+            ("tank/a/x", "low", false),
+            ("tank/a", "low", true),
+            ("fast", "low", false),
+            ("tank/ab", "low", false),
+        ]);
         let roots = table.roots();
         assert_eq!(roots["tank"], [name("tank/a"), name("tank/ab")]);
         assert_eq!(roots["fast"], [name("fast")]);
@@ -193,7 +196,13 @@ mod tests {
     #[test]
     fn an_unknown_policy_names_the_nearest_first() {
         let policies = BUILT_IN.map(|(name, policy)| (name.to_owned(), policy)).into();
-        assert_eq!(find(&policies, "hihg").unwrap_err(), "unknown policy \"hihg\"; there are high, low, none, critical");
-        assert_eq!(find(&policies, "Critical").unwrap_err(), "unknown policy \"Critical\"; there are critical, high, low, none");
+        assert_eq!(
+            find(&policies, "hihg").unwrap_err(),
+            "unknown policy \"hihg\"; there are high, low, none, critical"
+        );
+        assert_eq!(
+            find(&policies, "Critical").unwrap_err(),
+            "unknown policy \"Critical\"; there are critical, high, low, none"
+        );
     }
 }

@@ -77,22 +77,24 @@ mod tests {
     fn only_our_bookmarks_are_ours() {
         let ours = "ferro_0123456789abcdef_01234567_fedcba9876543210";
         assert_eq!(target(ours), Some("0123456789abcdef_01234567"));
-        for other in ["ferro_x", "ferro_0123456789abcdef_01234567", &format!("{ours}_x"), &format!("x{ours}"), "manual"] {
+        for other in ["ferro_x", "ferro_0123456789abcdef_01234567", &format!("{ours}_x"), &format!("x{ours}"), "manual"]
+        {
             assert_eq!(target(other), None, "{other}");
         }
     }
 
     fn replicated(bookmarks: &[(u8, u64)]) -> Replicated {
-        let named: Vec<_> = bookmarks
-            .iter()
-            .map(|(target, txg)| (format!("ferro_{target:016x}_00000000_{txg:016x}"), *txg))
-            .collect();
+        let named: Vec<_> =
+            bookmarks.iter().map(|(target, txg)| (format!("ferro_{target:016x}_00000000_{txg:016x}"), *txg)).collect();
         Replicated::from(named.iter().map(|(name, txg)| (name.as_str(), *txg)))
     }
 
     fn shown(replicated: &Replicated) -> (Vec<u64>, Vec<u64>) {
         let all = || 1..=9;
-        (all().filter(|txg| replicated.needs(*txg)).collect(), all().filter(|txg| !replicated.is_finished(*txg)).collect())
+        (
+            all().filter(|txg| replicated.needs(*txg)).collect(),
+            all().filter(|txg| !replicated.is_finished(*txg)).collect(),
+        )
     }
 
     #[test]

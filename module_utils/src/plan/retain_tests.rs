@@ -24,8 +24,10 @@ fn names(points: &str) -> Vec<(String, u64, bool)> {
 
 fn judged(points: &str, counts: [u32; 6], protect: &[&str], replicated: Option<&Replicated>) -> Vec<Reasons> {
     let names = names(points);
-    let snapshots: Vec<_> =
-        names.iter().map(|(name, createtxg, cloned)| Snapshot { name, createtxg: *createtxg, cloned: *cloned }).collect();
+    let snapshots: Vec<_> = names
+        .iter()
+        .map(|(name, createtxg, cloned)| Snapshot { name, createtxg: *createtxg, cloned: *cloned })
+        .collect();
     let rules = Rules {
         prefix: "autosnap",
         policy: Policy::new(counts, true, true),
@@ -95,13 +97,16 @@ fn max_destroy_is_a_number_or_a_part() {
 }
 
 fn points() -> impl Strategy<Value = String> {
-    proptest::collection::vec((proptest::sample::select(vec!["f", "h", "d", "w", "m", "y", "x", "!"]), any::<bool>()), 0..60)
-        .prop_map(|kinds| {
-            let point = |(txg, (kind, cloned)): (usize, (&str, bool))| {
-                format!("{kind}{}{}", txg + 1, if cloned && txg % 7 == 0 { "+" } else { "" })
-            };
-            kinds.into_iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
-        })
+    proptest::collection::vec(
+        (proptest::sample::select(vec!["f", "h", "d", "w", "m", "y", "x", "!"]), any::<bool>()),
+        0..60,
+    )
+    .prop_map(|kinds| {
+        let point = |(txg, (kind, cloned)): (usize, (&str, bool))| {
+            format!("{kind}{}{}", txg + 1, if cloned && txg % 7 == 0 { "+" } else { "" })
+        };
+        kinds.into_iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
+    })
 }
 
 fn counts() -> impl Strategy<Value = [u32; 6]> {

@@ -34,6 +34,7 @@ pub enum InPeriod {
 pub struct Schedule {
     clock: Clock,
     current: [Period; 6],
+    shown_now: DateTime,
 }
 
 impl Schedule {
@@ -42,7 +43,8 @@ impl Schedule {
     pub fn new(clock: Clock) -> Self {
         let current =
             Interval::ALL.map(|interval| Period::at(clock.now, &clock.zone, interval, clock.frequently_minutes));
-        Self { clock, current }
+        let schedule = Self { clock, current, shown_now: DateTime::default() };
+        Self { shown_now: schedule.shown(schedule.clock.now), ..schedule }
     }
 
     /// True if a moment lies in the current period.
@@ -80,9 +82,7 @@ impl Schedule {
         }
         let ambiguous = self.clock.zone.to_ambiguous_timestamp(name);
         match ambiguous.offset() {
-            AmbiguousOffset::Fold { before, after } => {
-                (before.to_timestamp(name).ok(), after.to_timestamp(name).ok())
-            }
+            AmbiguousOffset::Fold { before, after } => (before.to_timestamp(name).ok(), after.to_timestamp(name).ok()),
             // A time that the clock never showed: the zone's rules have changed since, or someone made the name up.
             AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } => (ambiguous.compatible().ok(), None),
         }
@@ -95,11 +95,6 @@ impl Schedule {
     pub fn stamp(&self, taken: impl Fn(DateTime) -> bool) -> DateTime {
         const SECONDS: i64 = 24 * 3600;
         let clock = &self.clock;
-        let shown = |moment: Timestamp| {
-            let zone = if clock.utc_names { &TimeZone::UTC } else { &clock.zone };
-            let local = zone.to_datetime(moment);
-            local.date().at(local.hour(), local.minute(), local.second(), 0)
-        };
         // The shorter periods end whenever a longer one does.
         let same = |moment: &Timestamp| {
             self.is_current(Interval::Frequently, *moment) && self.is_current(Interval::Hourly, *moment)
@@ -107,7 +102,20 @@ impl Schedule {
         let at = |seconds: i64| clock.now.checked_add(SignedDuration::from_secs(seconds)).ok();
         let later = (0..SECONDS).map_while(at).take_while(same);
         let earlier = (1..SECONDS).map(|seconds| -seconds).map_while(at).take_while(same);
-        later.chain(earlier).map(shown).find(|stamp| !taken(*stamp)).unwrap_or_else(|| shown(clock.now))
+        later.chain(earlier).map(|moment| self.shown(moment)).find(|stamp| !taken(*stamp)).unwrap_or(self.shown_now)
+    }
+
+    /// False for the time in a name if [`Self::stamp`] would never give it.
+    #[must_use]
+    pub fn is_near(&self, name: DateTime) -> bool {
+        name.duration_since(self.shown_now).abs() < SignedDuration::from_hours(2)
+    }
+
+    /// What the clock of names shows at a moment, in whole seconds.
+    fn shown(&self, moment: Timestamp) -> DateTime {
+        let zone = if self.clock.utc_names { &TimeZone::UTC } else { &self.clock.zone };
+        let local = zone.to_datetime(moment);
+        local.date().at(local.hour(), local.minute(), local.second(), 0)
     }
 }
 

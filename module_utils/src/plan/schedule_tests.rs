@@ -44,7 +44,9 @@ impl Simulated {
         };
         let near: HashSet<(DateTime, Interval)> = due
             .iter()
-            .flat_map(|interval| self.snapshots.get(interval).into_iter().flatten().map(|(name, _)| (time(name), *interval)))
+            .flat_map(|interval| {
+                self.snapshots.get(interval).into_iter().flatten().map(|(name, _)| (time(name), *interval))
+            })
             .collect();
         let stamp = schedule.stamp(|stamp| due.iter().any(|interval| near.contains(&(stamp, *interval))));
         for interval in due {
@@ -126,9 +128,7 @@ fn a_name_that_must_give_way_stays_in_its_hour() {
 
 #[test]
 fn only_a_doubtful_name_needs_its_creation() {
-    let at = |now: &str, name: &str| {
-        schedule(moment(now), BERLIN).in_period(Interval::Hourly, name.parse().unwrap())
-    };
+    let at = |now: &str, name: &str| schedule(moment(now), BERLIN).in_period(Interval::Hourly, name.parse().unwrap());
     assert_eq!(at("2026-10-25T01:15:00Z", "2026-10-25T02:10:00"), InPeriod::AskCreation);
     assert_eq!(at("2026-10-25T01:15:00Z", "2026-10-25T03:10:00"), InPeriod::No);
     assert_eq!(at("2026-10-25T02:15:00Z", "2026-10-25T02:10:00"), InPeriod::No);
