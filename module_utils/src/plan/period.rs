@@ -114,26 +114,26 @@ impl fmt::Display for Period {
 }
 
 #[cfg(test)]
-pub mod zones {
+pub(crate) mod zones {
     //! The rules of real zones, so that tests need no time zone data.
 
     use jiff::tz::TimeZone;
 
     /// Clocks change on the last Sundays of March and October.
-    pub const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+    pub(crate) const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
     /// The second Sunday of March, the first of November.
-    pub const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
+    pub(crate) const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
     /// By half an hour, in the southern spring and autumn.
-    pub const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
+    pub(crate) const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
     /// Half an hour off, never changes.
-    pub const KOLKATA: &str = "IST-5:30";
+    pub(crate) const KOLKATA: &str = "IST-5:30";
     /// No offset at all.
-    pub const UTC: &str = "UTC0";
+    pub(crate) const UTC: &str = "UTC0";
     /// All of them.
-    pub const ALL: [&str; 5] = [BERLIN, NEW_YORK, LORD_HOWE, KOLKATA, UTC];
+    pub(crate) const ALL: [&str; 5] = [BERLIN, NEW_YORK, LORD_HOWE, KOLKATA, UTC];
 
     /// The zone with these rules.
-    pub fn zone(rules: &str) -> TimeZone {
+    pub(crate) fn zone(rules: &str) -> TimeZone {
         TimeZone::posix(rules).unwrap()
     }
 }

@@ -16,6 +16,7 @@ use crate::zfs::verbs::Zfs;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What is wanted.
@@ -85,7 +86,7 @@ pub fn take(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)
         }
         run.taken.created = planned.into_iter().map(|(snapshot, _)| snapshot).collect();
     } else {
-        run.execute(planned);
+        run.execute(&planned);
     }
     run.taken
 }
@@ -207,7 +208,7 @@ impl Run<'_> {
         self.taken.skipped.push(Skipped { dataset: dataset.to_string(), reason: reason.into() });
     }
 
-    /// The snapshots to take, each with its interval.
+    /// The snapshots to take, in that order: the longest interval first, so that the newest snapshot is of the shortest.
     fn plan(&mut self, all: &BTreeMap<DatasetName, Seen>) -> Vec<(SnapshotName, Interval)> {
         let mut due = Vec::new();
         let mut taken = HashSet::new();
@@ -236,6 +237,7 @@ impl Run<'_> {
                 }
             }
         }
+        planned.sort_by_cached_key(|(snapshot, interval)| (Reverse(*interval), snapshot.dataset.pool().to_owned()));
         planned
     }
 
@@ -259,16 +261,13 @@ impl Run<'_> {
         }
     }
 
-    /// The longest interval first, so that the newest snapshot is of the shortest. ZFS takes only one snapshot of a dataset
-    /// in a command ("multiple snapshots of same fs not allowed"), so there is one command for each pool and interval.
-    fn execute(&mut self, planned: Vec<(SnapshotName, Interval)>) {
-        let mut groups: BTreeMap<(std::cmp::Reverse<Interval>, String), Vec<SnapshotName>> = BTreeMap::new();
-        for (snapshot, interval) in planned {
-            let pool = snapshot.dataset.pool().to_owned();
-            groups.entry((std::cmp::Reverse(interval), pool)).or_default().push(snapshot);
-        }
-        for group in groups.into_values() {
-            for batch in batches::split(&group, COMMAND, |name| name.to_string().len() + POINTER) {
+    /// ZFS takes only one snapshot of a dataset in a command ("multiple snapshots of same fs not allowed"), so there is one
+    /// command for each pool and interval.
+    fn execute(&mut self, planned: &[(SnapshotName, Interval)]) {
+        let group = |(snapshot, interval): &(SnapshotName, Interval)| (*interval, snapshot.dataset.pool().to_owned());
+        for group in planned.chunk_by(|a, b| group(a) == group(b)) {
+            let names: Vec<SnapshotName> = group.iter().map(|(snapshot, _)| snapshot.clone()).collect();
+            for batch in batches::split(&names, COMMAND, |name| name.to_string().len() + POINTER) {
                 self.atomically(batch.to_vec());
             }
         }
