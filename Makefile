@@ -15,56 +15,65 @@ ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
 
 .PHONY: help
-help: ## list these words
+help: ## List these words
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: build
-build: ## build the static binaries for both architectures, where the plugins find them
+build: ## Build the static binaries for both architectures, where the plugins find them
 	tools/build
 
 .PHONY: dist
-dist: $(VENV) build ## make the archive for ansible-galaxy, below dist/
+dist: $(VENV) build ## Make the archive for ansible-galaxy, below dist/
 	tools/dist
 
+.PHONY: demo
+demo: dist ## replicate a small data set between three hosts with real ZFS, and prove that it arrived
+	tools/demo
+
 .PHONY: generate
-generate: $(VENV) ## write the argument specs and option docs from the Rust types
+generate: $(VENV) ## Write the argument specs and option docs from the Rust types
 	$(PYTHON) tools/generate_docs.py
 
 .PHONY: lint
-lint: $(VENV) ## check format and lint of everything
+lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format and lint of everything
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
-	ansible-lint --offline --quiet
+	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
 
 .PHONY: test-fast
-test-fast: lint ## all tests that need neither a lab nor several Ansibles
+test-fast: lint ## All tests that need neither a lab nor several Ansibles
 	$(PYTHON) tools/generate_docs.py --check
 	cargo test --quiet --workspace --locked
 	cargo test --quiet --package module_utils --features argspec --locked argspec
 	$(PYTEST) tests/unit
 
 .PHONY: sanity
-sanity: dist .venvs/.stamp ## ansible-test sanity on the archive, with each Ansible
+sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each Ansible
 	for python in .venv .venvs/oldest .venvs/newest; do \
 	  [ ! -x $$python/bin/python ] || $$python/bin/python -W ignore tools/sanity.py $(ARCHIVE) || exit 1; \
 	done
 
 .PHONY: test
-test: test-fast sanity ## every test
+test: test-fast sanity ## Every test
 	if [ -d tests/integration ]; then $(PYTEST) tests/integration; fi
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## Remove what was built
 	rm -rf target dist .venv .venvs .cache plugins/module_utils/_native
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One virtual environment for linters and tests.
 $(VENV): requirements-dev.txt tools/system-packages
-	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo
+	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo busybox
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
+
+# This working tree under the name by which Ansible looks for it.
+.cache/collections/ansible_collections/ferro/zfs:
+	mkdir -p $(@D)
+	ln -sfn $(CURDIR) $@
 
 .venvs/.stamp: tools/venvs
 	tools/venvs

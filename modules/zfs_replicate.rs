@@ -85,7 +85,8 @@ pub struct Args {
     resume: bool,
     /// Bytes per second for the whole run, such as V(10M).
     bandwidth_limit: Option<ByteSize>,
-    /// How much is buffered between sender and receiver.
+    /// How much is buffered in front of the receiver where one end is remote; only root may go beyond
+    /// C(/proc/sys/fs/pipe-max-size). Between two local pools at most V(1M) is used, because more would be slower.
     #[serde(default = "buffer_size")]
     buffer_size: ByteSize,
     /// How often a lost connection or a stalled stream is tried again. Each time is planned anew from what is really there.
@@ -272,7 +273,9 @@ impl Args {
             options: self.ssh.options,
         };
         let exclude = globs("exclude", &self.exclude)?;
-        let flow = Request::flow(self.buffer_size.0, self.bandwidth_limit.map(|limit| limit.0), self.stall_timeout.0);
+        let limit = self.bandwidth_limit.map(|limit| limit.0);
+        let is_local = self.source_host.is_none() && self.target_host.is_none();
+        let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, is_local);
         Ok(Request {
             roots,
             mapping,

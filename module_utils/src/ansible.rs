@@ -77,6 +77,10 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
     };
     let printer = Printer { output: cli.output };
     report_panics(printer);
+    // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
+    if cli.file == "-" && cli.output == Output::Json {
+        crate::signals::hang_up_without_reader();
+    }
     let parsed = read(&cli.file).and_then(|text| split(&text)).and_then(|(args, mut task)| {
         task.check_mode |= cli.check;
         task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };

@@ -6,6 +6,7 @@ use crate::ssh::{Host, Remote, SshOptions};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Connections that end when this is dropped.
 #[derive(Debug)]
@@ -40,10 +41,22 @@ impl Drop for Connections<'_> {
     fn drop(&mut self) {
         for remote in self.remotes.iter().filter(|remote| remote.is_connected()) {
             self.runner.clean_up(&remote.disconnect());
+            wait_for_end(remote);
         }
         if let Some(folder) = &self.folder {
             let _ = fs::remove_dir_all(folder);
         }
+    }
+}
+
+/// The answer to `-O exit` comes before the end: the socket goes last.
+fn wait_for_end(remote: &Remote) {
+    const PAUSE: Duration = Duration::from_millis(2);
+    for _ in 0..500 {
+        if !remote.is_connected() {
+            return;
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

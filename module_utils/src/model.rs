@@ -208,6 +208,8 @@ pub struct Dataset {
     pub name: DatasetName,
     /// What it is.
     pub kind: Kind,
+    /// Identity of the dataset itself: kept by rename, new after destroy and create.
+    pub guid: u64,
     /// True if it is stored encrypted.
     pub encrypted: bool,
     /// Bytes written since its newest snapshot.

@@ -31,6 +31,16 @@ pub struct Flow {
 /// The most that one `splice` moves.
 const CHUNK: usize = 1 << 20;
 
+/// What the pipe behind the sender holds: as much as stays in a processor's cache. Larger ones are slower (measured).
+pub const SMALL_PIPE: u64 = 1 << 20;
+
+/// A stream that has moved so much is long: it is worth waiting for more than one record at a time.
+const LONG: u64 = 4 << 20;
+
+/// How long a flowing stream may gather in the sender's pipe before it is moved on: waking up for each record costs more than
+/// moving it.
+const NAP: Duration = Duration::from_micros(500);
+
 /// Runs both ends until they are done and gives the bytes that passed.
 pub fn run(
     runner: &Runner,
@@ -135,7 +145,7 @@ impl Stream {
         };
         nonblocking(&from)?;
         nonblocking(&to)?;
-        enlarge(&from, CHUNK as u64);
+        enlarge(&from, SMALL_PIPE);
         enlarge(&to, flow.buffer);
         for errors in [sender.stderr.as_ref().map(AsFd::as_fd), receiver.stderr.as_ref().map(AsFd::as_fd)] {
             errors.map(nonblocking).transpose()?;
@@ -154,13 +164,20 @@ impl Stream {
             if self.bytes > before {
                 last_byte = Instant::now();
                 progress(self.bytes);
+                if matches!(blocked, Blocked::Empty) && self.bytes > LONG {
+                    blocked = Blocked::Napping;
+                }
             }
             let patience = flow.stall.checked_sub(last_byte.elapsed()).ok_or(Stopped::Stalled)?;
-            let timeout = if let Blocked::Limited(wait) = blocked { patience.min(wait) } else { patience };
+            let timeout = match blocked {
+                Blocked::Limited(wait) => patience.min(wait),
+                Blocked::Napping => patience.min(NAP),
+                Blocked::Empty | Blocked::Full => patience,
+            };
             let (read, write) = match blocked {
                 Blocked::Empty => (PollFlags::POLLIN, PollFlags::empty()),
                 Blocked::Full => (PollFlags::empty(), PollFlags::POLLOUT),
-                Blocked::Limited(_) => (PollFlags::empty(), PollFlags::empty()),
+                Blocked::Limited(_) | Blocked::Napping => (PollFlags::empty(), PollFlags::empty()),
             };
             let mut fds = vec![PollFd::new(waker.as_fd(), PollFlags::POLLIN), PollFd::new(to.as_fd(), write)];
             if !read.is_empty() {
@@ -262,6 +279,8 @@ impl Stream {
 enum Blocked {
     /// The sender has nothing yet.
     Empty,
+    /// The sender has nothing just now, but will have in a moment.
+    Napping,
     /// The receiver takes no more yet.
     Full,
     /// The limit is reached for so long.

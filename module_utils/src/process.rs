@@ -26,7 +26,7 @@ pub struct Failure {
     pub stage: &'static str,
     /// Where it ran.
     pub host: String,
-    /// The command, shell-quoted.
+    /// The command, shell-quoted; empty if none was run.
     pub command: String,
     /// Its exit status; none if a signal ended it or it never started.
     pub rc: Option<i32>,
@@ -39,14 +39,38 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.rc.map_or_else(|| "did not finish".to_owned(), |rc| format!("ended with exit status {rc}"));
-        write!(f, "{} on {}: `{}` {end}", self.stage, self.host, self.command)?;
+        write!(f, "{}", self.stage)?;
+        if self.host != "localhost" {
+            write!(f, " on {}", self.host)?;
+        }
+        f.write_str(" failed")?;
+        if !self.command.is_empty() {
+            write!(f, ": `{}`", self.command)?;
+        }
+        if let Some(rc) = self.rc {
+            write!(f, " ended with exit status {rc}")?;
+        }
         if !self.stderr.is_empty() {
             write!(f, ": {}", self.stderr)?;
         }
         match self.cause.advice() {
             Some(advice) => write!(f, " ({advice})"),
             None => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    /// A refusal in words of ours, before any command.
+    #[must_use]
+    pub fn refusal(stage: &'static str, host: &Host, words: String) -> Self {
+        Self {
+            stage,
+            host: host.name().to_owned(),
+            command: String::new(),
+            rc: None,
+            stderr: words,
+            cause: Cause::Other,
         }
     }
 }
@@ -203,7 +227,8 @@ impl Attempt<'_> {
         let cause = match (cause(&stderr), status.code()) {
             (Cause::Other, Some(127)) => Cause::ZfsMissing,
             // 255 is ssh's own; `zfs` uses it too, but then it says why.
-            (Cause::Other, Some(255)) if self.host.is_remote() => Cause::ConnectionLost,
+            // No status at all means that ssh itself was killed.
+            (Cause::Other, Some(255) | None) if self.host.is_remote() => Cause::ConnectionLost,
             (cause, _) => cause,
         };
         self.failure(status.code(), stderr, cause)

@@ -177,7 +177,8 @@ options:
     type: str
   buffer_size:
     description:
-      - How much is buffered between sender and receiver.
+      - How much is buffered in front of the receiver where one end is remote; only root may go beyond C(/proc/sys/fs/pipe-max-size). Between
+        two local pools at most V(1M) is used, because more would be slower.
     type: str
     default: 32M
   retries:

@@ -68,7 +68,8 @@ class Guest:
         """Returns when sshd answers; the guest says so on its console."""
         end = time.monotonic() + READY_SECONDS
         while f"lab: {self.host} is ready".encode() not in self.log.read_bytes():
-            if self.pid() is None:
+            # Not pid(): the command line is empty for a moment while a process replaces itself, as a guest does at its start.
+            if self._process is None or self._process.poll() is not None:
                 raise LabError(f"{self.host} died while it started; the end of {self.log}:\n{self.log_tail()}")
             if time.monotonic() > end:
                 raise LabError(f"{self.host} is not up after {READY_SECONDS} s; the end of {self.log}:\n{self.log_tail()}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from errors import LabError
 from guest import Guest
@@ -50,7 +50,7 @@ class Lab:
         self._wanted = {"image": image, "systemd": systemd, "memory": memory}
         self._guests = {host: Guest(host, number, self.network.name, self.directory / host) for host, number in HOSTS.items()}
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> Self:
         try:
             self.up()
         except BaseException:
@@ -154,7 +154,7 @@ class Lab:
     def exec(self, command: Sequence[str], env: Mapping[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[Any]:
         """Runs a local program (ansible-playbook, ssh) where it reaches the hosts. `options` are those of subprocess.run."""
         environment = {**os.environ, **self.environment, **(env or {})}
-        return subprocess.run(self.namespaced(command), env=environment, **options)
+        return subprocess.run(self.namespaced(command), **{"check": False, **options}, env=environment)
 
     def copy(self, host: str, local: str | Path, remote: str) -> None:
         """Copies a local file or folder to a host, as root."""

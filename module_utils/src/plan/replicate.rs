@@ -412,6 +412,7 @@ mod tests {
         Dataset {
             name: name.parse().unwrap(),
             kind: Kind::Filesystem,
+            guid: 1,
             encrypted: false,
             written: 0,
             partial: None,

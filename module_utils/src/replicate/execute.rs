@@ -95,14 +95,12 @@ enum Refusal {
 impl Refusal {
     fn report(&self) -> ErrorReport {
         match self {
-            Self::Conflict(conflict) => ErrorReport::refusal("plan", &conflict.to_string()),
-            Self::LandsInPlaintext => ErrorReport::refusal(
-                "plan",
+            Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
+            Self::LandsInPlaintext => ErrorReport::of_plan(
                 "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
                  below an encrypted dataset",
             ),
-            Self::TargetWithinSource => ErrorReport::refusal(
-                "plan",
+            Self::TargetWithinSource => ErrorReport::of_plan(
                 "it lies within the target, so it would be replicated into itself. Add the target to exclude",
             ),
         }
@@ -152,10 +150,9 @@ fn allowed(
 fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
-        let mut error = ErrorReport::refusal("list", "the source dataset does not exist; check its name");
-        error.host = Some(request.source.name().to_owned());
-        error.stderr = format!("cannot open '{root}': dataset does not exist");
-        DatasetReport::of_error(root.as_str(), &target, error)
+        let words = format!("source dataset {root} does not exist; check its name");
+        let failure = Failure::refusal("list", &request.source, words);
+        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
     };
     sides.missing_roots.iter().map(report).collect()
 }
@@ -267,6 +264,9 @@ impl Execution<'_> {
             first = false;
             report.snapshots += step.snapshots;
         }
+        if let Some(last) = transfer.steps.last() {
+            self.verify(entry, last)?;
+        }
         debug_assert_eq!(report.snapshots, planned);
         created.push(entry.target.clone());
         if transfer.over_placeholder {
@@ -278,7 +278,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Streams one step and asks the target whether the snapshot is really there: that alone is success.
+    /// Streams one step.
     fn step(
         &mut self,
         entry: &Entry<'_>,
@@ -306,10 +306,11 @@ impl Execution<'_> {
                 }
                 Err(_) => Err(failure),
             },
-            Ok(_) => self.verify(entry, step),
+            Ok(_) => Ok(()),
         }
     }
 
+    /// Asks the target whether the snapshot is really there: that alone is success.
     fn verify(&self, entry: &Entry<'_>, step: &Step) -> Result<(), Failure> {
         let host = &self.request.target;
         let snapshot = format!("{}@{}", entry.target, step.to);
@@ -317,10 +318,9 @@ impl Execution<'_> {
         if guids.get(&snapshot) == Some(&step.to_guid) {
             return Ok(());
         }
-        let cmd = crate::cmd::Cmd::new("zfs").args(["get", "guid"]).arg(&snapshot);
         let found = guids.get(&snapshot).map_or_else(|| "nothing".to_owned(), |guid| format!("guid {guid}"));
-        let words = format!("expected guid {} after the receive, found {found}", step.to_guid);
-        Err(Attempt { stage: "verify", host, cmd: &cmd }.failure(None, words, Cause::Other))
+        let words = format!("{snapshot} should have guid {} after the receive, but there is {found}", step.to_guid);
+        Err(Failure::refusal("verify", host, words))
     }
 
     /// Makes the target's missing parents, topmost first, each empty, unmounted and marked as ours.
@@ -333,6 +333,10 @@ impl Execution<'_> {
     ) -> Result<(), Failure> {
         let target = Zfs { host: &self.request.target, runner: self.runner };
         let exists = |name: &DatasetName| sides.targets.contains_key(name);
+        // What is there has its parents, and those of what is there were not asked for.
+        if exists(&entry.target) {
+            return Ok(());
+        }
         let mut parents: Vec<_> = entry.target.ancestors().filter(|name| !exists(name)).collect();
         parents.reverse();
         for parent in parents {
@@ -346,10 +350,8 @@ impl Execution<'_> {
                 // An unencrypted stand-in could never be replaced by the encrypted parent.
                 let failed = self.done.get(&pending).is_some_and(|report| report.error.is_some());
                 if failed {
-                    let cmd = crate::cmd::Cmd::new("zfs").arg("create").arg(&parent);
                     let words = format!("its parent {pending} must arrive first, but failed");
-                    let attempt = Attempt { stage: "create parent", host: target.host, cmd: &cmd };
-                    return Err(attempt.failure(None, words, Cause::Other));
+                    return Err(Failure::refusal("create parent", target.host, words));
                 }
             }
             target.create_parent(&parent)?;

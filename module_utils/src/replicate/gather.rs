@@ -1,11 +1,9 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
 use super::request::Request;
-use crate::cmd::Cmd;
 use crate::model::{Dataset, DatasetName, Partial};
 use crate::plan::replicate::{common_base, newer_on_target};
-use crate::process::{Attempt, Failure, Runner};
-use crate::zfs::stderr::Cause;
+use crate::process::{Failure, Runner};
 use crate::zfs::verbs::Zfs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -75,12 +73,8 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
     };
     match must_exist {
         Some(name) if !missing.is_empty() && !sides.targets.contains_key(&name) => {
-            let cmd = Cmd::new("zfs").arg("list").arg(&name);
-            let attempt = Attempt { stage: "preflight", host: target.host, cmd: &cmd };
-            let words = format!(
-                "target {name} does not exist. Create it first, for example with: zfs create -p -o canmount=off {name}"
-            );
-            Err(attempt.failure(None, words, Cause::Other))
+            let words = format!("target {name} does not exist. Create it first: zfs create -p -o canmount=off {name}");
+            Err(Failure::refusal("preflight", target.host, words))
         }
         _ => Ok(()),
     }
@@ -134,7 +128,12 @@ fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &
     }
     if something_to_send && request.bookmarks {
         let pool = request.mapping.target.pool().to_owned();
-        sides.target_pool = ask(target, "guid", std::slice::from_ref(&pool))?.get(&pool).copied();
+        // The pool's own dataset may be listed already: then its guid is known.
+        let listed = sides.targets.values().find(|dataset| dataset.name.as_str() == pool).map(|dataset| dataset.guid);
+        sides.target_pool = match listed {
+            Some(guid) => Some(guid),
+            None => ask(target, "guid", std::slice::from_ref(&pool))?.get(&pool).copied(),
+        };
     }
     Ok(())
 }

@@ -88,6 +88,9 @@ pub struct ErrorReport {
     pub stderr: String,
     /// What that means, and what to do.
     pub caused_by: Option<String>,
+    /// All of it in one line.
+    #[serde(skip)]
+    line: String,
 }
 
 impl From<&Failure> for ErrorReport {
@@ -95,10 +98,27 @@ impl From<&Failure> for ErrorReport {
         Self {
             stage: failure.stage,
             host: Some(failure.host.clone()),
-            command: Some(failure.command.clone()),
+            command: (!failure.command.is_empty()).then(|| failure.command.clone()),
             rc: failure.rc,
             stderr: failure.stderr.clone(),
             caused_by: failure.cause.advice().map(str::to_owned),
+            line: failure.to_string(),
+        }
+    }
+}
+
+impl ErrorReport {
+    /// A refusal of the planner: both sides are fine, but do not go together.
+    #[must_use]
+    pub fn of_plan(reason: &str) -> Self {
+        Self {
+            stage: "plan",
+            host: None,
+            command: None,
+            rc: None,
+            stderr: String::new(),
+            caused_by: Some(reason.to_owned()),
+            line: reason.to_owned(),
         }
     }
 }
@@ -180,7 +200,7 @@ impl DatasetReport {
         let Self { source, target, .. } = self;
         let size = crate::units::ByteSize(self.bytes);
         if let Some(error) = &self.error {
-            return format!("{source} -> {target}: {}", error.line());
+            return format!("{source} -> {target}: {}", error.line);
         }
         match self.action {
             Some("no_snapshots") => format!("{source}: no snapshots to send"),
@@ -197,30 +217,6 @@ impl DatasetReport {
                 )
             }
             None => format!("{source} -> {target}"),
-        }
-    }
-}
-
-impl ErrorReport {
-    /// A refusal of ours, without a command.
-    #[must_use]
-    pub fn refusal(stage: &'static str, reason: &str) -> Self {
-        Self { stage, host: None, command: None, rc: None, stderr: String::new(), caused_by: Some(reason.to_owned()) }
-    }
-
-    /// What was attempted, what was said, what it means.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let place = self.host.as_ref().filter(|host| *host != "localhost");
-        let place = place.map(|host| format!(" on {host}")).unwrap_or_default();
-        let command = self.command.as_ref().map(|command| format!(": `{command}`")).unwrap_or_default();
-        let rc = self.rc.map(|rc| format!(" ended with exit status {rc}")).unwrap_or_default();
-        let said = if self.stderr.is_empty() { String::new() } else { format!(": {}", self.stderr) };
-        let line = format!("{}{place} failed{command}{rc}{said}", self.stage);
-        match &self.caused_by {
-            Some(cause) if self.command.is_some() => line + &format!(" ({cause})"),
-            Some(cause) => line + &format!(": {cause}"),
-            None => line,
         }
     }
 }

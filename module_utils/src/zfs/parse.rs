@@ -20,7 +20,7 @@ pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &s
 pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 
 /// The columns that [`datasets`] reads.
-pub const DATASET_COLUMNS: &str = "name,type,encryption,written,receive_resume_token,ferro.zfs:placeholder";
+pub const DATASET_COLUMNS: &str = "name,type,guid,encryption,written,receive_resume_token,ferro.zfs:placeholder";
 
 /// A dataset without its versions, and its resume token.
 pub type Row = (Dataset, Option<String>);
@@ -33,7 +33,7 @@ pub fn datasets(stdout: &str) -> Result<Vec<Row>, Unexpected> {
 fn dataset(line: &str) -> Result<Row, Unexpected> {
     let wrong = || unexpected("zfs list", DATASET_COLUMNS, line);
     let fields: Vec<&str> = line.split('\t').collect();
-    let [name, kind, encryption, written, token, placeholder] = fields[..] else { return Err(wrong()) };
+    let [name, kind, guid, encryption, written, token, placeholder] = fields[..] else { return Err(wrong()) };
     let kind = match kind {
         "filesystem" => Kind::Filesystem,
         "volume" => Kind::Volume,
@@ -42,6 +42,7 @@ fn dataset(line: &str) -> Result<Row, Unexpected> {
     let dataset = Dataset {
         name: name.parse().map_err(|_| wrong())?,
         kind,
+        guid: guid.parse().map_err(|_| wrong())?,
         encrypted: !matches!(encryption, "off" | "-"),
         written: optional(written).map_err(|_| wrong())?.unwrap_or(0),
         partial: None,
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn datasets_are_read() {
         let rows = datasets(
-            "tank\tfilesystem\toff\t24576\t-\t-\nbk/ph\tfilesystem\taes-256-gcm\t0\t1-f11\ton\nbk/v\tvolume\t-\t-\t-\t-\n",
+            "tank\tfilesystem\t11\toff\t24576\t-\t-\nbk/ph\tfilesystem\t12\taes-256-gcm\t0\t1-f11\ton\nbk/v\tvolume\t13\t-\t-\t-\t-\n",
         )
         .unwrap();
         assert_eq!(rows[0].0.name.as_str(), "tank");
@@ -157,8 +158,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_an_error() {
         assert!(datasets("tank\tfilesystem\n").is_err());
-        assert!(datasets("tank\tpool\toff\t0\t-\t-\n").is_err());
-        assert!(datasets("tank\tfilesystem\toff\tmuch\t-\t-\n").is_err());
+        assert!(datasets("tank\tpool\t1\toff\t0\t-\t-\n").is_err());
+        assert!(datasets("tank\tfilesystem\t1\toff\tmuch\t-\t-\n").is_err());
         assert!(versions("tank\t1\t2\n").is_err());
         assert!(versions("tank@a\t1\n").is_err());
         assert!(versions("tank@a@b\t1\t2\n").is_err());

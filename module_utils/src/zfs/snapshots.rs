@@ -44,7 +44,8 @@ impl Zfs<'_> {
         let ended = self.runner.stream(&attempt.here(), &mut |bytes| lines.push(bytes));
         let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
         lines.end();
-        if !status.success() && (status.code() != Some(1) || !only_missing(&stderr)) {
+        let answered = status.success() || (status.code() == Some(1) && only_missing(&stderr));
+        if !answered {
             return Err(attempt.failed(status, &stderr));
         }
         match lines.wrong {

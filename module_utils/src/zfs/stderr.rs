@@ -129,7 +129,12 @@ impl Cause {
     pub fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::ConnectionLost | Self::BrokenStream | Self::PartialReceive | Self::TargetChanged | Self::Busy
+            Self::ConnectionLost
+                | Self::BrokenStream
+                | Self::PartialReceive
+                | Self::TargetChanged
+                | Self::DoesNotExist
+                | Self::Busy
         )
     }
 }

@@ -43,7 +43,8 @@ impl Zfs<'_> {
     fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
-        if !output.status.success() && (output.status.code() != Some(1) || !only_missing(&output.stderr)) {
+        let answered = output.status.success() || (output.status.code() == Some(1) && only_missing(&output.stderr));
+        if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
         }
         read(&output.stdout).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))

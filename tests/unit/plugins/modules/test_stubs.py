@@ -1,0 +1,48 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each module consists of agrees with the rest."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
+
+ROOT = Path(__file__).resolve().parents[4]
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+
+
+def test_every_module_is_in_the_action_group() -> None:
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["action_groups"]["all"] == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_source_stub_action_and_spec(module: str) -> None:
+    assert (ROOT / f"modules/{module}.rs").exists()
+    action = importlib.import_module(f"ansible_collections.ferro.zfs.plugins.action.{module}")
+    assert action.ActionModule.MODULE == module
+    assert "argument_spec" in SPECS[module]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_use_known_options(module: str) -> None:
+    stub = importlib.import_module(f"ansible_collections.ferro.zfs.plugins.modules.{module}")
+    for task in yaml.safe_load(stub.EXAMPLES):
+        assert task["name"]
+        options = task.get(f"ferro.zfs.{module}")
+        assert options is None or set(options) <= set(SPECS[module]["argument_spec"])
+
+
+def test_versions_agree() -> None:
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    cargo = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    changelog = yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
+    assert cargo is not None
+    assert cargo[1] == galaxy
+    assert galaxy in changelog["releases"]
+    assert f"v{galaxy}\n" in (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
