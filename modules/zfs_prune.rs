@@ -55,7 +55,8 @@ pub struct Args {
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let now = i64::try_from(now.as_secs()).context("the clock is beyond all years")?;
     let request = args.into_request(now, task.verbosity >= 1).map_err(Error::msg)?;
     let runner = Runner::default();
     let pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
@@ -97,11 +98,11 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
 
 impl Args {
     /// Checks everything that can be checked without running a command.
-    fn into_request(self, now: u64, list_kept: bool) -> Result<Request, String> {
+    fn into_request(self, now: i64, list_kept: bool) -> Result<Request, String> {
         request::check_prefix(&self.prefix)?;
         let max_destroy = self.max_destroy.as_deref().map(str::parse::<MaxDestroy>).transpose();
-        let keep_after =
-            self.keep_within.map(|span| i64::try_from(now.saturating_sub(span.0.as_secs())).unwrap_or(i64::MAX));
+        let seconds = |span: Span| i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX);
+        let keep_after = self.keep_within.map(|span| now.saturating_sub(seconds(span)));
         Ok(Request {
             table: request::table(&self.datasets, &self.policies)?,
             prefix: self.prefix,

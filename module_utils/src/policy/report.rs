@@ -64,23 +64,43 @@ pub fn list(failures: &[Failed]) -> Vec<Value> {
     failures.iter().flat_map(|failed| failed.datasets.iter().map(|dataset| entry(dataset, &failed.why))).collect()
 }
 
-/// The `msg` of a task that failed: names each dataset; those that failed by the same command together.
+/// The `msg` of a task that failed: names each dataset; those that failed in the same way together.
 #[must_use]
 pub fn message(failures: &[Failed]) -> Option<String> {
-    if failures.is_empty() {
-        return None;
+    let mut ways: Vec<(&Why, Vec<&str>)> = Vec::new();
+    for failed in failures {
+        let names = failed.datasets.iter().map(DatasetName::as_str);
+        match ways.iter_mut().find(|(why, _)| why.is_like(&failed.why)) {
+            Some((_, all)) => all.extend(names),
+            None => ways.push((&failed.why, names.collect())),
+        }
     }
-    let one = |failed: &Failed| {
-        let names: Vec<&str> = failed.datasets.iter().map(DatasetName::as_str).collect();
-        let why = match &failed.why {
-            Why::Command(failure) => failure.to_string(),
-            Why::Refused(why) => why.clone(),
-        };
-        format!("{}: {why}", names.join(", "))
-    };
-    let count: usize = failures.iter().map(|failed| failed.datasets.len()).sum();
+    for (_, names) in &mut ways {
+        names.sort_unstable();
+    }
+    let count: usize = ways.iter().map(|(_, names)| names.len()).sum();
     let noun = if count == 1 { "dataset" } else { "datasets" };
-    Some(format!("{count} {noun} failed. {}", failures.iter().map(one).collect::<Vec<_>>().join("; ")))
+    let shown: Vec<String> = ways.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
+    (count > 0).then(|| format!("{count} {noun} failed. {}", shown.join("; ")))
+}
+
+impl Why {
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Command(a), Self::Command(b)) => (a.stage, a.rc, &a.stderr) == (b.stage, b.rc, &b.stderr),
+            (Self::Refused(a), Self::Refused(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Command(failure) => failure.fmt(f),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
 }
 
 /// Datasets that appear in any failure.

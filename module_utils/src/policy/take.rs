@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -277,9 +277,9 @@ impl Run<'_> {
     /// say which, halves are.
     fn atomically(&mut self, all: Vec<SnapshotName>) {
         // Each try is a command; with nobody to blame there must be an end.
-        let mut halvings = 32;
-        let mut todo = vec![all];
-        while let Some(batch) = todo.pop() {
+        let mut halvings = 64;
+        let mut todo = VecDeque::from([all]);
+        while let Some(batch) = todo.pop_front() {
             let Err(failure) = self.zfs.snapshot(&batch) else {
                 for snapshot in &batch {
                     (self.tell)(&format!("created {snapshot}"));
@@ -302,7 +302,7 @@ impl Run<'_> {
             } else if good.len() > 1 && may_be_one && halvings > 0 && signals::received().is_none() {
                 halvings -= 1;
                 let (left, right) = good.split_at(good.len() / 2);
-                todo.extend([right.to_vec(), left.to_vec()]);
+                todo.extend([left.to_vec(), right.to_vec()]);
             } else {
                 let datasets = good.into_iter().map(|snapshot| snapshot.dataset).collect();
                 self.taken.failures.push(Failed::command(datasets, failure));
