@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +206,7 @@ def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, collect
     box.clock("2026-11-21 11:00:05")
     taken, pruned = ansible.play()
     everything = ["fast/compositions", "fast/compositions/gitea", "fast/compositions/gitea/data", "fast/compositions/new", "fast/media/films", "slow/replicas"]
-    assert without_seconds(taken["created"]) == [f"{name}@autosnap_2026-11-21_11:00_hourly" for name in everything]
+    assert without_seconds(taken["created"]) == sorted(f"{name}@autosnap_2026-11-21_11:00_hourly" for name in everything)
     assert pruned["destroyed"] == [f"fast/compositions@{hours[5]}", f"fast/media/films@{hours[17]}"]
 
 
@@ -379,7 +379,8 @@ def test_pruning_never_breaks_replication(box: Box) -> None:
     assert replicate() == "incremental"
     # Without the option what was not replicated may go, but the two sides stay together.
     take(range(8, 12))
-    assert len(box.prune(source, policies=one)["destroyed"]) == 3 + 4 - 1 + 1 - 1
+    # Of 03 to 11 the base 07 and the newest stay.
+    assert len(box.prune(source, policies=one)["destroyed"]) == 7
     assert replicate() == "incremental"
     assert box.sh("zfs list -Ho guid -t snapshot tank/a | tail -n 1") == box.sh("zfs list -Ho guid -t snapshot vault/tank/a | tail -n 1")
 
@@ -394,15 +395,16 @@ def test_commands_do_not_grow_with_200_datasets(box: Box) -> None:
         box.sh(f"zfs snapshot -r tank@autosnap_2026-01-01_{hour:02}:00:00_hourly")
     box.clock("2026-01-01 20:00:05")
 
-    def timed(what: str, result: Result, began: float) -> Result:
+    def timed(what: str, module: Callable[..., Result], **args: Any) -> Result:
+        began = time.monotonic()
+        result = module({"tank": "high+"}, _ansible_verbosity=3, **args)
         print(f"{what}: {time.monotonic() - began:.2f} s, {len(result['commands'])} commands")
         return result
 
-    took = timed("take", box.snapshot({"tank": "high+"}, interval="hourly", _ansible_verbosity=3), time.monotonic())
+    took = timed("take", box.snapshot, interval="hourly")
     assert (took["summary"]["created"], len(took["commands"])) == (200, 2)
-    plan = timed("plan to prune", box.prune({"tank": "high+"}, _ansible_verbosity=3, _ansible_check_mode=True), time.monotonic())
+    plan = timed("plan to prune", box.prune, _ansible_check_mode=True)
     assert (plan["changed"], len(plan["commands"])) == (False, 1)
-    few = {"high": {"hourly": 10}}
-    pruned = timed("prune", box.prune({"tank": "high+"}, policies=few, _ansible_verbosity=3), time.monotonic())
+    pruned = timed("prune", box.prune, policies={"high": {"hourly": 10}})
     assert (pruned["summary"]["destroyed"], pruned["summary"]["kept"]) == (200 * 11, 200 * 10)
     assert len(pruned["commands"]) == 2 + 200
