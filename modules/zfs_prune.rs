@@ -7,7 +7,7 @@ use module_utils::plan::retain::MaxDestroy;
 use module_utils::policy::prune::{Pruned, Request, prune};
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
-use module_utils::process::Runner;
+use module_utils::process::{self, Runner};
 use module_utils::signals;
 use module_utils::units::Span;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     let now = i64::try_from(now.as_secs()).context("the clock is beyond all years")?;
-    let request = args.into_request(now, task.verbosity >= 1).map_err(Error::msg)?;
+    let request = args.into_request(now, process::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
     let runner = Runner::default();
     let pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     Ok(outcome(&pruned, &runner, task))
@@ -98,7 +98,7 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
 
 impl Args {
     /// Checks everything that can be checked without running a command.
-    fn into_request(self, now: i64, list_kept: bool) -> Result<Request, String> {
+    fn into_request(self, now: i64, is_root: bool, list_kept: bool) -> Result<Request, String> {
         request::check_prefix(&self.prefix)?;
         let max_destroy = self.max_destroy.as_deref().map(str::parse::<MaxDestroy>).transpose();
         let seconds = |span: Span| i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX);
@@ -111,6 +111,7 @@ impl Args {
             keep_after,
             max_destroy: max_destroy.map_err(|error| format!("option max_destroy: {error}"))?,
             defer: self.defer,
+            is_root,
             list_kept,
         })
     }

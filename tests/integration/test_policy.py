@@ -230,19 +230,24 @@ def test_three_thousand_go_though_one_is_held_and_one_has_a_clone(box: Box) -> N
     kept = {entry["snapshot"]: entry["reasons"] for entry in result["kept"] if entry["snapshot"].startswith("tank/d7@")}
     assert kept == {mine[90]: ["held"], mine[110]: ["cloned"], mine[200]: ["newest", "retained"]}
     assert box.snapshots("tank/d7") == [mine[90], mine[110], mine[200]]
-    assert len(result["commands"]) == 2 + 15
+    assert len(result["commands"]) == 4, "a listing, a question, two programs of 2,000 at most"
     assert not box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}})["changed"]
 
 
-def test_what_is_held_in_the_last_moment_does_not_keep_the_rest(box: Box) -> None:
-    box.pool("a")
+@pytest.mark.parametrize("others", [[], ["b"]], ids=["one dataset", "two datasets"])
+def test_what_is_held_in_the_last_moment_does_not_keep_the_rest(box: Box, others: list[str]) -> None:
+    box.pool("a", *others)
+    for other in others:
+        box.sh(f"for n in 1 2; do zfs snapshot tank/{other}@autosnap_2026-01-01_00:0$n:00_hourly; done")
     names = [f"autosnap_2026-01-01_{hour:02}:00:00_hourly" for hour in range(10)]
     box.sh(f"for n in {' '.join(names)}; do zfs snapshot tank/a@$n; done")
     path = box.race("*userrefs*", f"/usr/sbin/zfs hold keep tank/a@{names[4]}; /usr/sbin/zfs destroy tank/a@{names[6]}")
-    result = box.prune({"tank/a": "one"}, policies={"one": {"hourly": 1}}, before=path, _ansible_verbosity=1)
+    both = {"tank/a": "one", **{f"tank/{other}": "one" for other in others}}
+    result = box.prune(both, policies={"one": {"hourly": 1}}, before=path, _ansible_verbosity=1)
     assert not result.get("failed")
     assert {"snapshot": f"tank/a@{names[4]}", "reasons": ["held"]} in result["kept"]
-    assert box.snapshots() == [f"tank/a@{names[4]}", f"tank/a@{names[9]}"]
+    assert box.snapshots("tank/a") == [f"tank/a@{names[4]}", f"tank/a@{names[9]}"]
+    assert len(box.snapshots()) == 2 + len(others)
 
 
 def test_a_dataset_that_vanishes_does_not_stop_the_others(box: Box) -> None:
@@ -255,7 +260,6 @@ def test_a_dataset_that_vanishes_does_not_stop_the_others(box: Box) -> None:
     path = box.race("*userrefs*", "/usr/sbin/zfs destroy -r tank/b")
     result = box.prune({"tank": "none+", "tank/a": "one", "tank/b": "one", "tank/c": "one"}, policies={"one": {"hourly": 1}}, before=path)
     assert result["destroyed"] == [f"tank/{d}@autosnap_2026-01-01_00:01:00_daily" for d in "ac"]
-    assert result["warnings"] == ["tank/b was destroyed meanwhile"]
     assert not result.get("failed")
 
 
@@ -407,4 +411,4 @@ def test_commands_do_not_grow_with_200_datasets(box: Box) -> None:
     assert (plan["changed"], len(plan["commands"])) == (False, 1)
     pruned = timed("prune", box.prune, policies={"high": {"hourly": 10}})
     assert (pruned["summary"]["destroyed"], pruned["summary"]["kept"]) == (200 * 11, 200 * 10)
-    assert len(pruned["commands"]) == 2 + 200
+    assert len(pruned["commands"]) == 2 + 2

@@ -2,7 +2,7 @@
 
 use super::report::Failed;
 use crate::glob::Globs;
-use crate::model::{DatasetName, ShortName};
+use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::plan::policy::Table;
 use crate::plan::replicated::{self, Replicated};
 use crate::plan::retain::{MaxDestroy, Reason, Reasons, Rules, Snapshot, verdicts};
@@ -32,6 +32,8 @@ pub struct Request {
     pub max_destroy: Option<MaxDestroy>,
     /// `zfs destroy -d`
     pub defer: bool,
+    /// Channel programs may be run.
+    pub is_root: bool,
     /// Keep account of what stays, and why.
     pub list_kept: bool,
 }
@@ -83,8 +85,8 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
     if check {
         run.estimate(doomed);
     } else {
-        for doomed in doomed {
-            run.destroy(doomed);
+        for of_pool in doomed.chunk_by(|a, b| a.dataset.pool() == b.dataset.pool()) {
+            run.destroy_of_pool(of_pool);
         }
     }
     run.pruned
@@ -298,17 +300,89 @@ impl Run<'_> {
         self.pruned.reclaim_bytes = Some(sum);
     }
 
-    fn destroy(&mut self, doomed: Doomed) {
+    /// One command for each dataset, or where that would be many and we are root, a few for all.
+    fn destroy_of_pool(&mut self, doomed: &[Doomed]) {
+        let may = self.request.is_root && doomed.len() > 1;
+        let done = if may { self.by_program(doomed) } else { Vec::new() };
+        for (index, doomed) in doomed.iter().enumerate() {
+            if done.get(index) != Some(&doomed.names.len()) && signals::received().is_none() {
+                self.destroy(doomed, done.get(index).copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// Gives how many snapshots of each dataset are done with, from the first on; where the program cannot run, that is none.
+    fn by_program(&mut self, doomed: &[Doomed]) -> Vec<usize> {
+        // All that one program does, one transaction group has to carry (openzfs/zfs#9934).
+        const AT_ONCE: usize = 2000;
+        let mut done = vec![0; doomed.len()];
+        let all: Vec<(usize, SnapshotName)> = doomed
+            .iter()
+            .enumerate()
+            .flat_map(|(index, doomed)| doomed.names.iter().map(move |name| (index, doomed, name)))
+            .map(|(index, doomed, name)| (index, SnapshotName { dataset: doomed.dataset.clone(), name: name.clone() }))
+            .collect();
+        for batch in all.chunks(AT_ONCE) {
+            let Some((_, first)) = batch.first() else { break };
+            let names: Vec<&SnapshotName> = batch.iter().map(|(_, name)| name).collect();
+            let result = self.zfs.destroy_of_pool(first.dataset.pool(), &names, self.request.defer);
+            // What is wrong with it the plain command will say, or it will do it.
+            let Ok(failed) = result else { break };
+            for of_one in batch.chunk_by(|a, b| a.0 == b.0) {
+                let (index, _) = of_one[0];
+                done[index] += of_one.len();
+                let gone: Vec<ShortName> = of_one
+                    .iter()
+                    .filter(|(_, snapshot)| self.is_gone(snapshot, failed.get(&snapshot.to_string()).copied()))
+                    .map(|(_, snapshot)| snapshot.name.clone())
+                    .collect();
+                self.report(&doomed[index], gone);
+            }
+        }
+        done
+    }
+
+    /// Judges what the program said of one snapshot.
+    fn is_gone(&mut self, snapshot: &SnapshotName, errno: Option<i64>) -> bool {
+        const ENOENT: i64 = 2;
+        const EBUSY: i64 = 16;
+        const EEXIST: i64 = 17;
+        let (dataset, name) = (&snapshot.dataset, snapshot.name.as_str());
+        match errno {
+            None => return true,
+            // Somebody else was faster.
+            Some(ENOENT) => {}
+            Some(EBUSY) => self.keep(dataset, name, Reason::Held.into()),
+            Some(EEXIST) => self.keep(dataset, name, Reason::Cloned.into()),
+            Some(errno) => {
+                self.pruned.kept_count += 1;
+                let error = std::io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(0));
+                self.pruned.failures.push(Failed::refused(dataset, format!("cannot destroy {snapshot}: {error}")));
+            }
+        }
+        false
+    }
+
+    fn destroy(&mut self, doomed: &Doomed, done: usize) {
         let mut gone = Vec::new();
-        for batch in batches_of(&doomed.dataset, &doomed.names) {
+        for batch in batches_of(&doomed.dataset, &doomed.names[done..]) {
             gone.extend(self.destroy_batch(&doomed.dataset, batch.to_vec()));
             if signals::received().is_some() {
                 break;
             }
         }
-        if !gone.is_empty() {
-            (self.tell)(&format!("{}: destroyed {} of {} snapshots", doomed.dataset, gone.len(), doomed.own));
-            self.pruned.destroyed.push((doomed.dataset, gone));
+        self.report(doomed, gone);
+    }
+
+    fn report(&mut self, doomed: &Doomed, gone: Vec<ShortName>) {
+        if gone.is_empty() {
+            return;
+        }
+        let (count, own) = (gone.len(), doomed.own);
+        (self.tell)(&format!("{}: destroyed {count} of {own} snapshots", doomed.dataset));
+        match self.pruned.destroyed.last_mut().filter(|(dataset, _)| *dataset == doomed.dataset) {
+            Some((_, names)) => names.extend(gone),
+            None => self.pruned.destroyed.push((doomed.dataset.clone(), gone)),
         }
     }
 

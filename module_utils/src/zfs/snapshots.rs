@@ -7,6 +7,9 @@ use super::verbs::{Zfs, only_missing};
 use crate::cmd::Cmd;
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::process::{Attempt, Failure};
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::Stdio;
 
 /// What is done with the fields of a line; none if it is not understood.
 pub type ReadRow<'a> = dyn FnMut(&[&str]) -> Option<()> + 'a;
@@ -41,7 +44,7 @@ impl Zfs<'_> {
     fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let mut lines = Lines { rest: Vec::new(), wrong: None, read };
-        let ended = self.runner.stream(&attempt.here(), &mut |bytes| lines.push(bytes));
+        let ended = self.runner.stream(&attempt.here(), Stdio::null(), &mut |bytes| lines.push(bytes));
         let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
         lines.end();
         let answered = status.success() || (status.code() == Some(1) && only_missing(&stderr));
@@ -69,6 +72,34 @@ impl Zfs<'_> {
         self.run("destroy", &if defer { cmd.arg("-d") } else { cmd }.arg(names)).map(drop)
     }
 
+    /// Destroys snapshots of any datasets of a pool in one command, which only root may, and gives those that it could not, each
+    /// with the number of the error. It is what `zfs destroy` has the kernel do, less that all must go or none.
+    ///
+    /// Source: `dsl_destroy_snapshots_nvl` in OpenZFS, module/zfs/dsl_destroy.c.
+    pub fn destroy_of_pool(
+        &self,
+        pool: &str,
+        snapshots: &[&SnapshotName],
+        defer: bool,
+    ) -> Result<HashMap<String, i64>, Failure> {
+        let how = if defer { "defer" } else { "now" };
+        let cmd = Cmd::new("zfs").args(["program", "-j", pool, "-", how]).args(snapshots);
+        let attempt = Attempt { stage: "destroy", host: self.host, cmd: &cmd };
+        let mut stdout = Vec::new();
+        let (reader, mut writer) = std::io::pipe().map_err(|error| attempt.not_run(&error))?;
+        // The pipe holds more than the program has, so nobody need read yet.
+        writer.write_all(DESTROY_PROGRAM.as_bytes()).map_err(|error| attempt.not_run(&error))?;
+        drop(writer);
+        let ended = self.runner.stream(&attempt.here(), reader.into(), &mut |bytes| stdout.extend_from_slice(bytes));
+        let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
+        if !status.success() {
+            return Err(attempt.failed(status, &stderr));
+        }
+        let said: Result<Returned, _> = serde_json::from_slice(&stdout);
+        said.map(|said| said.failed)
+            .map_err(|error| attempt.failure(None, format!("unexpected output: {error}"), Cause::Other))
+    }
+
     /// How many bytes [`Self::destroy`] would free.
     pub fn reclaim(&self, dataset: &DatasetName, snapshots: &[ShortName]) -> Result<u64, Failure> {
         let Some(names) = joined(dataset, snapshots) else { return Ok(0) };
@@ -76,6 +107,25 @@ impl Zfs<'_> {
         Ok(output.stdout.lines().filter_map(|line| line.strip_prefix("reclaim\t")?.parse::<u64>().ok()).sum())
     }
 }
+
+/// What [`DESTROY_PROGRAM`] gives back.
+#[derive(serde::Deserialize)]
+struct Returned {
+    #[serde(rename = "return")]
+    failed: HashMap<String, i64>,
+}
+
+/// A name without `@` would be a dataset, so the program looks again.
+const DESTROY_PROGRAM: &str = r#"
+local argv = (...)["argv"]
+local failed = {}
+for i = 2, #argv do
+  assert(string.find(argv[i], "@", 1, true))
+  local errno = zfs.sync.destroy{argv[i], defer=(argv[1] == "defer")}
+  if errno ~= 0 then failed[argv[i]] = errno end
+end
+return failed
+"#;
 
 fn joined(dataset: &DatasetName, snapshots: &[ShortName]) -> Option<String> {
     let names: Vec<&str> = snapshots.iter().map(ShortName::as_str).collect();
