@@ -115,13 +115,17 @@ struct Returned {
     failed: HashMap<String, i64>,
 }
 
-/// A name without `@` would be a dataset, so the program looks again.
+/// A name without `@` would be a dataset, so the program looks again. To destroy what is not there is no error for ZFS, but
+/// nothing that we did: so it is told as one (2 is `ENOENT`).
 const DESTROY_PROGRAM: &str = r#"
 local argv = (...)["argv"]
 local failed = {}
 for i = 2, #argv do
   assert(string.find(argv[i], "@", 1, true))
-  local errno = zfs.sync.destroy{argv[i], defer=(argv[1] == "defer")}
+  local errno = 2
+  if zfs.exists(argv[i]) then
+    errno = zfs.sync.destroy{argv[i], defer=(argv[1] == "defer")}
+  end
   if errno ~= 0 then failed[argv[i]] = errno end
 end
 return failed
