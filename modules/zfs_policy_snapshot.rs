@@ -108,6 +108,8 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let mut taken = take(&request, &runner, task.check_mode, &|line| task.info(line));
     drop(held);
     taken.warnings.extend(warning);
+    let what = if task.check_mode { "to create" } else { "created" };
+    task.info(&format!("{} snapshots {what}, {} datasets skipped", taken.created.len(), taken.skipped.len()));
     Ok(outcome(&taken, &runner, task))
 }
 

@@ -9,7 +9,7 @@ use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
 use module_utils::process::{self, Runner};
 use module_utils::signals;
-use module_utils::units::Span;
+use module_utils::units::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
@@ -60,6 +60,10 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let request = args.into_request(now, process::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
     let runner = Runner::default();
     let pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
+    let count: usize = pruned.destroyed.iter().map(|(_, names)| names.len()).sum();
+    let what = if task.check_mode { "to destroy" } else { "destroyed" };
+    let bytes = pruned.reclaim_bytes.map_or_else(String::new, |bytes| format!("; frees {}", ByteSize(bytes)));
+    task.info(&format!("{count} snapshots {what}, {} stay{bytes}", pruned.kept_count));
     Ok(outcome(&pruned, &runner, task))
 }
 

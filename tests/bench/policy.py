@@ -108,18 +108,16 @@ def real(datasets: int, snapshots: int, keep: int) -> None:
         tank = {"datasets": [{"dataset": "tank", "policy": "own", "snapshots_discover_children": True}], "policies": {"own": {"hourly": keep}}}
         run = lab.run
         run("source", "mkdir -p /etc/sanoid; touch /etc/sanoid/sanoid.defaults.conf; cp /usr/share/sanoid/sanoid.defaults.conf /etc/sanoid/ 2>/dev/null; true")
-        ours = f"echo '{json.dumps(tank)}' | {{}} --quiet -"
-        each = (
-            f"zfs list -Hr -d 1 -t snapshot -o name -s creation $d | head -n -{keep} | while read -r s; do zfs destroy $s; done"
-        )
+        ours = f"echo '{json.dumps(tank)}' | MODULE --quiet -"
+        each = f"zfs list -Hr -d 1 -t snapshot -o name -s creation $d | head -n -{keep} | while read -r s; do zfs destroy $s; done"
         contenders = {
             "take": {
-                "zfs_policy_snapshot": ours.format("zfs_policy_snapshot"),
+                "zfs_policy_snapshot": ours.replace("MODULE", "zfs_policy_snapshot"),
                 "one process per snapshot": 'for d in $(zfs list -Hro name tank); do zfs snapshot "$d@own_$(date +%s)"; done',
                 "sanoid": "sanoid --take-snapshots --quiet",
             },
             "prune": {
-                "zfs_prune": ours.format("zfs_prune"),
+                "zfs_prune": ours.replace("MODULE", "zfs_prune"),
                 "one process per snapshot": f"for d in $(zfs list -Hro name tank | tail -n +2); do {each}; done",
                 "sanoid": "sanoid --prune-snapshots --force-prune --quiet",
             },

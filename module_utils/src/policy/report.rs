@@ -2,6 +2,7 @@
 
 use crate::model::DatasetName;
 use crate::process::Failure;
+use crate::signals;
 use serde_json::{Value, json};
 
 /// What could not be done, and for which datasets.
@@ -64,9 +65,14 @@ pub fn list(failures: &[Failed]) -> Vec<Value> {
     failures.iter().flat_map(|failed| failed.datasets.iter().map(|dataset| entry(dataset, &failed.why))).collect()
 }
 
-/// The `msg` of a task that failed: names each dataset; those that failed in the same way together.
+/// The `msg` of a task that failed: names each dataset; those that failed in the same way together. To be stopped is to fail.
 #[must_use]
 pub fn message(failures: &[Failed]) -> Option<String> {
+    let stopped = || signals::received().map(|signal| format!("stopped by {signal}; the result says what was done"));
+    failed(failures).or_else(stopped)
+}
+
+fn failed(failures: &[Failed]) -> Option<String> {
     let mut ways: Vec<(&Why, Vec<&str>)> = Vec::new();
     for failed in failures {
         let names = failed.datasets.iter().map(DatasetName::as_str);

@@ -266,6 +266,9 @@ impl Run<'_> {
     fn execute(&mut self, planned: &[(SnapshotName, Interval)]) {
         let group = |(snapshot, interval): &(SnapshotName, Interval)| (*interval, snapshot.dataset.pool().to_owned());
         for group in planned.chunk_by(|a, b| group(a) == group(b)) {
+            if signals::received().is_some() {
+                break;
+            }
             let names: Vec<SnapshotName> = group.iter().map(|(snapshot, _)| snapshot.clone()).collect();
             for batch in batches::split(&names, COMMAND, |name| name.to_string().len() + POINTER) {
                 self.atomically(batch.to_vec());

@@ -15,7 +15,8 @@ use std::process::Stdio;
 pub type ReadRow<'a> = dyn FnMut(&[&str]) -> Option<()> + 'a;
 
 impl Zfs<'_> {
-    /// Lists datasets, snapshots or bookmarks at `roots` and below, line by line. What does not exist is left out.
+    /// Lists datasets, snapshots or bookmarks at `roots`, all of one pool, and below, line by line. What does not exist is left out.
+    /// Where the roots are too many for a command, the whole pool is listed.
     pub fn tree(
         &self,
         roots: &[DatasetName],
@@ -23,7 +24,13 @@ impl Zfs<'_> {
         columns: &'static str,
         read: &mut ReadRow<'_>,
     ) -> Result<(), Failure> {
-        self.rows(&Cmd::new("zfs").args(["list", "-Hp", "-r", "-t", types, "-o", columns]).args(roots), columns, read)
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-r", "-t", types, "-o", columns]);
+        let size: usize = roots.iter().map(|root| root.as_str().len() + POINTER).sum();
+        let cmd = match roots.first() {
+            Some(root) if size > COMMAND => cmd.arg(root.pool()),
+            _ => cmd.args(roots),
+        };
+        self.rows(&cmd, columns, read)
     }
 
     /// Lists just these snapshots, in as few commands as hold their names. What does not exist is left out.
