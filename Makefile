@@ -58,6 +58,10 @@ sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each 
 test: test-fast sanity ## Every test
 	if [ -d tests/integration ]; then $(PYTEST) tests/integration; fi
 
+.PHONY: bench
+bench: dist ## measure beside the plain pipe, the peers and ping; docs/benchmarks.md says what came out
+	for each in tests/bench/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf target dist .venv .venvs .cache plugins/module_utils/_native

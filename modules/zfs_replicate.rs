@@ -4,7 +4,7 @@ use anyhow::{Context, Error, Result, bail};
 use module_utils::ansible::{self, Outcome, Task};
 use module_utils::connections::Connections;
 use module_utils::glob::Globs;
-use module_utils::plan::replicate::{RawMode, Wish};
+use module_utils::plan::replicate::{OnDiverged, RawMode, Wish};
 use module_utils::process::Runner;
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::report;
@@ -63,6 +63,10 @@ pub struct Args {
     /// Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
     #[serde(default)]
     raw: Raw,
+    /// What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was
+    /// written to, or has nothing in common with the source.
+    #[serde(default)]
+    on_diverged: Diverged,
     /// Properties set on a dataset when it is received for the first time. Those that a dataset type does not have are left
     /// out for it.
     #[serde(default = "replica_properties")]
@@ -159,6 +163,21 @@ enum Raw {
     Never,
 }
 
+/// What to do where source and target have gone apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum Diverged {
+    /// Show what each side has, change nothing.
+    #[default]
+    Fail,
+    /// Destroy just those snapshots and changes of the target, and go on from the newest common snapshot. RV(datasets[].rolled_back)
+    /// lists them.
+    Rollback,
+    /// Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
+    SetAside,
+}
+
 /// What to do while another run holds the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
@@ -212,6 +231,9 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         if !run.warnings.is_empty() {
             body.insert("warnings".to_owned(), json!(run.warnings));
         }
+        if task.diff {
+            body.insert("diff".to_owned(), report::diff(&run.reports));
+        }
         if task.verbosity >= 3 {
             body.insert("commands".to_owned(), json!(runner.commands()));
         }
@@ -264,6 +286,11 @@ impl Args {
                 Raw::Never => RawMode::Never,
             },
             resume: self.resume,
+            on_diverged: match self.on_diverged {
+                Diverged::Fail => OnDiverged::Fail,
+                Diverged::Rollback => OnDiverged::Rollback,
+                Diverged::SetAside => OnDiverged::SetAside,
+            },
         };
         let ssh = SshOptions {
             port: self.ssh.port,

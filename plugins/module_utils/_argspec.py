@@ -275,6 +275,11 @@ SPECS = {
                 "choices": ["auto", "always", "never"],
                 "default": "auto",
             },
+            "on_diverged": {
+                "type": "str",
+                "choices": ["fail", "rollback", "set_aside"],
+                "default": "fail",
+            },
             "receive_properties": {
                 "type": "dict",
                 "default": {

@@ -137,6 +137,20 @@ options:
       - always
       - never
     default: auto
+  on_diverged:
+    description:
+      - 'What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was written to,
+        or has nothing in common with the source.'
+      - V(fail) - Show what each side has, change nothing.
+      - V(rollback) - Destroy just those snapshots and changes of the target, and go on from the newest common snapshot. RV(datasets[].rolled_back)
+        lists them.
+      - V(set_aside) - Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
+    type: str
+    choices:
+      - fail
+      - rollback
+      - set_aside
+    default: fail
   receive_properties:
     description:
       - Properties set on a dataset when it is received for the first time. Those that a dataset type does not have are left out for it.
@@ -258,7 +272,7 @@ EXAMPLES = r"""
 RETURN = r"""
 datasets:
   description: What was done, or in check mode would be done, to each dataset.
-  returned: always, unless the task fails before anything is looked at
+  returned: unless the task fails before anything is looked at
   type: list
   elements: dict
   contains:
@@ -275,30 +289,34 @@ datasets:
     action:
       description: What the dataset needed, one of V(full), V(incremental), V(resume), V(up_to_date) and V(no_snapshots).
       type: str
-      returned: always
+      returned: when it could be planned
       sample: incremental
     status:
-      description: What became of it, one of V(ok), V(planned), V(failed) and V(skipped).
+      description:
+        - V(ok), the target has what is wanted.
+        - V(planned), in check mode, it would.
+        - V(failed), it does not; RV(datasets[].error) says why.
+        - V(skipped), it was not tried.
       type: str
       returned: always
       sample: ok
     from:
-      description: The snapshot or bookmark that both sides had before.
+      description: What both sides had before, with its sign, a snapshot V(@NAME) or a bookmark V(#NAME).
       type: str
-      returned: when there is one
-      sample: tank/data@autosnap_2026-05-01_00:00:00_daily
+      returned: always, null for a full stream
+      sample: "@autosnap_2026-05-01_00:00:00_daily"
     to:
-      description: The snapshot that the receiving side has now.
+      description: The newest snapshot that the receiving side then has.
       type: str
-      returned: when there is one
-      sample: tank/data@autosnap_2026-05-02_00:00:00_daily
+      returned: always, null where there is none
+      sample: autosnap_2026-05-02_00:00:00_daily
     snapshots:
-      description: How many snapshots were sent.
+      description: How many snapshots arrived, or in check mode would.
       type: int
       returned: always
       sample: 24
     bytes:
-      description: How many bytes were sent.
+      description: How many bytes were sent; in check mode what is expected.
       type: int
       returned: always
       sample: 1048576
@@ -314,30 +332,38 @@ datasets:
       returned: always
       contains:
         from:
-          description: The base of the stream.
+          description: Where the stream starts, with its sign.
           type: str
-          returned: unless the stream is a full one
+          returned: always, null for a full stream
+          sample: "@autosnap_2026-05-01_00:00:00_daily"
         to:
-          description: The last snapshot of the stream.
+          description: The snapshot that the stream ends with.
           type: str
           returned: always
+          sample: autosnap_2026-05-02_00:00:00_daily
         kind:
           description: The kind of stream.
           type: str
           returned: always
+          sample: intermediates
         bytes_estimated:
-          description: How many bytes C(zfs send -n) expected.
+          description: How many bytes ZFS expects.
           type: int
-          returned: when known
+          returned: always, null unless in check mode
+          sample: 1048576
     discarded:
-      description: Why the rest of an interrupted receive could not be resumed and was thrown away.
-      type: str
-      returned: when that was so
-    rolled_back:
-      description: Snapshots that were removed from the target because an option asked for it.
-      type: list
-      elements: str
-      returned: when there were any
+      description: What an interrupted receive had left on the target, and could not be resumed.
+      type: dict
+      returned: when there was such a thing
+      contains:
+        reason:
+          description: Why it could not.
+          type: str
+          returned: always
+        bytes:
+          description: How much it was.
+          type: int
+          returned: always
     error:
       description: Why the dataset failed.
       type: dict
@@ -347,51 +373,66 @@ datasets:
           description: What was being done.
           type: str
           returned: always
-        command:
-          description: The command that failed.
+          sample: receive
+        host:
+          description: Where.
           type: str
-          returned: when it was a command
+          returned: always, null where it concerns both sides
+        command:
+          description: The command that failed, quoted for a shell.
+          type: str
+          returned: always, null where there was none
         rc:
           description: Its exit status.
           type: int
-          returned: when it was a command
+          returned: always, null where there was none
         stderr:
           description: What it said.
           type: str
-          returned: when it was a command
+          returned: always
         caused_by:
-          description: Which side or stage of the pipeline is to blame.
+          description: What that means, and what to do.
           type: str
-          returned: when known
+          returned: always, null where that is unknown
 summary:
   description: The same in numbers.
-  returned: always, unless the task fails before anything is looked at
+  returned: unless the task fails before anything is looked at
   type: dict
   contains:
     datasets:
       description: How many datasets were looked at.
       type: int
       returned: always
+      sample: 12
     replicated:
-      description: How many got something new.
+      description: How many got something, or in check mode would.
       type: int
       returned: always
+      sample: 3
     up_to_date:
-      description: How many had everything.
+      description: How many needed nothing.
       type: int
       returned: always
+      sample: 9
     failed:
-      description: How many failed.
+      description: How many failed, or were not tried because another one failed.
       type: int
       returned: always
+      sample: 0
     bytes:
       description: How many bytes were sent.
       type: int
       returned: always
+      sample: 52428800
     seconds:
       description: How long it all took.
       type: float
       returned: always
+      sample: 4.2
+skipped:
+  description: Another run holds the lock, and O(on_locked=skip).
+  returned: when that is so
+  type: bool
 commands:
   description: Every command that was run, quoted for a shell.
   returned: with verbosity 3 and more

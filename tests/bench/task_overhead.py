@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration/controller"))
+sys.path.insert(0, str(ROOT / "tests/integration"))
 
-from controller import Controller  # noqa: E402
-from hosts import Sshd  # noqa: E402
+from controller.controller import Controller  # noqa: E402
+from controller.hosts import Sshd  # noqa: E402
 
 # The binary reads its arguments, refuses one, and prints its result: all but the work.
 REPLICATE = "- ferro.zfs.zfs_replicate: {source: tank, target: backup, retries: -1}\n"

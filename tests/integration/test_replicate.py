@@ -2,7 +2,7 @@
 
 import json
 
-from conftest import Hosts
+from zfs_hosts import Hosts
 
 LOCAL = {"source": ["tank"], "target": "vault"}
 
@@ -102,7 +102,7 @@ def test_check_mode_plans_the_same_and_does_nothing(hosts: Hosts) -> None:
     assert all(step["bytes_estimated"] > 0 for report in checked["datasets"] for step in report["steps"])
     assert hosts.sh("source", "zfs list -H -t all -o name") == before
     verbs = {" ".join(command.split()[:3]) for command in checked["commands"]}
-    assert verbs == {"zfs list -Hp", "zfs get -Hp", "zfs send -nvP"}
+    assert verbs == {"zfs list -Hp", "zfs send -nvP"}
 
     done = hosts.replicated("source", **LOCAL)
     for planned in checked["datasets"]:
@@ -110,6 +110,32 @@ def test_check_mode_plans_the_same_and_does_nothing(hosts: Hosts) -> None:
         assert [(s["kind"], s["from"], s["to"]) for s in planned["steps"]] == [(s["kind"], s["from"], s["to"]) for s in real["steps"]]
         assert (planned["action"], planned["snapshots"], planned["to"]) == (real["action"], real["snapshots"], real["to"])
     assert hosts.replicate("source", **LOCAL, _ansible_check_mode=True)["changed"] is False
+
+
+def test_diff_mode_shows_the_newest_snapshots(hosts: Hosts) -> None:
+    two_pools(hosts)
+    hosts.sh("source", "zfs create tank/a; zfs snapshot -r tank@s1")
+    assert "diff" not in hosts.replicate("source", **LOCAL)
+    hosts.sh("source", "zfs create tank/b; zfs snapshot -r tank@s2")
+    for check_mode in (True, False):
+        diff = hosts.replicate("source", **LOCAL, _ansible_diff=True, _ansible_check_mode=check_mode)["diff"]
+        assert diff["before"] == "vault/tank@s1\nvault/tank/a@s1\n"
+        assert diff["after"] == "vault/tank@s2\nvault/tank/a@s2\nvault/tank/b@s2\n"
+
+
+def test_commands_do_not_grow_with_datasets_that_need_nothing(hosts: Hosts) -> None:
+    two_pools(hosts)
+    counts = []
+    for number in (1, 12):
+        hosts.sh("source", f"for i in $(seq {number}); do zfs create -p tank/d{number}/$i; done; zfs snapshot -r tank@s{number}")
+        first = hosts.replicate("source", **LOCAL, _ansible_verbosity=3)
+        again = hosts.replicate("source", **LOCAL, _ansible_verbosity=3)
+        assert again["changed"] is False
+        counts.append((len(first["commands"]), len(again["commands"])))
+    # Nothing to do: two listings a side (an empty target has no snapshots to list). Something: one more for the parents of what is missing;
+    # for each dataset a bookmark and the two ends of the stream; one question for all whether they arrived; where there is an older bookmark
+    # (3 datasets), its end.
+    assert counts == [(3 + 1 + 3 * 3 + 1, 4), (4 + 1 + 3 * 16 + 1 + 3, 4)]
 
 
 def test_which_snapshots(hosts: Hosts) -> None:

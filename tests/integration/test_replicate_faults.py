@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Hosts
+from zfs_hosts import Hosts
 
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank"], "target": "vault"}
 LOCAL: dict[str, Any] = {"source": ["tank"], "target": "vault"}

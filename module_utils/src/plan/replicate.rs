@@ -19,6 +19,20 @@ pub struct Wish {
     pub raw: RawMode,
     /// Whether an interrupted receive is taken up again.
     pub resume: bool,
+    /// What to do where source and target have gone apart.
+    pub on_diverged: OnDiverged,
+}
+
+/// What to do where source and target have gone apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDiverged {
+    /// Say so and leave them alone.
+    #[default]
+    Fail,
+    /// Take the target back to the newest common snapshot.
+    Rollback,
+    /// Rename the target and start anew.
+    SetAside,
 }
 
 impl Wish {
@@ -76,6 +90,27 @@ pub struct Transfer {
     pub over_placeholder: bool,
     /// What the target's interrupted receive needs first.
     pub partial: Option<PartialPlan>,
+    /// What has to make way on the target, because an option asked for it by name.
+    pub clearing: Option<Clearing>,
+}
+
+/// What has to make way on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clearing {
+    /// These snapshots and whatever was written since `to`.
+    Rollback {
+        /// The newest common snapshot, by its name on the target.
+        to: String,
+        /// Snapshots of the target that are destroyed.
+        destroyed: Vec<String>,
+        /// Bytes written since the target's newest snapshot, which are lost too.
+        written: u64,
+    },
+    /// The whole dataset, which keeps its data under another name.
+    SetAside {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What to do with what an interrupted receive left.
@@ -102,7 +137,7 @@ pub enum Conflict {
     #[error(
         "source and target have no snapshot in common, so nothing incremental is possible: source has {source_only}; target has \
          {target_only}. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the \
-         source: rename the target out of the way (zfs rename) and run again"
+         source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that"
     )]
     NoCommonSnapshot {
         /// Snapshots of the source.
@@ -113,7 +148,8 @@ pub enum Conflict {
     /// The target went its own way after the common snapshot.
     #[error(
         "the target has diverged: the newest common snapshot is {common}, after it the target alone has {target_only} and the \
-         source alone has {source_only}. Destroy those snapshots on the target, or roll it back to {common}, if nobody needs them"
+         source alone has {source_only}. If nobody needs what only the target has, destroy it there, or let on_diverged: rollback do that; set_aside keeps it under \
+         another name"
     )]
     Diverged {
         /// The newest common snapshot.
@@ -125,8 +161,8 @@ pub enum Conflict {
     },
     /// The target was written to.
     #[error(
-        "the target was written to: {written} bytes since its snapshot {common}. Keep a copy if they matter, then \
-         roll the target back to that snapshot; readonly=on and canmount=off prevent it from happening again"
+        "the target was written to: {written} bytes since its snapshot {common}. Keep a copy if they matter, then roll the \
+         target back to that snapshot, or let on_diverged: rollback do that; readonly=on and canmount=off prevent it from happening again"
     )]
     Modified {
         /// The newest common snapshot.
@@ -207,6 +243,43 @@ pub fn newer_on_target<'a>(target: &'a Dataset, base: &Version) -> Vec<&'a Versi
 
 /// Plans one dataset. `target` is what is there now, if anything.
 pub fn plan(source: &Dataset, target: Option<&Dataset>, wish: &Wish) -> Result<Plan, Conflict> {
+    as_it_is(source, target, wish).or_else(|conflict| match (wish.on_diverged, target) {
+        (OnDiverged::Rollback, Some(target)) => rolled_back(source, target, wish, conflict),
+        (OnDiverged::SetAside, Some(target)) => set_aside(source, target, wish, conflict),
+        _ => Err(conflict),
+    })
+}
+
+/// The plan if the target is taken back to the newest common snapshot; the conflict where that would not help.
+fn rolled_back(source: &Dataset, target: &Dataset, wish: &Wish, conflict: Conflict) -> Result<Plan, Conflict> {
+    let Some((_, twin)) = common_base(source, target) else { return Err(conflict) };
+    let newer = newer_on_target(target, twin);
+    if newer.is_empty() && target.written == 0 {
+        return Err(conflict);
+    }
+    let mut after = Dataset { written: 0, ..target.clone() };
+    after.versions.retain(|version| version.createtxg <= twin.createtxg);
+    let mut plan = as_it_is(source, Some(&after), wish)?;
+    if let Plan::Send(transfer) = &mut plan {
+        let destroyed = newer.iter().map(|snapshot| snapshot.name.clone()).collect();
+        transfer.clearing = Some(Clearing::Rollback { to: twin.name.clone(), destroyed, written: target.written });
+    }
+    Ok(plan)
+}
+
+/// The plan if the target is renamed; a pool cannot be.
+fn set_aside(source: &Dataset, target: &Dataset, wish: &Wish, conflict: Conflict) -> Result<Plan, Conflict> {
+    if target.name.parent().is_none() {
+        return Err(conflict);
+    }
+    let mut plan = as_it_is(source, None, wish)?;
+    if let Plan::Send(transfer) = &mut plan {
+        transfer.clearing = Some(Clearing::SetAside { reason: conflict.to_string() });
+    }
+    Ok(plan)
+}
+
+fn as_it_is(source: &Dataset, target: Option<&Dataset>, wish: &Wish) -> Result<Plan, Conflict> {
     let raw = wish.raw.applies_to(source);
     let Some(target) = target.filter(|target| !only_partial(target)) else {
         return Ok(first(source, target, wish, raw));
@@ -274,14 +347,20 @@ fn transfer(
             };
             let rest = steps(Some(to), &later[index + 1..]);
             let partial = Some(PartialPlan::Resume { token: partial.token.clone() });
-            Transfer { steps: std::iter::once(resumed).chain(rest).collect(), raw, over_placeholder, partial }
+            Transfer {
+                steps: std::iter::once(resumed).chain(rest).collect(),
+                raw,
+                over_placeholder,
+                partial,
+                clearing: None,
+            }
         }
         Some((partial, Err(reason))) => {
             let bytes = partial.content.as_ref().map_or(0, |content| content.bytes);
             let partial = Some(PartialPlan::Discard { reason, bytes });
-            Transfer { steps: steps(base, later), raw, over_placeholder, partial }
+            Transfer { steps: steps(base, later), raw, over_placeholder, partial, clearing: None }
         }
-        None => Transfer { steps: steps(base, later), raw, over_placeholder, partial: None },
+        None => Transfer { steps: steps(base, later), raw, over_placeholder, partial: None, clearing: None },
     }
 }
 
@@ -394,7 +473,7 @@ fn names<'a>(versions: impl Iterator<Item = &'a Version>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Conflict, PartialPlan, Plan, RawMode, Wish, plan};
+    use super::{Clearing, Conflict, OnDiverged, PartialPlan, Plan, RawMode, Wish, plan};
     use crate::glob::Globs;
     use crate::model::{Dataset, Kind, Partial, TokenContent, Version, VersionKind};
 
@@ -509,6 +588,31 @@ mod tests {
             plan(&source("@a @b"), Some(&theirs), &wish()),
             Err(Conflict::Modified { common: "@a".into(), written: 4096 })
         );
+    }
+
+    #[test]
+    fn what_diverged_gives_way_only_by_name() {
+        let rollback = Wish { on_diverged: OnDiverged::Rollback, ..wish() };
+        let aside = Wish { on_diverged: OnDiverged::SetAside, ..wish() };
+        for (ours, theirs, written, by_rollback, by_setting_aside) in [
+            ("@a @b", "@a @x", 0, "incremental @a b", "full a, incremental @a b"),
+            ("@a @b", "@a", 7, "incremental @a b", "full a, incremental @a b"),
+            ("@a=1 @b=2", "@a=1 @b=9", 0, "incremental @a b", "full a, incremental @a b"),
+            // The name in the way is older than the common snapshot: going back to that would not free it.
+            ("@a=1 @b=2", "@b=9 @a=1", 0, "NameTaken", "full a, incremental @a b"),
+            ("@a=1", "@x=2", 0, "NoCommonSnapshot", "full a"),
+            ("@a", "", 0, "TargetInUse", "full a"),
+            // Nothing to send: nothing gives way.
+            ("@a", "@a @x", 0, "up to date at @a", "up to date at @a"),
+        ] {
+            let theirs = Dataset { written, ..target(theirs) };
+            assert_eq!(shown(plan(&source(ours), Some(&theirs), &rollback)), by_rollback, "{ours} onto {theirs:?}");
+            assert_eq!(shown(plan(&source(ours), Some(&theirs), &aside)), by_setting_aside, "{ours} onto {theirs:?}");
+        }
+        let theirs = Dataset { written: 7, ..target("@a @x @y") };
+        let Ok(Plan::Send(transfer)) = plan(&source("@a @b"), Some(&theirs), &rollback) else { panic!() };
+        let destroyed = vec!["x".to_owned(), "y".to_owned()];
+        assert_eq!(transfer.clearing, Some(Clearing::Rollback { to: "a".to_owned(), destroyed, written: 7 }));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The result, as data: the same words in check mode and for real.
 
-use crate::plan::replicate::{PartialPlan, Plan};
+use crate::plan::replicate::{Clearing, PartialPlan, Plan};
 use crate::plan::steps::{Step, StepKind};
 use crate::process::Failure;
 use serde::Serialize;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One dataset in the result.
 #[derive(Clone, Debug, Serialize)]
@@ -32,9 +33,35 @@ pub struct DatasetReport {
     /// What an interrupted receive had left and was thrown away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
+    /// What made way on the target, because `on_diverged: rollback` asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<RolledBack>,
+    /// Where the target went that was in the way, because `on_diverged: set_aside` asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReport>,
+}
+
+/// What made way on the target.
+#[derive(Clone, Debug, Serialize)]
+pub struct RolledBack {
+    /// The common snapshot.
+    pub to: String,
+    /// Snapshots of the target that were destroyed.
+    pub destroyed: Vec<String>,
+    /// Bytes written since the target's newest snapshot, lost too.
+    pub written: u64,
+}
+
+/// Where the target went.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetAside {
+    /// Its new name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// How a dataset ended.
@@ -143,7 +170,7 @@ pub struct Summary {
 impl DatasetReport {
     /// A report of what is planned, before anything is done.
     #[must_use]
-    pub fn of_plan(source: &str, target: &str, plan: &Plan) -> Self {
+    pub fn of_plan(source: &str, target: &str, plan: &Plan, now: SystemTime) -> Self {
         let mut report = Self::empty(source, target);
         match plan {
             Plan::NoSnapshots => report.action = Some("no_snapshots"),
@@ -157,6 +184,17 @@ impl DatasetReport {
                 report.from = transfer.steps.first().and_then(|step| step.from.clone());
                 report.to = transfer.steps.last().map(|step| step.to.clone());
                 report.snapshots = transfer.steps.iter().map(|step| step.snapshots).sum();
+                match &transfer.clearing {
+                    Some(Clearing::Rollback { to, destroyed, written }) => {
+                        let (to, destroyed) = (to.clone(), destroyed.clone());
+                        report.rolled_back = Some(RolledBack { to, destroyed, written: *written });
+                    }
+                    Some(Clearing::SetAside { reason }) => {
+                        let name = format!("{target}_diverged_{}", utc_stamp(now));
+                        report.set_aside = Some(SetAside { name, reason: reason.clone() });
+                    }
+                    None => {}
+                }
                 if let Some(PartialPlan::Discard { reason, bytes }) = &transfer.partial {
                     report.discarded = Some(Discarded { reason: reason.clone(), bytes: *bytes });
                 }
@@ -184,6 +222,8 @@ impl DatasetReport {
             seconds: 0.0,
             status: Status::Ok,
             discarded: None,
+            rolled_back: None,
+            set_aside: None,
             error: None,
         }
     }
@@ -250,6 +290,21 @@ pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
     }
 }
 
+/// What `--diff` shows: the newest snapshot of each target that gets, or would get, something.
+#[must_use]
+pub fn diff(reports: &[DatasetReport]) -> serde_json::Value {
+    let side = |snapshot: &dyn Fn(&DatasetReport) -> Option<String>| {
+        let changes = reports.iter().filter(|report| report.is_change() && report.error.is_none());
+        let line = |report: &DatasetReport| Some(format!("{}@{}\n", report.target, snapshot(report)?));
+        changes.filter_map(line).collect::<String>()
+    };
+    let bare = |version: &String| version.trim_start_matches(['@', '#']).to_owned();
+    serde_json::json!({
+        "before_header": "newest snapshots", "before": side(&|report| report.from.as_ref().map(bare)),
+        "after_header": "newest snapshots", "after": side(&|report| report.to.clone()),
+    })
+}
+
 /// The message of a task that failed: each failed dataset with its reason.
 #[must_use]
 pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
@@ -258,5 +313,40 @@ pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
         0 => None,
         1 => Some(failed.concat()),
         n => Some(format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n"))),
+    }
+}
+
+/// `20260102T030405Z`: a time that may stand in the name of a dataset.
+fn utc_stamp(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (day, second) = (seconds / 86400, seconds % 86400);
+    // Civil date of a day count, for years from 1970 on: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
+    let shifted = day + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc_stamp;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn stamps_are_utc() {
+        for (seconds, stamp) in [
+            (0, "19700101T000000Z"),
+            (951_782_400, "20000229T000000Z"),
+            (1_767_322_999, "20260102T030319Z"),
+            (4_107_542_399, "21000228T235959Z"),
+        ] {
+            assert_eq!(utc_stamp(UNIX_EPOCH + Duration::from_secs(seconds)), stamp);
+        }
     }
 }

@@ -52,9 +52,13 @@ impl Zfs<'_> {
 
     /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
     pub fn numbers(&self, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
-        let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(names);
-        let all = self.list(&cmd, parse::numbers)?;
-        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+        let mut all = HashMap::new();
+        for batch in batches(names) {
+            let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(batch);
+            let answers = self.list(&cmd, parse::numbers)?;
+            all.extend(answers.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        }
+        Ok(all)
     }
 
     /// How many bytes `send` would send, where ZFS can tell.
@@ -100,6 +104,24 @@ impl Zfs<'_> {
         self.run("unmark", &Cmd::new("zfs").args(["inherit", parse::PLACEHOLDER]).arg(name)).map(drop)
     }
 
+    /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.
+    pub fn destroy_snapshots(&self, dataset: &DatasetName, names: &[String]) -> Result<(), Failure> {
+        for batch in batches(names) {
+            self.run("roll back", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}@{}", batch.join(","))))?;
+        }
+        Ok(())
+    }
+
+    /// Takes a dataset back to its newest snapshot. Without `-r`: if there is a newer one after all, it fails.
+    pub fn roll_back(&self, dataset: &DatasetName, snapshot: &str) -> Result<(), Failure> {
+        self.run("roll back", &Cmd::new("zfs").arg("rollback").arg(format!("{dataset}@{snapshot}"))).map(drop)
+    }
+
+    /// Renames a dataset with all that is below it. Nothing is mounted by it.
+    pub fn rename(&self, from: &DatasetName, to: &DatasetName) -> Result<(), Failure> {
+        self.run("set aside", &Cmd::new("zfs").args(["rename", "-u"]).arg(from).arg(to)).map(drop)
+    }
+
     /// Makes `dataset#bookmark` of `dataset@snapshot`.
     pub fn bookmark(&self, dataset: &DatasetName, snapshot: &str, bookmark: &str) -> Result<(), Failure> {
         let cmd = Cmd::new("zfs").arg("bookmark").arg(format!("{dataset}@{snapshot}"));
@@ -117,4 +139,34 @@ pub(super) fn only_missing(stderr: &str) -> bool {
     let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
     // Of very many such lines only the end is kept, which begins within one.
     lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
+}
+
+/// Parts names so that each part fits into one command: an argument may have 128 KiB, and behind ssh the whole command is one.
+fn batches(names: &[String]) -> impl Iterator<Item = &[String]> {
+    const LONGEST: usize = 100_000;
+    let mut rest = names;
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        // Three more bytes each: a blank, and quotes.
+        let fits = rest.iter().take_while(|name| (length += name.len() + 3, length < LONGEST).1).count();
+        let (batch, after) = rest.split_at(fits.max(1).min(rest.len()));
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batches;
+
+    #[test]
+    fn batches_fit_and_lose_nothing() {
+        let names: Vec<String> = (0..5000).map(|i| format!("tank/{}{i}", "x".repeat(i % 200))).collect();
+        let parts: Vec<_> = batches(&names).collect();
+        assert!(parts.len() > 4);
+        assert!(parts.iter().all(|part| part.iter().map(|name| name.len() + 3).sum::<usize>() < 100_000));
+        assert_eq!(parts.concat(), names);
+        assert_eq!(batches(&[]).count(), 0);
+        assert_eq!(batches(&["x".repeat(200_000)]).count(), 1);
+    }
 }

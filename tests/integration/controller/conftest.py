@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from controller import Controller  # noqa: E402
-from hosts import Sshd  # noqa: E402
+from .controller import Controller
+from .hosts import Sshd
 
 ROOT = Path(__file__).resolve().parents[3]
 CORES = [name for name in (".venvs/oldest", ".venv", ".venvs/newest") if (ROOT / name / "bin/ansible-playbook").exists()]

@@ -43,7 +43,9 @@ class Sshd:
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {scratch}/host_key\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"AuthorizedKeysFile {scratch}/authorized_keys\nPasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n"
-            f"Subsystem sftp {_sftp_server()}\n",
+            f"Subsystem sftp {_sftp_server()}\n"
+            # Not that of the user: a start-up file of the shell there may do anything, and take its time.
+            f"SetEnv HOME={scratch}\n",
             encoding="utf-8",
         )
         if os.getuid() == 0:

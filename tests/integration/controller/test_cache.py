@@ -13,8 +13,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from controller import Controller
-from hosts import Sshd
+
+from .controller import Controller
+from .hosts import Sshd
 
 TASK = "- name: it\n  ferro.zfs.zfs_replicate: {source: tank, target: backup}\n"
 

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from controller import Controller
-from hosts import QEMU, Sshd, emulation_works
+
+from .controller import Controller
+from .hosts import QEMU, Sshd, emulation_works
 
 # Ansible takes -1 for an int; only the binary knows that this one counts.
 TASK = "- name: it\n  ferro.zfs.zfs_replicate: {source: tank, target: backup, retries: -1}\n"

@@ -7,8 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from controller import Controller, Run
-from hosts import Sshd
+
+from .controller import Controller, Run
+from .hosts import Sshd
 
 TARGETS = ["local", "plain", "arm"]
 

@@ -46,3 +46,11 @@ def test_versions_agree() -> None:
     assert cargo[1] == galaxy
     assert galaxy in changelog["releases"]
     assert f"v{galaxy}\n" in (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
+
+
+def test_the_changelog_names_every_plugin() -> None:
+    releases = yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))["releases"].values()
+    modules = [entry["name"] for release in releases for entry in release.get("modules", [])]
+    filters = [entry["name"] for release in releases for entry in release.get("plugins", {}).get("filter", [])]
+    assert sorted(modules) == MODULES
+    assert sorted(filters) == sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.yml"))
