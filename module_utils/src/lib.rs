@@ -19,6 +19,9 @@ pub mod signals;
 pub mod ssh;
 pub mod tail;
 pub mod zfs;
+pub mod zone;
+
+pub mod policy;
 
 pub mod ansible;
 #[cfg(feature = "argspec")]

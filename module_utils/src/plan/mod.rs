@@ -1,5 +1,11 @@
 //! What to do, decided without doing it: no process, no clock, no file.
 
 pub mod mapping;
+pub mod naming;
+pub mod period;
+pub mod policy;
 pub mod replicate;
+pub mod replicated;
+pub mod retain;
+pub mod schedule;
 pub mod steps;

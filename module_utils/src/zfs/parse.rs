@@ -12,7 +12,7 @@ pub struct Unexpected {
     line: String,
 }
 
-fn unexpected(command: &'static str, expected: &'static str, line: &str) -> Unexpected {
+pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &str) -> Unexpected {
     Unexpected { command, expected, line: line.to_owned() }
 }
 

@@ -21,7 +21,7 @@ pub struct Zfs<'a> {
 pub type Versions = HashMap<DatasetName, Vec<Version>>;
 
 impl Zfs<'_> {
-    fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
+    pub(super) fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
         self.runner.run(Attempt { stage, host: self.host, cmd })
     }
 
@@ -43,11 +43,7 @@ impl Zfs<'_> {
     fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
-        let only_missing = || {
-            let mut lines = output.stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
-            lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
-        };
-        let answered = output.status.success() || (output.status.code() == Some(1) && only_missing());
+        let answered = output.status.success() || (output.status.code() == Some(1) && only_missing(&output.stderr));
         if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
         }
@@ -136,6 +132,13 @@ impl Zfs<'_> {
     pub fn destroy_bookmark(&self, dataset: &DatasetName, bookmark: &str) -> Result<(), Failure> {
         self.run("remove bookmark", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}#{bookmark}"))).map(drop)
     }
+}
+
+/// True for what `zfs list` says where all it has to complain of is that names do not exist.
+pub(super) fn only_missing(stderr: &str) -> bool {
+    let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
+    // Of very many such lines only the end is kept, which begins within one.
+    lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
 }
 
 /// Parts names so that each part fits into one command: an argument may have 128 KiB, and behind ssh the whole command is one.
