@@ -42,10 +42,13 @@ impl Cmd {
     /// The command as a program to spawn here. `LC_ALL=C` is what makes its messages readable for us.
     #[must_use]
     pub fn local(&self) -> Command {
-        let mut command = Command::new(&self.argv[0]);
-        command.args(&self.argv[1..]).env("LC_ALL", "C");
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        command.env("PATH", TOOL_FOLDERS.iter().fold(path, |path, folder| format!("{path}:{folder}")));
+        let path = TOOL_FOLDERS.iter().fold(path, |path, folder| format!("{path}:{folder}"));
+        // With a path instead of a name, and only then, std can spawn without copying our page tables, whose cost grows with what
+        // we hold in memory.
+        let found = std::env::split_paths(&path).map(|folder| folder.join(self.program())).find(|file| file.is_file());
+        let mut command = Command::new(found.unwrap_or_else(|| self.program().into()));
+        command.args(&self.argv[1..]).env("LC_ALL", "C").env("PATH", path);
         command
     }
 

@@ -21,6 +21,9 @@ pub mod signals;
 pub mod ssh;
 pub mod tail;
 pub mod zfs;
+pub mod zone;
+
+pub mod policy;
 
 pub mod accounts;
 pub mod delegate;

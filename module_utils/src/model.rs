@@ -159,6 +159,48 @@ pub fn check_version_name(name: &str) -> Result<(), InvalidName> {
     check_chars(name).map_err(invalid)
 }
 
+/// The part of a snapshot's name after `@`: never empty, and without `,` or `%`, so it names one snapshot and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShortName(Box<str>);
+
+impl ShortName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ShortName {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<Self, InvalidName> {
+        check_version_name(name)?;
+        Ok(Self(name.into()))
+    }
+}
+
+impl fmt::Display for ShortName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The full name of a snapshot, such as `tank/data@monday`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotName {
+    /// Of which dataset.
+    pub dataset: DatasetName,
+    /// Which of its snapshots.
+    pub name: ShortName,
+}
+
+impl fmt::Display for SnapshotName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.dataset, self.name)
+    }
+}
+
 /// One dataset as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
@@ -214,7 +256,7 @@ impl Dataset {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatasetName, check_version_name};
+    use super::{DatasetName, ShortName, check_version_name};
 
     #[test]
     fn names_that_zfs_takes() {
@@ -242,6 +284,9 @@ mod tests {
         }
         assert!(format!("tank/{}", "a".repeat(251)).parse::<DatasetName>().is_err());
         assert!(check_version_name("a+b").is_err());
+        for name in ["", "a,b", "a%b", "a@b", "a/b"] {
+            assert!(name.parse::<ShortName>().is_err(), "{name}");
+        }
     }
 
     #[test]

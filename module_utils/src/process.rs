@@ -107,9 +107,16 @@ impl Runner {
 
     /// Runs a command to its end, whatever that is.
     pub fn output(&self, cmd: &Cmd) -> io::Result<Output> {
-        let waker = Waker::new()?;
-        let mut child = self.spawn(cmd, Stdio::null(), Stdio::piped())?;
         let mut stdout = Vec::new();
+        let (status, stderr) = self.stream(cmd, Stdio::null(), &mut |bytes| stdout.extend_from_slice(bytes))?;
+        Ok(Output { stdout: String::from_utf8_lossy(&stdout).into_owned(), stderr, status })
+    }
+
+    /// Runs a command to its end and hands on what it prints as it comes, for output too large to be kept. Gives how it ended
+    /// and the end of standard error.
+    pub fn stream(&self, cmd: &Cmd, stdin: Stdio, sink: &mut dyn FnMut(&[u8])) -> io::Result<(ExitStatus, String)> {
+        let waker = Waker::new()?;
+        let mut child = self.spawn(cmd, stdin, Stdio::piped())?;
         let mut stderr = Tail::default();
         let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
         for fd in [out.as_ref().map(AsFd::as_fd), err.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
@@ -118,15 +125,14 @@ impl Runner {
         loop {
             // Asked before reading: what an ended child wrote is all there to be read.
             let ended = child.try_wait()?;
-            if drained(&mut out, &mut |bytes| stdout.extend_from_slice(bytes)) {
+            if drained(&mut out, sink) {
                 out = None;
             }
             if drained(&mut err, &mut |bytes| stderr.push(bytes)) {
                 err = None;
             }
             if let Some(status) = ended {
-                let stdout = String::from_utf8_lossy(&stdout).into_owned();
-                return Ok(Output { stdout, stderr: stderr.text(), status });
+                return Ok((status, stderr.text()));
             }
             if signals::received().is_some() {
                 end(&mut child);
@@ -140,6 +146,12 @@ impl Runner {
             waker.clear();
         }
     }
+}
+
+/// True if we run as root.
+#[must_use]
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
 }
 
 /// Makes reads answer at once.

@@ -62,6 +62,192 @@ SPECS = {
             },
         },
     },
+    "zfs_policy_snapshot": {
+        "argument_spec": {
+            "datasets": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "dataset": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "policy": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "snapshots_discover_children": {
+                        "type": "bool",
+                        "default": False,
+                    },
+                },
+                "required": True,
+            },
+            "policies": {
+                "type": "dict",
+                "default": {
+                    "critical": {
+                        "frequently": 0,
+                        "hourly": 36,
+                        "daily": 30,
+                        "weekly": 0,
+                        "monthly": 3,
+                        "yearly": 5,
+                        "autosnap": True,
+                        "autoprune": True,
+                    },
+                    "high": {
+                        "frequently": 0,
+                        "hourly": 24,
+                        "daily": 14,
+                        "weekly": 0,
+                        "monthly": 1,
+                        "yearly": 1,
+                        "autosnap": True,
+                        "autoprune": True,
+                    },
+                    "low": {
+                        "frequently": 0,
+                        "hourly": 3,
+                        "daily": 7,
+                        "weekly": 0,
+                        "monthly": 1,
+                        "yearly": 0,
+                        "autosnap": True,
+                        "autoprune": True,
+                    },
+                    "none": {
+                        "frequently": 0,
+                        "hourly": 0,
+                        "daily": 0,
+                        "weekly": 0,
+                        "monthly": 0,
+                        "yearly": 0,
+                        "autosnap": False,
+                        "autoprune": False,
+                    },
+                },
+            },
+            "interval": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["due", "frequently", "hourly", "daily", "weekly", "monthly", "yearly"],
+                "default": ["due"],
+            },
+            "frequently_minutes": {
+                "type": "int",
+                "default": 15,
+            },
+            "prefix": {
+                "type": "str",
+                "default": "autosnap",
+            },
+            "utc": {
+                "type": "bool",
+                "default": False,
+            },
+            "skip_unchanged": {
+                "type": "bool",
+                "default": False,
+            },
+            "on_missing": {
+                "type": "str",
+                "choices": ["fail", "warn"],
+                "default": "fail",
+            },
+        },
+    },
+    "zfs_prune": {
+        "argument_spec": {
+            "datasets": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "dataset": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "policy": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "snapshots_discover_children": {
+                        "type": "bool",
+                        "default": False,
+                    },
+                },
+                "required": True,
+            },
+            "policies": {
+                "type": "dict",
+                "default": {
+                    "critical": {
+                        "frequently": 0,
+                        "hourly": 36,
+                        "daily": 30,
+                        "weekly": 0,
+                        "monthly": 3,
+                        "yearly": 5,
+                        "autosnap": True,
+                        "autoprune": True,
+                    },
+                    "high": {
+                        "frequently": 0,
+                        "hourly": 24,
+                        "daily": 14,
+                        "weekly": 0,
+                        "monthly": 1,
+                        "yearly": 1,
+                        "autosnap": True,
+                        "autoprune": True,
+                    },
+                    "low": {
+                        "frequently": 0,
+                        "hourly": 3,
+                        "daily": 7,
+                        "weekly": 0,
+                        "monthly": 1,
+                        "yearly": 0,
+                        "autosnap": True,
+                        "autoprune": True,
+                    },
+                    "none": {
+                        "frequently": 0,
+                        "hourly": 0,
+                        "daily": 0,
+                        "weekly": 0,
+                        "monthly": 0,
+                        "yearly": 0,
+                        "autosnap": False,
+                        "autoprune": False,
+                    },
+                },
+            },
+            "prefix": {
+                "type": "str",
+                "default": "autosnap",
+            },
+            "protect": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "keep_unreplicated": {
+                "type": "bool",
+                "default": False,
+            },
+            "keep_within": {
+                "type": "str",
+            },
+            "max_destroy": {
+                "type": "str",
+            },
+            "defer": {
+                "type": "bool",
+                "default": False,
+            },
+        },
+    },
     "zfs_replicate": {
         "argument_spec": {
             "source": {

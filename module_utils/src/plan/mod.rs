@@ -3,5 +3,11 @@
 pub mod grants;
 pub mod jobs;
 pub mod mapping;
+pub mod naming;
+pub mod period;
+pub mod policy;
 pub mod replicate;
+pub mod replicated;
+pub mod retain;
+pub mod schedule;
 pub mod steps;

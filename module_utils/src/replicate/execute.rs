@@ -11,9 +11,10 @@ use crate::plan::replicate::{Conflict, PartialPlan, Plan, Transfer, plan};
 use crate::plan::steps::Step;
 use crate::process::{Attempt, Failure, Runner};
 use crate::signals;
+use crate::ssh::Host;
 use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a run did.
@@ -53,7 +54,8 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
 
 /// Replicates.
 pub fn replicate(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
-    let mut execution = Execution { request, runner, tell, run: Run::default(), done: BTreeMap::new() };
+    let mut execution =
+        Execution { request, runner, tell, run: Run::default(), done: BTreeMap::new(), arrived: Vec::new() };
     let mut todo: Option<BTreeSet<DatasetName>> = None;
     for tries_left in (0..=request.retries).rev() {
         match execution.pass(todo.as_ref(), tries_left > 0) {
@@ -184,6 +186,7 @@ struct Execution<'a> {
     tell: &'a dyn Fn(&str),
     run: Run,
     done: BTreeMap<DatasetName, DatasetReport>,
+    arrived: Vec<Arrival>,
 }
 
 impl Execution<'_> {
@@ -193,7 +196,7 @@ impl Execution<'_> {
         only: Option<&BTreeSet<DatasetName>>,
         may_retry: bool,
     ) -> Result<BTreeSet<DatasetName>, Failure> {
-        let mut sides = gather(self.request, self.runner)?;
+        let sides = gather(self.request, self.runner)?;
         if only.is_none() {
             self.run.reports = missing(self.request, &sides);
             self.run.reports.iter().for_each(|report| (self.tell)(&report.line()));
@@ -233,7 +236,7 @@ impl Execution<'_> {
             (self.tell)(&format!("{}{}", report.line(), if retried { "; trying again" } else { "" }));
             self.note(name, report);
         }
-        sides.sources.clear();
+        self.settle(&mut again);
         if signals::received().is_some() { Ok(BTreeSet::new()) } else { Ok(again) }
     }
 
@@ -329,7 +332,6 @@ impl Execution<'_> {
         created: &mut Vec<DatasetName>,
         report: &mut DatasetReport,
     ) -> Result<(), Failure> {
-        let target = Zfs { host: &self.request.target, runner: self.runner };
         self.create_parents(sides, entry, transfer, created)?;
         let bookmark = self.bookmark_before(sides, entry, transfer);
         let mut first = report.set_aside.is_some()
@@ -340,18 +342,53 @@ impl Execution<'_> {
             first = false;
             report.snapshots += step.snapshots;
         }
-        if let Some(last) = transfer.steps.last() {
-            self.verify(entry, last)?;
-        }
         debug_assert_eq!(report.snapshots, planned);
         created.push(entry.target.clone());
-        if transfer.over_placeholder {
-            target.unmark_placeholder(&entry.target)?;
-        }
-        if let Some(bookmark) = bookmark {
-            self.sweep_bookmarks(entry.source, &bookmark);
+        if let Some(last) = transfer.steps.last() {
+            self.arrived.push(Arrival {
+                source: entry.source.name.clone(),
+                target: entry.target.clone(),
+                snapshot: format!("{}@{}", entry.target, last.to),
+                guid: last.to_guid,
+                over_placeholder: transfer.over_placeholder,
+                superseded: bookmark.map(|bookmark| bookmark.supersedes(entry.source)).unwrap_or_default(),
+            });
         }
         Ok(())
+    }
+
+    /// Asks the target, once for all datasets, whether their snapshots are really there: that alone is success. Only then do older
+    /// bookmarks go.
+    fn settle(&mut self, again: &mut BTreeSet<DatasetName>) {
+        let arrived = std::mem::take(&mut self.arrived);
+        if arrived.is_empty() || signals::received().is_some() {
+            return;
+        }
+        let target = Zfs { host: &self.request.target, runner: self.runner };
+        let snapshots: Vec<String> = arrived.iter().map(|arrival| arrival.snapshot.clone()).collect();
+        let guids = target.numbers("guid", &snapshots);
+        for arrival in arrived {
+            let verdict = match &guids {
+                Ok(guids) => arrival.judge(guids, target.host),
+                Err(failure) => Err(failure.clone()),
+            };
+            let verdict = verdict.and_then(|()| {
+                if arrival.over_placeholder { target.unmark_placeholder(&arrival.target) } else { Ok(()) }
+            });
+            match verdict {
+                Ok(()) => self.sweep_bookmarks(&arrival),
+                Err(failure) => {
+                    if failure.cause.is_transient() {
+                        again.insert(arrival.source.clone());
+                    }
+                    if let Some(report) = self.done.get_mut(&arrival.source) {
+                        report.status = Status::Failed;
+                        report.error = Some(ErrorReport::from(&failure));
+                        (self.tell)(&report.line());
+                    }
+                }
+            }
+        }
     }
 
     /// Streams one step.
@@ -375,28 +412,20 @@ impl Execution<'_> {
         match streamed {
             Err(failure) if failure.cause == Cause::Stopped || failure.cause == Cause::ConnectionLost => Err(failure),
             // Not every complaint means failure: a property that could not be set does not undo the receive.
-            Err(failure) => match self.verify(entry, step) {
-                Ok(()) => {
-                    self.run.warnings.push(format!("{}: {failure}", entry.target));
-                    Ok(())
-                }
-                Err(_) => Err(failure),
-            },
+            Err(failure) if self.has_arrived(entry, step) => {
+                self.run.warnings.push(format!("{}: {failure}", entry.target));
+                Ok(())
+            }
+            Err(failure) => Err(failure),
             Ok(_) => Ok(()),
         }
     }
 
-    /// Asks the target whether the snapshot is really there: that alone is success.
-    fn verify(&self, entry: &Entry<'_>, step: &Step) -> Result<(), Failure> {
-        let host = &self.request.target;
+    fn has_arrived(&self, entry: &Entry<'_>, step: &Step) -> bool {
         let snapshot = format!("{}@{}", entry.target, step.to);
-        let guids = Zfs { host, runner: self.runner }.numbers("guid", std::slice::from_ref(&snapshot))?;
-        if guids.get(&snapshot) == Some(&step.to_guid) {
-            return Ok(());
-        }
-        let found = guids.get(&snapshot).map_or_else(|| "nothing".to_owned(), |guid| format!("guid {guid}"));
-        let words = format!("{snapshot} should have guid {} after the receive, but there is {found}", step.to_guid);
-        Err(Failure::refusal("verify", host, words))
+        let zfs = Zfs { host: &self.request.target, runner: self.runner };
+        let guids = zfs.numbers("guid", std::slice::from_ref(&snapshot));
+        guids.is_ok_and(|guids| guids.get(&snapshot) == Some(&step.to_guid))
     }
 
     /// Makes the target's missing parents, topmost first, each empty, unmounted and marked as ours.
@@ -458,11 +487,10 @@ impl Execution<'_> {
     }
 
     /// Removes our older bookmarks for this target: the new one has taken their place.
-    fn sweep_bookmarks(&mut self, source: &Dataset, bookmark: &Bookmark) {
+    fn sweep_bookmarks(&mut self, arrival: &Arrival) {
         let zfs = Zfs { host: &self.request.source, runner: self.runner };
-        let ours = source.versions.iter().filter(|version| version.kind == VersionKind::Bookmark);
-        for old in ours.filter(|version| version.name.starts_with(&bookmark.prefix) && version.name != bookmark.name) {
-            match zfs.destroy_bookmark(&source.name, &old.name) {
+        for old in &arrival.superseded {
+            match zfs.destroy_bookmark(&arrival.source, old) {
                 Err(failure) if failure.cause != Cause::DoesNotExist => {
                     self.run.warnings.push(format!("an old bookmark stays: {failure}"));
                 }
@@ -472,9 +500,42 @@ impl Execution<'_> {
     }
 }
 
+/// Our bookmark of what is about to be sent to one target.
 struct Bookmark {
     prefix: String,
     name: String,
+}
+
+impl Bookmark {
+    /// Our bookmarks of `source` for the same target that are not needed once this one's snapshot has arrived.
+    fn supersedes(&self, source: &Dataset) -> Vec<String> {
+        let bookmarks = source.versions.iter().filter(|version| version.kind == VersionKind::Bookmark);
+        let names = bookmarks.map(|bookmark| bookmark.name.clone());
+        names.filter(|name| name.starts_with(&self.prefix) && *name != self.name).collect()
+    }
+}
+
+/// A dataset whose streams have all been received.
+struct Arrival {
+    source: DatasetName,
+    target: DatasetName,
+    snapshot: String,
+    guid: u64,
+    over_placeholder: bool,
+    superseded: Vec<String>,
+}
+
+impl Arrival {
+    fn judge(&self, guids: &HashMap<String, u64>, host: &Host) -> Result<(), Failure> {
+        let Self { snapshot, guid, .. } = self;
+        let found = match guids.get(snapshot) {
+            Some(found) if found == guid => return Ok(()),
+            Some(found) => format!("guid {found}"),
+            None => "nothing".to_owned(),
+        };
+        let words = format!("{snapshot} should have guid {guid} after the receive, but there is {found}");
+        Err(Failure::refusal("verify", host, words))
+    }
 }
 
 /// FNV-1a, 32 bits: short, stable across versions and machines, and nothing secret hangs on it.

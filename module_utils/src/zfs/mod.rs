@@ -1,6 +1,9 @@
 //! How ZFS is spoken to: what its answers and its complaints mean, and the commands themselves.
 
 pub mod allow;
+pub mod batches;
+pub mod blame;
 pub mod parse;
+pub mod snapshots;
 pub mod stderr;
 pub mod verbs;

@@ -23,7 +23,7 @@ pub struct Zfs<'a> {
 pub type Versions = HashMap<DatasetName, Vec<Version>>;
 
 impl Zfs<'_> {
-    fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
+    pub(super) fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
         self.runner.run(Attempt { stage, host: self.host, cmd })
     }
 
@@ -45,11 +45,7 @@ impl Zfs<'_> {
     fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
-        let only_missing = || {
-            let mut lines = output.stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
-            lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
-        };
-        let answered = output.status.success() || (output.status.code() == Some(1) && only_missing());
+        let answered = output.status.success() || (output.status.code() == Some(1) && only_missing(&output.stderr));
         if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
         }
@@ -58,9 +54,13 @@ impl Zfs<'_> {
 
     /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
     pub fn numbers(&self, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
-        let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(names);
-        let all = self.list(&cmd, parse::numbers)?;
-        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+        let mut all = HashMap::new();
+        for batch in batches(names) {
+            let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(batch);
+            let answers = self.list(&cmd, parse::numbers)?;
+            all.extend(answers.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        }
+        Ok(all)
     }
 
     /// How many bytes `send` would send, where ZFS can tell.
@@ -110,15 +110,8 @@ impl Zfs<'_> {
 
     /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.
     pub fn destroy_snapshots(&self, dataset: &DatasetName, names: &[String]) -> Result<(), Failure> {
-        // One argument of a command may have 128 KiB, and behind ssh the whole command is one.
-        const LONGEST: usize = 100_000;
-        let mut rest = names;
-        while !rest.is_empty() {
-            let mut length = 0;
-            let fits = rest.iter().take_while(|name| (length += name.len() + 1, length < LONGEST).1).count().max(1);
-            let (batch, after) = rest.split_at(fits);
+        for batch in batches(names) {
             self.run("roll back", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}@{}", batch.join(","))))?;
-            rest = after;
         }
         Ok(())
     }
@@ -165,5 +158,42 @@ impl Zfs<'_> {
     /// Grants or takes away: a command of [`allow::command`].
     pub fn delegate(&self, cmd: &Cmd) -> Result<(), Failure> {
         self.run("delegate", cmd).map(drop)
+    }
+}
+
+/// True for what `zfs list` says where all it has to complain of is that names do not exist.
+pub(super) fn only_missing(stderr: &str) -> bool {
+    let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
+    // Of very many such lines only the end is kept, which begins within one.
+    lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
+}
+
+/// Parts names so that each part fits into one command: an argument may have 128 KiB, and behind ssh the whole command is one.
+fn batches(names: &[String]) -> impl Iterator<Item = &[String]> {
+    const LONGEST: usize = 100_000;
+    let mut rest = names;
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        // Three more bytes each: a blank, and quotes.
+        let fits = rest.iter().take_while(|name| (length += name.len() + 3, length < LONGEST).1).count();
+        let (batch, after) = rest.split_at(fits.max(1).min(rest.len()));
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batches;
+
+    #[test]
+    fn batches_fit_and_lose_nothing() {
+        let names: Vec<String> = (0..5000).map(|i| format!("tank/{}{i}", "x".repeat(i % 200))).collect();
+        let parts: Vec<_> = batches(&names).collect();
+        assert!(parts.len() > 4);
+        assert!(parts.iter().all(|part| part.iter().map(|name| name.len() + 3).sum::<usize>() < 100_000));
+        assert_eq!(parts.concat(), names);
+        assert_eq!(batches(&[]).count(), 0);
+        assert_eq!(batches(&["x".repeat(200_000)]).count(), 1);
     }
 }

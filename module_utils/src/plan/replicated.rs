@@ -1,0 +1,114 @@
+//! What `zfs_replicate` left on a source: its bookmarks say which snapshots it may still need.
+//!
+//! A bookmark is named `ferro_POOL_TARGET_SNAPSHOT`: guid of the target's pool, checksum of its path, guid of the snapshot.
+//! It is made before its snapshot is sent, and the older ones of that target are removed after. So:
+//!
+//! - One bookmark: the last run ended well, or the very first one has not ended yet.
+//! - Several: the last run has not ended, or failed. The target has what the one before the newest stands for, or any snapshot
+//!   since, up to the newest. Should such a snapshot go from the source while the target has it as its newest, the two have no
+//!   common ground but an older one, and the target counts as diverged.
+//!
+//! Hence all from the one before the newest to the newest stay. In the usual state that is a single snapshot for each target.
+
+use std::collections::BTreeMap;
+
+/// The bookmarks of one dataset that are ours.
+#[derive(Clone, Debug, Default)]
+pub struct Replicated {
+    /// For each target the createtxg of its bookmarks, which is that of their snapshots; sorted by [`Replicated::from`].
+    targets: BTreeMap<String, Vec<u64>>,
+}
+
+/// Which target a bookmark is about; none if it is not one of ours.
+#[must_use]
+pub fn target(bookmark: &str) -> Option<&str> {
+    let rest = bookmark.strip_prefix("ferro_")?;
+    let hex = |text: &str, digits: usize| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut parts = rest.split('_');
+    let fits = [16, 8, 16].into_iter().all(|digits| parts.next().is_some_and(|part| hex(part, digits)));
+    (fits && parts.next().is_none()).then(|| &rest[..16 + 1 + 8])
+}
+
+impl Replicated {
+    /// Reads the names of a dataset's bookmarks, with their createtxg.
+    pub fn from<'a>(bookmarks: impl IntoIterator<Item = (&'a str, u64)>) -> Self {
+        let mut targets: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for (name, createtxg) in bookmarks {
+            if let Some(target) = target(name) {
+                targets.entry(target.to_owned()).or_default().push(createtxg);
+            }
+        }
+        for bookmarks in targets.values_mut() {
+            bookmarks.sort_unstable();
+        }
+        Self { targets }
+    }
+
+    /// The one before the newest, or the only one; and the newest.
+    fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.targets.values().filter_map(|all| Some((all[all.len().saturating_sub(2)], *all.last()?)))
+    }
+
+    /// True if a replication may need that snapshot itself.
+    #[must_use]
+    pub fn needs(&self, createtxg: u64) -> bool {
+        self.ranges().any(|(from, to)| (from..=to).contains(&createtxg))
+    }
+
+    /// True if all targets have got that snapshot, or had their chance before something newer was finished. With several targets
+    /// the one that is furthest behind decides; without any, nothing was ever replicated.
+    #[must_use]
+    pub fn is_finished(&self, createtxg: u64) -> bool {
+        self.ranges().map(|(finished, _)| finished).min().is_some_and(|finished| createtxg <= finished)
+    }
+
+    /// True if there is no target at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Replicated, target};
+
+    #[test]
+    fn only_our_bookmarks_are_ours() {
+        let ours = "ferro_0123456789abcdef_01234567_fedcba9876543210";
+        assert_eq!(target(ours), Some("0123456789abcdef_01234567"));
+        for other in ["ferro_x", "ferro_0123456789abcdef_01234567", &format!("{ours}_x"), &format!("x{ours}"), "manual"]
+        {
+            assert_eq!(target(other), None, "{other}");
+        }
+    }
+
+    fn replicated(bookmarks: &[(u8, u64)]) -> Replicated {
+        let named: Vec<_> =
+            bookmarks.iter().map(|(target, txg)| (format!("ferro_{target:016x}_00000000_{txg:016x}"), *txg)).collect();
+        Replicated::from(named.iter().map(|(name, txg)| (name.as_str(), *txg)))
+    }
+
+    fn shown(replicated: &Replicated) -> (Vec<u64>, Vec<u64>) {
+        let all = || 1..=9;
+        (
+            all().filter(|txg| replicated.needs(*txg)).collect(),
+            all().filter(|txg| !replicated.is_finished(*txg)).collect(),
+        )
+    }
+
+    #[test]
+    fn what_a_replication_may_need() {
+        for (bookmarks, needed, unfinished) in [
+            (&[][..], vec![], vec![1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            (&[(1, 5)], vec![5], vec![6, 7, 8, 9]),
+            (&[(1, 3), (1, 5)], vec![3, 4, 5], vec![4, 5, 6, 7, 8, 9]),
+            (&[(1, 7), (1, 1), (1, 5)], vec![5, 6, 7], vec![6, 7, 8, 9]),
+            // Two targets: the one that is behind decides what is finished.
+            (&[(1, 8), (2, 2)], vec![2, 8], vec![3, 4, 5, 6, 7, 8, 9]),
+            (&[(1, 6), (1, 8), (2, 7)], vec![6, 7, 8], vec![7, 8, 9]),
+        ] {
+            assert_eq!(shown(&replicated(bookmarks)), (needed, unfinished), "{bookmarks:?}");
+        }
+    }
+}

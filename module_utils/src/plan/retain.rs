@@ -1,0 +1,219 @@
+//! Which snapshots stay, and why: every snapshot gets a verdict, and one without a reason to stay may go.
+
+use super::naming::{self, Name};
+use super::period::Interval;
+use super::policy::Policy;
+use super::replicated::Replicated;
+use crate::glob::Globs;
+
+/// A snapshot as the cheap columns of a listing show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot<'a> {
+    /// The part after `@`.
+    pub name: &'a str,
+    /// Order within the dataset.
+    pub createtxg: u64,
+    /// It has clones.
+    pub cloned: bool,
+}
+
+/// What is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// Only snapshots with this prefix are ours.
+    pub prefix: &'a str,
+    /// How many of each interval.
+    pub policy: Policy,
+    /// Names that are never destroyed.
+    pub protect: &'a Globs,
+    /// What no target has got yet stays.
+    pub keep_unreplicated: bool,
+}
+
+/// Why a snapshot stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is the newest of its dataset.
+    Newest,
+    /// It is among the newest of its interval that the policy keeps.
+    Retained,
+    /// It does not have our prefix.
+    Foreign,
+    /// It has our prefix, but no date and interval that we would write.
+    Unparsable,
+    /// An option protects its name.
+    Protected,
+    /// It has clones.
+    Cloned,
+    /// It is held.
+    Held,
+    /// A replication may need it.
+    ReplicationBase,
+    /// Not every target has got it.
+    Unreplicated,
+    /// It is younger than `keep_within`.
+    Young,
+    /// ZFS would not destroy it: in use.
+    Busy,
+}
+
+impl Reason {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 11] = [
+        Self::Newest,
+        Self::Retained,
+        Self::Foreign,
+        Self::Unparsable,
+        Self::Protected,
+        Self::Cloned,
+        Self::Held,
+        Self::ReplicationBase,
+        Self::Unreplicated,
+        Self::Young,
+        Self::Busy,
+    ];
+
+    /// Its word in results.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Retained => "retained",
+            Self::Foreign => "foreign",
+            Self::Unparsable => "unparsable",
+            Self::Protected => "protected",
+            Self::Cloned => "cloned",
+            Self::Held => "held",
+            Self::ReplicationBase => "replication_base",
+            Self::Unreplicated => "unreplicated",
+            Self::Young => "keep_within",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// A set of reasons; empty means that the snapshot may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reasons(u16);
+
+impl Reasons {
+    /// Adds one.
+    pub fn add(&mut self, reason: Reason) {
+        self.0 |= 1 << reason as u16;
+    }
+
+    fn add_if(&mut self, reason: Reason, holds: bool) {
+        if holds {
+            self.add(reason);
+        }
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// True if it is among them.
+    #[must_use]
+    pub fn contains(self, reason: Reason) -> bool {
+        self.0 & (1 << reason as u16) != 0
+    }
+
+    /// True for a snapshot that is none of ours to destroy, whatever else holds for it.
+    #[must_use]
+    pub fn not_ours(self) -> bool {
+        self.contains(Reason::Foreign) || self.contains(Reason::Unparsable)
+    }
+
+    /// Their words.
+    #[must_use]
+    pub fn words(self) -> Vec<&'static str> {
+        Reason::ALL.into_iter().filter(|reason| self.contains(*reason)).map(Reason::word).collect()
+    }
+}
+
+impl From<Reason> for Reasons {
+    fn from(reason: Reason) -> Self {
+        Self(1 << reason as u16)
+    }
+}
+
+/// The verdict on each snapshot of one dataset, in the order given, which must be oldest first.
+#[must_use]
+pub fn verdicts(snapshots: &[Snapshot<'_>], replicated: &Replicated, rules: &Rules<'_>) -> Vec<Reasons> {
+    let mut left = Interval::ALL.map(|interval| rules.policy.count(interval));
+    let mut all: Vec<Reasons> = snapshots
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(age, snapshot)| {
+            let mut reasons = Reasons::default();
+            match naming::parse(rules.prefix, snapshot.name) {
+                Name::Foreign => reasons.add(Reason::Foreign),
+                Name::Unparsable => reasons.add(Reason::Unparsable),
+                Name::Ours(_, interval) => {
+                    let left = &mut left[interval as usize];
+                    reasons.add_if(Reason::Retained, *left > 0);
+                    *left = left.saturating_sub(1);
+                }
+            }
+            reasons.add_if(Reason::Newest, age == 0);
+            reasons.add_if(Reason::Protected, rules.protect.matches(snapshot.name));
+            reasons.add_if(Reason::Cloned, snapshot.cloned);
+            reasons.add_if(Reason::ReplicationBase, replicated.needs(snapshot.createtxg));
+            let unreplicated = rules.keep_unreplicated && !replicated.is_finished(snapshot.createtxg);
+            reasons.add_if(Reason::Unreplicated, unreplicated);
+            reasons
+        })
+        .collect();
+    all.reverse();
+    all
+}
+
+/// The most that may be destroyed of one dataset's own snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxDestroy {
+    /// That many.
+    Number(u64),
+    /// That part of them, in percent.
+    Percent(u64),
+}
+
+impl std::str::FromStr for MaxDestroy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected a number, or a percentage such as \"50%\", got \"{text}\"");
+        let number = |text: &str| text.trim().parse().map_err(|_| wrong());
+        match text.trim().strip_suffix('%') {
+            None => number(text).map(Self::Number),
+            Some(percent) => number(percent).and_then(|n| if n <= 100 { Ok(Self::Percent(n)) } else { Err(wrong()) }),
+        }
+    }
+}
+
+impl MaxDestroy {
+    /// True if that many of so many are too many.
+    #[must_use]
+    pub fn is_exceeded(self, doomed: usize, own: usize) -> bool {
+        let (doomed, own) = (doomed as u128, own as u128);
+        match self {
+            Self::Number(most) => doomed > u128::from(most),
+            Self::Percent(percent) => doomed * 100 > own * u128::from(percent),
+        }
+    }
+}
+
+impl std::fmt::Display for MaxDestroy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(n) => write!(f, "{n}"),
+            Self::Percent(n) => write!(f, "{n}%"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "retain_tests.rs"]
+mod tests;

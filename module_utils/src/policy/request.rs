@@ -1,0 +1,174 @@
+//! What both policy modules are told: datasets, policies and the prefix, all checked before any command runs.
+
+use crate::model::{DatasetName, check_version_name};
+use crate::plan::period::Interval;
+use crate::plan::policy::{self, BUILT_IN, Declared, Policy, Table};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A dataset as `zfs_datasets_with_policy` returns it.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DatasetArg {
+    /// Its path.
+    dataset: String,
+    /// The name of its policy.
+    policy: String,
+    /// Whether children that are not listed have the same policy. They are looked for each time. Of several listed ancestors
+    /// the nearest counts.
+    #[serde(default)]
+    snapshots_discover_children: bool,
+}
+
+/// A policy as the user writes it: what is left out is 0.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyArg {
+    frequently: u32,
+    hourly: u32,
+    daily: u32,
+    weekly: u32,
+    monthly: u32,
+    yearly: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autosnap: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autoprune: Option<bool>,
+}
+
+impl PolicyArg {
+    fn policy(&self) -> Policy {
+        let counts = [self.frequently, self.hourly, self.daily, self.weekly, self.monthly, self.yearly];
+        // A policy that says nothing does nothing. Were it pruned, all snapshots of its datasets would go.
+        let says_something = counts.iter().any(|count| *count > 0);
+        Policy::new(counts, self.autosnap.unwrap_or(says_something), self.autoprune.unwrap_or(says_something))
+    }
+}
+
+/// Policies by name.
+pub type Policies = BTreeMap<String, PolicyArg>;
+
+/// The policies that are there if nothing else is said.
+#[must_use]
+pub fn built_in() -> Policies {
+    let arg = |policy: Policy| PolicyArg {
+        frequently: policy.count(Interval::Frequently),
+        hourly: policy.count(Interval::Hourly),
+        daily: policy.count(Interval::Daily),
+        weekly: policy.count(Interval::Weekly),
+        monthly: policy.count(Interval::Monthly),
+        yearly: policy.count(Interval::Yearly),
+        autosnap: Some(policy.autosnap),
+        autoprune: Some(policy.autoprune),
+    };
+    BUILT_IN.into_iter().map(|(name, policy)| (name.to_owned(), arg(policy))).collect()
+}
+
+/// The default prefix.
+#[must_use]
+pub fn prefix() -> String {
+    "autosnap".to_owned()
+}
+
+/// Puts datasets and policies together. The user's policies are added to the built-in ones, or replace those of the same name.
+pub fn table(datasets: &[DatasetArg], policies: &Policies) -> Result<Table, String> {
+    let own = policies.iter().map(|(name, policy)| (name.clone(), policy.policy()));
+    let known: BTreeMap<String, Policy> =
+        BUILT_IN.into_iter().map(|(name, policy)| (name.to_owned(), policy)).chain(own).collect();
+    let mut table = Table::default();
+    for (number, arg) in (1..).zip(datasets) {
+        let wrong = |key: &str, error: String| format!("option datasets.{number}{key}: {error}");
+        let dataset: DatasetName = arg.dataset.parse().map_err(|e| wrong(".dataset", format!("{e}")))?;
+        let policy = policy::find(&known, &arg.policy).map_err(|e| wrong(".policy", format!("{dataset}: {e}")))?;
+        let declared = Declared {
+            policy: *policy,
+            policy_name: arg.policy.clone(),
+            discover_children: arg.snapshots_discover_children,
+        };
+        table.declare(dataset, declared).map_err(|e| wrong("", e))?;
+    }
+    Ok(table)
+}
+
+/// Checks the prefix.
+pub fn check_prefix(prefix: &str) -> Result<(), String> {
+    check_version_name(prefix).map_err(|error| format!("option prefix: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DatasetArg, Policies, PolicyArg, built_in, check_prefix, table};
+    use crate::de::from_args;
+    use serde_json::{Value, json};
+
+    #[derive(serde::Deserialize)]
+    struct Args {
+        #[serde(default)]
+        datasets: Vec<DatasetArg>,
+        #[serde(default = "built_in")]
+        policies: Policies,
+    }
+
+    fn read(args: Value) -> Result<crate::plan::policy::Table, String> {
+        let Value::Object(args) = args else { panic!("{args}") };
+        let args: Args = from_args(args).map_err(|e| e.to_string())?;
+        table(&args.datasets, &args.policies)
+    }
+
+    #[test]
+    fn wrong_input_gives_one_clear_error() {
+        let dataset = |name: &str, policy: &str| json!({"dataset": name, "policy": policy});
+        for (args, message) in [
+            (
+                json!({"datasets": [dataset("tank", "low"), dataset("tank/a", "hihg")]}),
+                "option datasets.2.policy: tank/a: unknown policy \"hihg\"; there are high, low, none, critical",
+            ),
+            (
+                json!({"policies": {"high": {"hourly": -1}}}),
+                "option policies.high.hourly: expected an integer that fits here, got -1",
+            ),
+            (
+                json!({"policies": {"high": {"hourlie": 1}}}),
+                "option policies.high: unsupported option 'hourlie'. Supported options are: autoprune, autosnap, daily, frequently, hourly, monthly, weekly, yearly",
+            ),
+            (
+                json!({"datasets": [dataset("tank@a", "low")]}),
+                "option datasets.1.dataset: \"tank@a\" is not a valid dataset name: ZFS does not allow '@' in it",
+            ),
+            (
+                json!({"datasets": [dataset("tank", "low"), dataset("tank", "high")]}),
+                "option datasets.2: tank is listed twice, and differently",
+            ),
+            (json!({"datasets": [{"dataset": "tank"}]}), "option datasets.1: missing required option 'policy'"),
+        ] {
+            assert_eq!(read(args).unwrap_err(), message);
+        }
+        assert!(check_prefix("a/b").unwrap_err().starts_with("option prefix: "));
+    }
+
+    #[test]
+    fn own_policies_are_added_to_the_built_in_ones() {
+        let table = read(json!({
+            "datasets": [{"dataset": "t/a", "policy": "vm"}, {"dataset": "t/b", "policy": "high"}, {"dataset": "t/c", "policy": "critical"}],
+            "policies": {"vm": {"daily": "2"}, "high": {"hourly": 1}},
+        }))
+        .unwrap();
+        let of = |name: &str| {
+            let policy = table.of(&name.parse().unwrap()).unwrap().policy;
+            crate::plan::period::Interval::ALL.map(|interval| policy.count(interval))
+        };
+        assert_eq!(of("t/a"), [0, 0, 2, 0, 0, 0]);
+        assert_eq!(of("t/b"), [0, 1, 0, 0, 0, 0]);
+        assert_eq!(of("t/c"), [0, 36, 30, 0, 3, 5]);
+    }
+
+    #[test]
+    fn a_policy_that_says_nothing_destroys_nothing() {
+        let policy = PolicyArg::default().policy();
+        assert!(!policy.autosnap && !policy.autoprune);
+        let policy = PolicyArg { daily: 1, ..PolicyArg::default() }.policy();
+        assert!(policy.autosnap && policy.autoprune);
+    }
+}

@@ -1,0 +1,329 @@
+//! Takes the snapshots that are due: one listing for each pool, then all snapshots of an interval at once.
+
+use super::report::Failed;
+use crate::model::{DatasetName, MAX_NAME, ShortName, SnapshotName};
+use crate::plan::naming::{self, Name};
+use crate::plan::period::Interval;
+use crate::plan::policy::Table;
+use crate::plan::schedule::{InPeriod, Schedule};
+use crate::process::{Failure, Runner};
+use crate::signals;
+use crate::ssh::Host;
+use crate::zfs::batches::{self, COMMAND, POINTER};
+use crate::zfs::blame;
+use crate::zfs::stderr::{Cause, cause};
+use crate::zfs::verbs::Zfs;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which dataset has which policy.
+    pub table: Table,
+    /// The intervals to look at.
+    pub intervals: Vec<Interval>,
+    /// The moment, and the clock.
+    pub schedule: Schedule,
+    /// How names begin.
+    pub prefix: String,
+    /// Leave out datasets with nothing new.
+    pub skip_unchanged: bool,
+    /// A listed dataset that does not exist is a failure.
+    pub missing_fails: bool,
+}
+
+/// What was done, or in check mode would be.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The snapshots.
+    pub created: Vec<SnapshotName>,
+    /// Datasets that got none.
+    pub skipped: Vec<Skipped>,
+    /// What failed.
+    pub failures: Vec<Failed>,
+    /// What harmed nothing.
+    pub warnings: Vec<String>,
+    /// Datasets that the policies are about.
+    pub datasets: usize,
+}
+
+/// A dataset that got no snapshot, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Its path.
+    pub dataset: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One dataset as the listing shows it.
+#[derive(Debug, Default)]
+struct Seen {
+    exists: bool,
+    has_snapshots: bool,
+    unchanged: bool,
+    /// The current period of these has a snapshot.
+    current: [bool; 6],
+    /// Only `creation` tells whether these are of the current period.
+    doubtful: Vec<(String, DateTime, Interval)>,
+    /// Times of names that a new name could collide with.
+    near: Vec<(DateTime, Interval)>,
+}
+
+/// Takes what is due; with `check` says what that would be.
+pub fn take(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)) -> Taken {
+    let zfs = Zfs { host: &Host::Local, runner };
+    let mut run = Run { request, zfs, tell, taken: Taken::default() };
+    let seen = run.gather();
+    let planned = run.plan(&seen);
+    if check {
+        for (snapshot, _) in &planned {
+            tell(&format!("would create {snapshot}"));
+        }
+        run.taken.created = planned.into_iter().map(|(snapshot, _)| snapshot).collect();
+    } else {
+        run.execute(&planned);
+    }
+    run.taken
+}
+
+struct Run<'a> {
+    request: &'a Request,
+    zfs: Zfs<'a>,
+    tell: &'a dyn Fn(&str),
+    taken: Taken,
+}
+
+impl Run<'_> {
+    fn gather(&mut self) -> BTreeMap<DatasetName, Seen> {
+        let mut all = BTreeMap::new();
+        for (pool, roots) in self.request.table.roots() {
+            match self.pool(&roots) {
+                Ok(seen) => {
+                    let gone =
+                        self.request.table.datasets().filter(|name| name.pool() == pool && !seen.contains_key(name));
+                    for dataset in gone.cloned().collect::<Vec<_>>() {
+                        self.missing(&dataset, "does not exist");
+                    }
+                    all.extend(seen);
+                }
+                Err(failure) => {
+                    let of_pool = self.request.table.datasets().filter(|name| name.pool() == pool).cloned();
+                    self.taken.failures.push(Failed::command(of_pool.collect(), failure));
+                }
+            }
+        }
+        self.taken.datasets = all.len();
+        all
+    }
+
+    /// The datasets of a pool that have a policy.
+    fn pool(&self, roots: &[DatasetName]) -> Result<BTreeMap<DatasetName, Seen>, Failure> {
+        let mut seen: HashMap<String, Seen> = HashMap::new();
+        self.zfs.tree(roots, "filesystem,volume,snapshot", "name", &mut |fields| {
+            let [name] = fields else { return None };
+            let (dataset, snapshot) =
+                name.split_once('@').map_or((*name, None), |(dataset, snapshot)| (dataset, Some(snapshot)));
+            let entry = match seen.get_mut(dataset) {
+                Some(entry) => entry,
+                None => seen.entry(dataset.to_owned()).or_default(),
+            };
+            match snapshot {
+                None => entry.exists = true,
+                Some(snapshot) => self.note(entry, snapshot),
+            }
+            Some(())
+        })?;
+        let mut named = BTreeMap::new();
+        for (name, seen) in seen.into_iter().filter(|(_, seen)| seen.exists) {
+            if let Ok(name) = name.parse::<DatasetName>()
+                && self.request.table.of(&name).is_some()
+            {
+                named.insert(name, seen);
+            }
+        }
+        self.ask_creation(&mut named)?;
+        if self.request.skip_unchanged {
+            self.zfs.tree(roots, "filesystem,volume", "name,written", &mut |fields| {
+                let [name, written] = fields else { return None };
+                if let Some(seen) = named.get_mut(&name.parse().ok()?) {
+                    seen.unchanged = seen.has_snapshots && *written == "0";
+                }
+                Some(())
+            })?;
+        }
+        Ok(named)
+    }
+
+    fn note(&self, seen: &mut Seen, snapshot: &str) {
+        seen.has_snapshots = true;
+        let Name::Ours(clock, interval) = naming::parse(&self.request.prefix, snapshot) else { return };
+        if !self.request.intervals.contains(&interval) {
+            return;
+        }
+        let schedule = &self.request.schedule;
+        if schedule.is_near(clock) {
+            seen.near.push((clock, interval));
+        }
+        match schedule.in_period(interval, clock) {
+            InPeriod::No => {}
+            InPeriod::Yes => seen.current[interval as usize] = true,
+            InPeriod::AskCreation => seen.doubtful.push((snapshot.to_owned(), clock, interval)),
+        }
+    }
+
+    fn ask_creation(&self, all: &mut BTreeMap<DatasetName, Seen>) -> Result<(), Failure> {
+        let doubtful: HashMap<String, (DatasetName, DateTime, Interval)> = all
+            .iter_mut()
+            .flat_map(|(dataset, seen)| std::mem::take(&mut seen.doubtful).into_iter().map(move |it| (dataset, it)))
+            .map(|(dataset, (name, clock, interval))| (format!("{dataset}@{name}"), (dataset.clone(), clock, interval)))
+            .collect();
+        let names: Vec<&String> = doubtful.keys().collect();
+        self.zfs.snapshots(&names, "name,creation", &mut |fields| {
+            let [name, creation] = fields else { return None };
+            let creation = Timestamp::from_second(creation.parse().ok()?).ok()?;
+            let (dataset, clock, interval) = doubtful.get(*name)?;
+            if self.request.schedule.in_period_created(*interval, *clock, creation) {
+                all.get_mut(dataset)?.current[*interval as usize] = true;
+            }
+            Some(())
+        })
+    }
+
+    fn missing(&mut self, dataset: &DatasetName, what: &str) {
+        if self.request.missing_fails {
+            let words = format!("the dataset {what}; check its name, or set on_missing to warn");
+            self.taken.failures.push(Failed::refused(dataset, words));
+        } else {
+            self.taken.warnings.push(format!("{dataset} {what}"));
+            self.skip(dataset, what);
+        }
+    }
+
+    fn skip(&mut self, dataset: &DatasetName, reason: impl Into<String>) {
+        self.taken.skipped.push(Skipped { dataset: dataset.to_string(), reason: reason.into() });
+    }
+
+    /// The snapshots to take, in that order: the longest interval first, so that the newest snapshot is of the shortest.
+    fn plan(&mut self, all: &BTreeMap<DatasetName, Seen>) -> Vec<(SnapshotName, Interval)> {
+        let mut due = Vec::new();
+        let mut taken = HashSet::new();
+        for (dataset, seen) in all {
+            match self.due(dataset, seen) {
+                Err(reason) => self.skip(dataset, reason),
+                Ok(intervals) => {
+                    taken.extend(seen.near.iter().filter(|(_, i)| intervals.contains(i)).map(|(clock, _)| *clock));
+                    due.extend(intervals.into_iter().map(|interval| (dataset, interval)));
+                }
+            }
+        }
+        let stamp = self.request.schedule.stamp(|clock| taken.contains(&clock));
+        let names = Interval::ALL.map(|interval| naming::name(&self.request.prefix, stamp, interval));
+        let mut planned = Vec::new();
+        for (dataset, interval) in due {
+            let name = &names[interval as usize];
+            match name.parse::<ShortName>() {
+                Ok(name) if dataset.as_str().len() + 1 + name.as_str().len() <= MAX_NAME => {
+                    planned.push((SnapshotName { dataset: dataset.clone(), name }, interval));
+                }
+                _ => {
+                    let words =
+                        format!("the name {dataset}@{name} would be longer than ZFS allows; use a shorter prefix");
+                    self.taken.failures.push(Failed::refused(dataset, words));
+                }
+            }
+        }
+        planned.sort_by_cached_key(|(snapshot, interval)| (Reverse(*interval), snapshot.dataset.pool().to_owned()));
+        planned
+    }
+
+    /// The intervals that are due for a dataset, or why there is none.
+    fn due(&self, dataset: &DatasetName, seen: &Seen) -> Result<Vec<Interval>, String> {
+        let Some(declared) = self.request.table.of(dataset) else { return Err("it has no policy".to_owned()) };
+        let name = &declared.policy_name;
+        if !declared.policy.autosnap {
+            return Err(format!("policy {name} takes no snapshots"));
+        }
+        let wanted = self.request.intervals.iter().copied().filter(|interval| declared.policy.count(*interval) > 0);
+        let wanted: Vec<_> = wanted.collect();
+        if wanted.is_empty() {
+            return Err(format!("policy {name} keeps none of these intervals"));
+        }
+        let due: Vec<_> = wanted.into_iter().filter(|interval| !seen.current[*interval as usize]).collect();
+        match (due.is_empty(), seen.unchanged) {
+            (true, _) => Err("nothing is due".to_owned()),
+            (false, true) => Err("nothing was written since its newest snapshot".to_owned()),
+            (false, false) => Ok(due),
+        }
+    }
+
+    /// ZFS takes only one snapshot of a dataset in a command ("multiple snapshots of same fs not allowed"), so there is one
+    /// command for each pool and interval.
+    fn execute(&mut self, planned: &[(SnapshotName, Interval)]) {
+        let group = |(snapshot, interval): &(SnapshotName, Interval)| (*interval, snapshot.dataset.pool().to_owned());
+        for group in planned.chunk_by(|a, b| group(a) == group(b)) {
+            if signals::received().is_some() {
+                break;
+            }
+            let names: Vec<SnapshotName> = group.iter().map(|(snapshot, _)| snapshot.clone()).collect();
+            for batch in batches::split(&names, COMMAND, |name| name.to_string().len() + POINTER) {
+                self.atomically(batch.to_vec());
+            }
+        }
+    }
+
+    /// Takes snapshots all at once. Where ZFS names those it cannot take, the others are tried without them; where it does not
+    /// say which, halves are.
+    fn atomically(&mut self, all: Vec<SnapshotName>) {
+        // Each try is a command; with nobody to blame there must be an end.
+        let mut halvings = 64;
+        let mut todo = VecDeque::from([all]);
+        while let Some(batch) = todo.pop_front() {
+            let Err(failure) = self.zfs.snapshot(&batch) else {
+                for snapshot in &batch {
+                    (self.tell)(&format!("created {snapshot}"));
+                }
+                self.taken.created.extend(batch);
+                continue;
+            };
+            let blamed: HashMap<String, Cause> =
+                blame::named(&failure.stderr).map(|(name, line)| (name.to_owned(), cause(line))).collect();
+            let of = |snapshot: &SnapshotName| {
+                blamed.get(&snapshot.to_string()).or_else(|| blamed.get(snapshot.dataset.as_str())).copied()
+            };
+            let (bad, good): (Vec<_>, Vec<_>) = batch.into_iter().partition(|snapshot| of(snapshot).is_some());
+            let may_be_one = matches!(failure.cause, Cause::Permission | Cause::NoSpace | Cause::Other);
+            if !bad.is_empty() {
+                for snapshot in bad {
+                    self.refused(&snapshot, of(&snapshot).unwrap_or(Cause::Other), &failure);
+                }
+                todo.extend((!good.is_empty()).then_some(good));
+            } else if good.len() > 1 && may_be_one && halvings > 0 && signals::received().is_none() {
+                halvings -= 1;
+                let (left, right) = good.split_at(good.len() / 2);
+                todo.extend([left.to_vec(), right.to_vec()]);
+            } else {
+                let datasets = good.into_iter().map(|snapshot| snapshot.dataset).collect();
+                self.taken.failures.push(Failed::command(datasets, failure));
+            }
+        }
+    }
+
+    fn refused(&mut self, snapshot: &SnapshotName, cause: Cause, failure: &Failure) {
+        match cause {
+            Cause::AlreadyExists => self.skip(&snapshot.dataset, format!("{snapshot} was taken meanwhile")),
+            Cause::DoesNotExist if self.request.table.declared(&snapshot.dataset).is_some() => {
+                self.missing(&snapshot.dataset, "was destroyed meanwhile");
+            }
+            Cause::DoesNotExist => self.skip(&snapshot.dataset, "was destroyed meanwhile"),
+            _ => {
+                let failed = Failed::command(vec![snapshot.dataset.clone()], failure.clone());
+                self.taken.failures.push(failed);
+            }
+        }
+    }
+}

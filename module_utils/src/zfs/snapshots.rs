@@ -1,0 +1,231 @@
+//! The `zfs` commands about many snapshots at once.
+
+use super::batches::{self, COMMAND, POINTER};
+use super::parse::unexpected;
+use super::stderr::Cause;
+use super::verbs::{Zfs, only_missing};
+use crate::cmd::Cmd;
+use crate::model::{DatasetName, ShortName, SnapshotName};
+use crate::process::{Attempt, Failure};
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::Stdio;
+
+/// What is done with the fields of a line; none if it is not understood.
+pub type ReadRow<'a> = dyn FnMut(&[&str]) -> Option<()> + 'a;
+
+impl Zfs<'_> {
+    /// Lists datasets, snapshots or bookmarks at `roots`, all of one pool, and below, line by line. What does not exist is left out.
+    /// Where the roots are too many for a command, the whole pool is listed.
+    pub fn tree(
+        &self,
+        roots: &[DatasetName],
+        types: &str,
+        columns: &'static str,
+        read: &mut ReadRow<'_>,
+    ) -> Result<(), Failure> {
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-r", "-t", types, "-o", columns]);
+        let size: usize = roots.iter().map(|root| root.as_str().len() + POINTER).sum();
+        let cmd = match roots.first() {
+            Some(root) if size > COMMAND => cmd.arg(root.pool()),
+            _ => cmd.args(roots),
+        };
+        self.rows(&cmd, columns, read)
+    }
+
+    /// Lists just these snapshots, in as few commands as hold their names. What does not exist is left out.
+    pub fn snapshots<T: std::fmt::Display>(
+        &self,
+        names: &[T],
+        columns: &'static str,
+        read: &mut ReadRow<'_>,
+    ) -> Result<(), Failure> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        for names in batches::split(&names, COMMAND, |name| name.len() + POINTER) {
+            let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot", "-o", columns]).args(names);
+            self.rows(&cmd, columns, read)?;
+        }
+        Ok(())
+    }
+
+    fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {
+        let attempt = Attempt { stage: "list", host: self.host, cmd };
+        let mut lines = Lines { rest: Vec::new(), wrong: None, read };
+        let ended = self.runner.stream(&attempt.here(), Stdio::null(), &mut |bytes| lines.push(bytes));
+        let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
+        lines.end();
+        let answered = status.success() || (status.code() == Some(1) && only_missing(&stderr));
+        if !answered {
+            return Err(attempt.failed(status, &stderr));
+        }
+        match lines.wrong {
+            None => Ok(()),
+            Some(line) => {
+                let words = unexpected("zfs list", columns, &line).to_string();
+                Err(attempt.failure(None, words, Cause::Other))
+            }
+        }
+    }
+
+    /// Takes snapshots: all of them or none. They must be of one pool, and of different datasets.
+    pub fn snapshot(&self, snapshots: &[SnapshotName]) -> Result<(), Failure> {
+        self.run("snapshot", &Cmd::new("zfs").arg("snapshot").args(snapshots)).map(drop)
+    }
+
+    /// Destroys snapshots of a dataset: all that are there, or none. Without a name nothing is done: a dataset itself cannot be meant.
+    pub fn destroy(&self, dataset: &DatasetName, snapshots: &[ShortName], defer: bool) -> Result<(), Failure> {
+        let Some(names) = joined(dataset, snapshots) else { return Ok(()) };
+        let cmd = Cmd::new("zfs").arg("destroy");
+        self.run("destroy", &if defer { cmd.arg("-d") } else { cmd }.arg(names)).map(drop)
+    }
+
+    /// Destroys snapshots of any datasets of a pool in one command, which only root may, and gives those that it could not, each
+    /// with the number of the error. It is what `zfs destroy` has the kernel do, less that all must go or none.
+    ///
+    /// Source: `dsl_destroy_snapshots_nvl` in OpenZFS, module/zfs/dsl_destroy.c.
+    pub fn destroy_of_pool(
+        &self,
+        pool: &str,
+        snapshots: &[&SnapshotName],
+        defer: bool,
+    ) -> Result<HashMap<String, i64>, Failure> {
+        let how = if defer { "defer" } else { "now" };
+        let cmd = Cmd::new("zfs").args(["program", "-j", pool, "-", how]).args(snapshots);
+        let attempt = Attempt { stage: "destroy", host: self.host, cmd: &cmd };
+        let mut stdout = Vec::new();
+        let (reader, mut writer) = std::io::pipe().map_err(|error| attempt.not_run(&error))?;
+        // The pipe holds more than the program has, so nobody need read yet.
+        writer.write_all(DESTROY_PROGRAM.as_bytes()).map_err(|error| attempt.not_run(&error))?;
+        drop(writer);
+        let ended = self.runner.stream(&attempt.here(), reader.into(), &mut |bytes| stdout.extend_from_slice(bytes));
+        let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
+        if !status.success() {
+            return Err(attempt.failed(status, &stderr));
+        }
+        let said: Result<Returned, _> = serde_json::from_slice(&stdout);
+        said.map(|said| said.failed)
+            .map_err(|error| attempt.failure(None, format!("unexpected output: {error}"), Cause::Other))
+    }
+
+    /// How many bytes [`Self::destroy`] would free.
+    pub fn reclaim(&self, dataset: &DatasetName, snapshots: &[ShortName]) -> Result<u64, Failure> {
+        let Some(names) = joined(dataset, snapshots) else { return Ok(0) };
+        let output = self.run("estimate", &Cmd::new("zfs").args(["destroy", "-nvp"]).arg(names))?;
+        Ok(output.stdout.lines().filter_map(|line| line.strip_prefix("reclaim\t")?.parse::<u64>().ok()).sum())
+    }
+}
+
+/// What [`DESTROY_PROGRAM`] gives back.
+#[derive(serde::Deserialize)]
+struct Returned {
+    #[serde(rename = "return")]
+    failed: HashMap<String, i64>,
+}
+
+/// A name without `@` would be a dataset, so the program looks again. To destroy what is not there is no error for ZFS, but
+/// nothing that we did: so it is told as one (2 is `ENOENT`).
+const DESTROY_PROGRAM: &str = r#"
+local argv = (...)["argv"]
+local failed = {}
+for i = 2, #argv do
+  assert(string.find(argv[i], "@", 1, true))
+  local errno = 2
+  if zfs.exists(argv[i]) then
+    errno = zfs.sync.destroy{argv[i], defer=(argv[1] == "defer")}
+  end
+  if errno ~= 0 then failed[argv[i]] = errno end
+end
+return failed
+"#;
+
+fn joined(dataset: &DatasetName, snapshots: &[ShortName]) -> Option<String> {
+    let names: Vec<&str> = snapshots.iter().map(ShortName::as_str).collect();
+    (!names.is_empty()).then(|| format!("{dataset}@{}", names.join(",")))
+}
+
+/// Puts bytes together to lines and fields.
+struct Lines<'a, 'b> {
+    rest: Vec<u8>,
+    wrong: Option<String>,
+    read: &'a mut ReadRow<'b>,
+}
+
+impl Lines<'_, '_> {
+    fn push(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            if self.rest.is_empty() {
+                self.line(&bytes[..end]);
+            } else {
+                let mut line = std::mem::take(&mut self.rest);
+                line.extend_from_slice(&bytes[..end]);
+                self.line(&line);
+            }
+            bytes = &bytes[end + 1..];
+        }
+        self.rest.extend_from_slice(bytes);
+    }
+
+    /// A line without an end is no line: whatever printed it was cut off.
+    fn end(&mut self) {
+        if !self.rest.is_empty() {
+            self.wrong.get_or_insert(String::from_utf8_lossy(&self.rest).into_owned());
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        const MOST: usize = 4;
+        let mut fields = [""; MOST];
+        let mut count = 0;
+        let text = std::str::from_utf8(line).ok();
+        for field in text.into_iter().flat_map(|text| text.split('\t')) {
+            if count < MOST {
+                fields[count] = field;
+            }
+            count += 1;
+        }
+        let understood = if (1..=MOST).contains(&count) { (self.read)(&fields[..count]) } else { None };
+        if understood.is_none() {
+            self.wrong.get_or_insert(String::from_utf8_lossy(line).into_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lines, joined};
+
+    #[test]
+    fn lines_are_found_wherever_the_bytes_are_cut() {
+        let text = "tank\t1\ntank/a b@x\t2\n\t\n";
+        for size in 1..text.len() {
+            let mut seen = Vec::new();
+            let mut read = |fields: &[&str]| {
+                seen.push(fields.join("|"));
+                Some(())
+            };
+            let mut lines = Lines { rest: Vec::new(), wrong: None, read: &mut read };
+            text.as_bytes().chunks(size).for_each(|bytes| lines.push(bytes));
+            lines.end();
+            assert_eq!(lines.wrong, None);
+            assert_eq!(seen, ["tank|1", "tank/a b@x|2", "|"]);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_has_too_many_fields_is_wrong() {
+        for text in ["tank\t1", "a\tb\tc\td\te\n"] {
+            let mut read = |_: &[&str]| Some(());
+            let mut lines = Lines { rest: Vec::new(), wrong: None, read: &mut read };
+            lines.push(text.as_bytes());
+            lines.end();
+            assert_eq!(lines.wrong.as_deref(), Some(text.trim_end()));
+        }
+    }
+
+    #[test]
+    fn a_dataset_without_a_snapshot_is_never_destroyed() {
+        let dataset = "tank/a".parse().unwrap();
+        assert_eq!(joined(&dataset, &[]), None);
+        assert_eq!(joined(&dataset, &["x".parse().unwrap(), "y".parse().unwrap()]).unwrap(), "tank/a@x,y");
+    }
+}

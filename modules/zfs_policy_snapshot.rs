@@ -1,0 +1,174 @@
+//! Takes the snapshots that are due by policy, all of a pool and interval at once.
+
+use anyhow::{Context, Error, Result};
+use jiff::Timestamp;
+use module_utils::ansible::{self, Outcome, Task};
+use module_utils::plan::period::{FREQUENTLY_MINUTES, Interval};
+use module_utils::plan::schedule::{Clock, Schedule};
+use module_utils::policy::report;
+use module_utils::policy::request::{self, DatasetArg, Policies};
+use module_utils::policy::take::{Request, Taken, take};
+use module_utils::process::Runner;
+use module_utils::{lock, signals, zone};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ansible::main("zfs_policy_snapshot", "takes ZFS snapshots by policy", run)
+}
+
+/// The options of the module. Their doc comments are what `ansible-doc` shows.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Args {
+    /// The datasets and their policies, as the filter P(ferro.zfs.zfs_datasets_with_policy#filter) returns them.
+    datasets: Vec<DatasetArg>,
+    /// What each policy keeps: how many V(frequently), V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) snapshots, whether
+    /// they are taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are taken.
+    ///
+    /// What is given here is added to the built-in policies, which are the default, or replaces those of the same name. A count
+    /// that is left out is 0. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
+    #[serde(default = "request::built_in")]
+    policies: Policies,
+    /// Which intervals to look at. Each is taken where it is due: where its current period has no snapshot yet.
+    #[serde(default = "due")]
+    interval: Vec<Which>,
+    /// Length of the V(frequently) period in minutes, from 1 to 1440, counted from midnight.
+    #[serde(default = "frequently_minutes")]
+    frequently_minutes: u32,
+    /// How names begin. A name is C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
+    #[serde(default = "request::prefix")]
+    prefix: String,
+    /// Names are in UTC instead of local time. Periods are always those of local time.
+    #[serde(default)]
+    utc: bool,
+    /// Leave out datasets with nothing written since their newest snapshot.
+    #[serde(default)]
+    skip_unchanged: bool,
+    /// What to make of a listed dataset that does not exist.
+    #[serde(default)]
+    on_missing: OnMissing,
+}
+
+/// Which intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    /// All of them.
+    Due,
+    /// Parts of a day.
+    Frequently,
+    /// Hours.
+    Hourly,
+    /// Days.
+    Daily,
+    /// Weeks, which begin on Monday.
+    Weekly,
+    /// Months.
+    Monthly,
+    /// Years.
+    Yearly,
+}
+
+/// What to make of a listed dataset that does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum OnMissing {
+    /// The task fails after all others are done.
+    #[default]
+    Fail,
+    /// A warning.
+    Warn,
+}
+
+fn due() -> Vec<Which> {
+    vec![Which::Due]
+}
+
+fn frequently_minutes() -> u32 {
+    15
+}
+
+fn run(args: Args, task: Task) -> Result<Outcome> {
+    signals::catch().context("signals cannot be caught")?;
+    let (zone, warning) = zone::local();
+    let request = args.into_request(Timestamp::now(), zone).map_err(Error::msg)?;
+    let runner = Runner::default();
+    // Two runs at once would both find the same snapshots due.
+    let path = lock::path_for("zfs_policy_snapshot", "localhost", "localhost");
+    let held = if task.check_mode {
+        None
+    } else {
+        lock::acquire(&path, true).with_context(|| format!("the lock {} cannot be taken", path.display()))?
+    };
+    let mut taken = take(&request, &runner, task.check_mode, &|line| task.info(line));
+    drop(held);
+    taken.warnings.extend(warning);
+    let what = if task.check_mode { "to create" } else { "created" };
+    task.info(&format!("{} snapshots {what}, {} datasets skipped", taken.created.len(), taken.skipped.len()));
+    Ok(outcome(&taken, &runner, task))
+}
+
+fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
+    let created: Vec<String> = taken.created.iter().map(ToString::to_string).collect();
+    let summary = json!({
+        "datasets": taken.datasets,
+        "created": created.len(),
+        "skipped": taken.skipped.len(),
+        "failed": report::failed_datasets(&taken.failures),
+    });
+    let mut body = Map::new();
+    if task.diff {
+        let after: String = created.iter().flat_map(|name| [name, "\n"]).collect();
+        body.insert("diff".to_owned(), json!({"before": "", "after": after}));
+    }
+    let changed = !created.is_empty();
+    body.insert("created".to_owned(), json!(created));
+    body.insert("skipped".to_owned(), json!(taken.skipped));
+    body.insert("failures".to_owned(), json!(report::list(&taken.failures)));
+    body.insert("summary".to_owned(), summary);
+    if !taken.warnings.is_empty() {
+        body.insert("warnings".to_owned(), json!(taken.warnings));
+    }
+    if task.verbosity >= 3 {
+        body.insert("commands".to_owned(), json!(runner.commands()));
+    }
+    Outcome { changed, failure: report::message(&taken.failures), body }
+}
+
+impl Args {
+    /// Checks everything that can be checked without running a command.
+    fn into_request(self, now: Timestamp, zone: jiff::tz::TimeZone) -> Result<Request, String> {
+        request::check_prefix(&self.prefix)?;
+        if !FREQUENTLY_MINUTES.contains(&self.frequently_minutes) {
+            return Err(format!("option frequently_minutes: expected 1 to 1440, got {}", self.frequently_minutes));
+        }
+        if self.interval.is_empty() {
+            return Err("option interval: expected due, or at least one interval, got none".to_owned());
+        }
+        let wanted = |interval: &Interval| {
+            self.interval.iter().any(|which| match which {
+                Which::Due => true,
+                Which::Frequently => *interval == Interval::Frequently,
+                Which::Hourly => *interval == Interval::Hourly,
+                Which::Daily => *interval == Interval::Daily,
+                Which::Weekly => *interval == Interval::Weekly,
+                Which::Monthly => *interval == Interval::Monthly,
+                Which::Yearly => *interval == Interval::Yearly,
+            })
+        };
+        let clock = Clock { now, zone, utc_names: self.utc, frequently_minutes: self.frequently_minutes };
+        Ok(Request {
+            table: request::table(&self.datasets, &self.policies)?,
+            intervals: Interval::ALL.into_iter().filter(wanted).collect(),
+            schedule: Schedule::new(clock),
+            prefix: self.prefix,
+            skip_unchanged: self.skip_unchanged,
+            missing_fails: self.on_missing == OnMissing::Fail,
+        })
+    }
+}

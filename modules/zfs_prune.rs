@@ -1,0 +1,122 @@
+//! Destroys the snapshots that no policy wants any more, and says of each other one why it stays.
+
+use anyhow::{Context, Error, Result};
+use module_utils::ansible::{self, Outcome, Task};
+use module_utils::glob::Globs;
+use module_utils::plan::retain::MaxDestroy;
+use module_utils::policy::prune::{Pruned, Request, prune};
+use module_utils::policy::report;
+use module_utils::policy::request::{self, DatasetArg, Policies};
+use module_utils::process::{self, Runner};
+use module_utils::signals;
+use module_utils::units::{ByteSize, Span};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+fn main() -> ExitCode {
+    ansible::main("zfs_prune", "destroys ZFS snapshots that no policy wants any more", run)
+}
+
+/// The options of the module. Their doc comments are what `ansible-doc` shows.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Args {
+    /// The datasets and their policies, as the filter P(ferro.zfs.zfs_datasets_with_policy#filter) returns them.
+    datasets: Vec<DatasetArg>,
+    /// What each policy keeps: how many V(frequently), V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) snapshots, whether
+    /// they are taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are kept.
+    ///
+    /// What is given here is added to the built-in policies, which are the default, or replaces those of the same name. A count
+    /// that is left out is 0. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
+    #[serde(default = "request::built_in")]
+    policies: Policies,
+    /// How the names of snapshots begin that may be destroyed at all. They must be C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
+    #[serde(default = "request::prefix")]
+    prefix: String,
+    /// Globs over the names of snapshots, without their dataset, that are never destroyed.
+    #[serde(default)]
+    protect: Vec<String>,
+    /// Never destroy what is newer than the last snapshot that M(ferro.zfs.zfs_replicate) finished sending. With several targets the one
+    /// that is furthest behind counts. Of a dataset that it never sent anything of, all is kept.
+    #[serde(default)]
+    keep_unreplicated: bool,
+    /// Nothing younger than this is destroyed, such as V(2d).
+    keep_within: Option<Span>,
+    /// The most that may be destroyed of one dataset's snapshots: a number, or a percentage such as V(50%) of those with the
+    /// prefix. Of a dataset where it would be more nothing is destroyed, and the task fails.
+    max_destroy: Option<String>,
+    /// Destroy with C(zfs destroy -d): a snapshot that is held meanwhile goes when it is released.
+    #[serde(default)]
+    defer: bool,
+}
+
+fn run(args: Args, task: Task) -> Result<Outcome> {
+    signals::catch().context("signals cannot be caught")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let now = i64::try_from(now.as_secs()).context("the clock is beyond all years")?;
+    let request = args.into_request(now, process::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
+    let runner = Runner::default();
+    let pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
+    let count: usize = pruned.destroyed.iter().map(|(_, names)| names.len()).sum();
+    let what = if task.check_mode { "to destroy" } else { "destroyed" };
+    let bytes = pruned.reclaim_bytes.map_or_else(String::new, |bytes| format!("; frees {}", ByteSize(bytes)));
+    task.info(&format!("{count} snapshots {what}, {} stay{bytes}", pruned.kept_count));
+    Ok(outcome(&pruned, &runner, task))
+}
+
+fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
+    let full =
+        pruned.destroyed.iter().flat_map(|(dataset, names)| names.iter().map(move |name| format!("{dataset}@{name}")));
+    let destroyed: Vec<Value> = full.map(Value::String).collect();
+    let summary = json!({
+        "datasets": pruned.datasets,
+        "destroyed": destroyed.len(),
+        "kept": pruned.kept_count,
+        "reclaim_bytes": pruned.reclaim_bytes,
+        "failed": report::failed_datasets(&pruned.failures),
+    });
+    let mut body = Map::new();
+    if task.diff {
+        let before: String = destroyed.iter().filter_map(Value::as_str).flat_map(|name| [name, "\n"]).collect();
+        body.insert("diff".to_owned(), json!({"before": before, "after": ""}));
+    }
+    let changed = !destroyed.is_empty();
+    body.insert("destroyed".to_owned(), Value::Array(destroyed));
+    if task.verbosity >= 1 {
+        let kept = pruned.kept.iter().map(|(name, reasons)| json!({"snapshot": name, "reasons": reasons.words()}));
+        body.insert("kept".to_owned(), kept.collect());
+    }
+    body.insert("failures".to_owned(), json!(report::list(&pruned.failures)));
+    body.insert("summary".to_owned(), summary);
+    if !pruned.warnings.is_empty() {
+        body.insert("warnings".to_owned(), json!(pruned.warnings));
+    }
+    if task.verbosity >= 3 {
+        body.insert("commands".to_owned(), json!(runner.commands()));
+    }
+    Outcome { changed, failure: report::message(&pruned.failures), body }
+}
+
+impl Args {
+    /// Checks everything that can be checked without running a command.
+    fn into_request(self, now: i64, is_root: bool, list_kept: bool) -> Result<Request, String> {
+        request::check_prefix(&self.prefix)?;
+        let max_destroy = self.max_destroy.as_deref().map(str::parse::<MaxDestroy>).transpose();
+        let seconds = |span: Span| i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX);
+        let keep_after = self.keep_within.map(|span| now.saturating_sub(seconds(span)));
+        Ok(Request {
+            table: request::table(&self.datasets, &self.policies)?,
+            prefix: self.prefix,
+            protect: Globs::new(&self.protect).map_err(|error| format!("option protect: {error}"))?,
+            keep_unreplicated: self.keep_unreplicated,
+            keep_after,
+            max_destroy: max_destroy.map_err(|error| format!("option max_destroy: {error}"))?,
+            defer: self.defer,
+            is_root,
+            list_kept,
+        })
+    }
+}

@@ -1,0 +1,414 @@
+"""zfs_policy_snapshot and zfs_prune on real ZFS: exactly what the policy table says is taken, skipped and pruned."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import NATIVE, Lab
+
+HOST = "source"
+Result = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Lab]:
+    with_one_host = Lab(f"policy-{os.getpid()}")
+    try:
+        with_one_host.up([HOST])
+        for module in ("zfs_policy_snapshot", "zfs_prune", "zfs_replicate"):
+            with_one_host.copy(HOST, NATIVE / f"{module}_x86_64", f"/usr/local/bin/{module}")
+        yield with_one_host
+    finally:
+        with_one_host.down()
+
+
+class Box:
+    """The host, and what nearly every test does with it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def sh(self, script: str) -> str:
+        return self.lab.run(HOST, f"set -e\n{script}").stdout
+
+    def pool(self, *datasets: str, name: str = "tank") -> None:
+        self.sh(f"truncate -s 300M /big/{name}; zpool create {name} /big/{name}; for d in {' '.join(datasets)}; do zfs create -p {name}/$d; done")
+
+    def clock(self, moment: str) -> None:
+        """Sets the clock: `2026-11-21 10:00:05`, in UTC."""
+        self.sh(f"date -u -s '{moment}'")
+
+    def module(self, name: str, args: Result, user: str = "root", before: str = "") -> Result:
+        """Runs a module as Ansible does."""
+        done = self.lab.run(HOST, f"{before} /usr/local/bin/{name} -", user=user, check=False, input=json.dumps(args))
+        assert done.stderr == ""
+        result: Result = json.loads(done.stdout)
+        assert done.returncode == (1 if result.get("failed") else 0)
+        return result
+
+    def snapshot(self, datasets: Result, **args: Any) -> Result:
+        before, user = args.pop("before", ""), args.pop("user", "root")
+        return self.module("zfs_policy_snapshot", {"datasets": listed(datasets), **args}, user, before)
+
+    def prune(self, datasets: Result, **args: Any) -> Result:
+        before, user = args.pop("before", ""), args.pop("user", "root")
+        return self.module("zfs_prune", {"datasets": listed(datasets), **args}, user, before)
+
+    def snapshots(self, below: str = "") -> list[str]:
+        return self.sh(f"zfs list -H -t snapshot -o name -s name {below and '-r ' + below}").splitlines()
+
+    def race(self, after: str, action: str) -> str:
+        """A `zfs` that does something else right after a command of that kind; gives the PATH to run with."""
+        script = f"""#!/bin/sh
+/usr/sbin/zfs "$@"; rc=$?
+case "$*" in {after}) {action} ;; esac >/dev/null 2>&1
+exit $rc
+"""
+        self.lab.run(HOST, "mkdir -p /tmp/race; cat >/tmp/race/zfs; chmod +x /tmp/race/zfs", input=script)
+        return "PATH=/tmp/race:$PATH"
+
+
+def listed(datasets: Result) -> list[Result]:
+    """`{"tank/a": "high", "tank/b": "low+"}`: with a plus, children are discovered."""
+    return [{"dataset": name, "policy": policy.rstrip("+"), "snapshots_discover_children": policy.endswith("+")} for name, policy in datasets.items()]
+
+
+def without_seconds(names: list[str]) -> list[str]:
+    """Ansible takes its time, so the seconds in names are not known beforehand."""
+    return sorted(re.sub(r"(_\d\d:\d\d):\d\d_", r"\1_", name) for name in names)
+
+
+@pytest.fixture
+def box(running: Lab) -> Box:
+    running.reset(HOST)
+    return Box(running)
+
+
+# --- through Ansible ---
+
+TREE = """
+fast:
+  datasets:
+    compositions:
+      policy: critical
+      children_inherit_policy: true
+      snapshots_discover_children: true
+      datasets:
+        gitea:
+          datasets:
+            data:
+        logs:
+          policy: none
+    media/films:
+      policy: high
+    scratch:
+slow:
+  datasets:
+    replicas:
+      policy: low
+"""
+
+PLAY = """
+- hosts: source
+  gather_facts: false
+  tasks:
+    - name: Take
+      ferro.zfs.zfs_policy_snapshot:
+        datasets: "{{ zfs | ferro.zfs.zfs_datasets_with_policy }}"
+      register: taken
+    - name: Prune
+      ferro.zfs.zfs_prune:
+        datasets: "{{ zfs | ferro.zfs.zfs_datasets_with_policy }}"
+      register: pruned
+    - name: Tell the test
+      ansible.builtin.copy:
+        content: "{{ {'taken': taken, 'pruned': pruned} | to_json }}"
+        dest: "{{ answer }}"
+        mode: "0600"
+      check_mode: false
+      delegate_to: localhost
+      vars:
+        ansible_connection: local
+        ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+
+
+class Ansible:
+    def __init__(self, box: Box, collections: Path, folder: Path) -> None:
+        self.box, self.collections, self.folder = box, collections, folder
+        (folder / "play.yml").write_text(PLAY)
+
+    def play(self, check: bool = False) -> tuple[Result, Result]:
+        answer = self.folder / "answer.json"
+        answer.unlink(missing_ok=True)
+        variables = json.dumps({"zfs": yaml.safe_load(TREE), "answer": str(answer)})
+        command = ["ansible-playbook", str(self.folder / "play.yml"), "-v", "--extra-vars", variables, *(["--check"] if check else [])]
+        env = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_LOCALHOST_WARNING": "false"}
+        done = self.box.lab.exec(command, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = json.loads(answer.read_text())
+        return said["taken"], said["pruned"]
+
+
+def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, collections: Path, tmp_path: Path) -> None:
+    box.pool("compositions/gitea/data", "compositions/logs", "media/films", "scratch", name="fast")
+    box.pool("replicas/web", name="slow")
+    # 40 hours that went by before; the policies keep 36 at most.
+    hours = [f"autosnap_2026-11-{19 + hour // 24:02}_{hour % 24:02}:00:00_hourly" for hour in range(40)]
+    box.sh(f"for n in {' '.join(hours)}; do zfs snapshot fast/compositions@$n fast/compositions/logs@$n fast/media/films@$n; done; zfs snapshot fast/compositions@manual")
+    ansible = Ansible(box, collections, tmp_path)
+    box.clock("2026-11-21 10:00:05")
+    now = "autosnap_2026-11-21_10:00"
+    critical = [f"fast/compositions{child}@{now}_{i}" for child in ("", "/gitea", "/gitea/data") for i in ("hourly", "daily", "monthly", "yearly")]
+    high = [f"fast/media/films@{now}_{i}" for i in ("hourly", "daily", "monthly", "yearly")]
+    low = [f"slow/replicas@{now}_{i}" for i in ("hourly", "daily", "monthly")]
+    first = sorted(critical + high + low)
+    pruned_first = sorted([f"fast/compositions@{n}" for n in hours[:5]] + [f"fast/media/films@{n}" for n in hours[:17]])
+    skipped = [
+        {"dataset": "fast/compositions/logs", "reason": "policy none takes no snapshots"},
+        {"dataset": "fast/scratch", "reason": "policy none takes no snapshots"},
+    ]
+
+    before = box.snapshots()
+    taken, pruned = ansible.play(check=True)
+    assert (taken["changed"], without_seconds(taken["created"]), taken["skipped"]) == (True, first, skipped)
+    # In check mode nothing is taken, so one less has to go.
+    assert sorted(pruned["destroyed"]) == sorted([f"fast/compositions@{n}" for n in hours[:4]] + [f"fast/media/films@{n}" for n in hours[:16]])
+    assert box.snapshots() == before
+
+    taken, pruned = ansible.play()
+    assert (without_seconds(taken["created"]), taken["skipped"], sorted(pruned["destroyed"])) == (first, skipped, pruned_first)
+    assert pruned["summary"] == {"datasets": 5, "destroyed": 22, "kept": 36 + 3 + 1 + 24 + 3 + 4 + 4 + 3, "reclaim_bytes": None, "failed": 0}
+    assert {"snapshot": "fast/compositions@manual", "reasons": ["foreign"]} in pruned["kept"]
+    # What has no policy that prunes has all it had.
+    assert len(box.snapshots("fast/compositions/logs")) == 40
+    after = box.snapshots()
+    for check in (False, True):
+        taken, pruned = ansible.play(check)
+        assert (taken["changed"], taken["created"], pruned["changed"], pruned["destroyed"]) == (False, [], False, [])
+        assert box.snapshots() == after
+
+    # Children that nobody has declared: below a dataset that discovers, below one that says `none`, below one that does neither.
+    box.clock("2026-11-21 10:40:05")
+    box.sh("zfs create fast/compositions/new; zfs create fast/compositions/logs/new; zfs create slow/replicas/new")
+    taken, pruned = ansible.play()
+    assert without_seconds(taken["created"]) == sorted(
+        f"fast/compositions/new@autosnap_2026-11-21_10:40_{i}" for i in ("hourly", "daily", "monthly", "yearly")
+    )
+    assert not pruned["changed"]
+
+    box.clock("2026-11-21 11:00:05")
+    taken, pruned = ansible.play()
+    everything = ["fast/compositions", "fast/compositions/gitea", "fast/compositions/gitea/data", "fast/compositions/new", "fast/media/films", "slow/replicas"]
+    assert without_seconds(taken["created"]) == sorted(f"{name}@autosnap_2026-11-21_11:00_hourly" for name in everything)
+    assert pruned["destroyed"] == [f"fast/compositions@{hours[5]}", f"fast/media/films@{hours[17]}"]
+
+
+# --- bad days ---
+
+
+def test_three_thousand_go_though_one_is_held_and_one_has_a_clone(box: Box) -> None:
+    names = [f"d{n}" for n in range(15)]
+    box.pool(*names)
+    box.sh(
+        "for n in $(seq -w 0 200); do zfs snapshot $(for d in $(seq 0 14); do echo tank/d$d@autosnap_2026-01-01_00:${n%?}:0${n#??}_hourly; done) ; done"
+        " 2>&1 | head -n 3"
+    )
+    mine = box.snapshots("tank/d7")
+    assert len(mine) == 201
+    box.sh(f"zfs hold keep {mine[90]}; zfs clone {mine[110]} tank/clone")
+    began = time.monotonic()
+    result = box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}}, _ansible_verbosity=3)
+    print(f"3,000 doomed: {time.monotonic() - began:.2f} s, {len(result['commands'])} commands")
+    assert result["summary"]["destroyed"] == 15 * 200 - 2
+    kept = {entry["snapshot"]: entry["reasons"] for entry in result["kept"] if entry["snapshot"].startswith("tank/d7@")}
+    assert kept == {mine[90]: ["held"], mine[110]: ["cloned"], mine[200]: ["newest", "retained"]}
+    assert box.snapshots("tank/d7") == [mine[90], mine[110], mine[200]]
+    assert len(result["commands"]) == 4, "a listing, a question, two programs of 2,000 at most"
+    assert not box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}})["changed"]
+
+
+@pytest.mark.parametrize("others", [[], ["b"]], ids=["one dataset", "two datasets"])
+def test_what_is_held_in_the_last_moment_does_not_keep_the_rest(box: Box, others: list[str]) -> None:
+    box.pool("a", *others)
+    for other in others:
+        box.sh(f"for n in 1 2; do zfs snapshot tank/{other}@autosnap_2026-01-01_00:0$n:00_hourly; done")
+    names = [f"autosnap_2026-01-01_{hour:02}:00:00_hourly" for hour in range(10)]
+    box.sh(f"for n in {' '.join(names)}; do zfs snapshot tank/a@$n; done")
+    path = box.race("*userrefs*", f"/usr/sbin/zfs hold keep tank/a@{names[4]}; /usr/sbin/zfs destroy tank/a@{names[6]}")
+    both = {"tank/a": "one", **{f"tank/{other}": "one" for other in others}}
+    result = box.prune(both, policies={"one": {"hourly": 1}}, before=path, _ansible_verbosity=1)
+    assert not result.get("failed")
+    assert {"snapshot": f"tank/a@{names[4]}", "reasons": ["held"]} in result["kept"]
+    assert box.snapshots("tank/a") == [f"tank/a@{names[4]}", f"tank/a@{names[9]}"]
+    assert len(box.snapshots()) == 2 + len(others)
+
+
+def test_a_dataset_that_vanishes_does_not_stop_the_others(box: Box) -> None:
+    box.pool("a", "b", "c")
+    path = box.race("*snapshot?-o?name*", "/usr/sbin/zfs destroy -r tank/b")
+    result = box.snapshot({"tank": "high+"}, interval="hourly", before=path)
+    assert [name.partition("@")[0] for name in result["created"]] == ["tank", "tank/a", "tank/c"]
+    assert result["skipped"] == [{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]
+    box.sh("zfs create tank/b; for d in a b c; do for n in 1 2; do zfs snapshot tank/$d@autosnap_2026-01-01_00:0$n:00_daily; done; done")
+    path = box.race("*userrefs*", "/usr/sbin/zfs destroy -r tank/b")
+    result = box.prune({"tank": "none+", "tank/a": "one", "tank/b": "one", "tank/c": "one"}, policies={"one": {"hourly": 1}}, before=path)
+    assert result["destroyed"] == [f"tank/{d}@autosnap_2026-01-01_00:01:00_daily" for d in "ac"]
+    assert not result.get("failed")
+
+
+def test_a_read_only_pool_fails_and_the_other_does_not(box: Box) -> None:
+    box.pool("a")
+    box.pool("a", name="ro")
+    box.sh("for n in 1 2; do zfs snapshot ro/a@autosnap_2026-01-01_00:0$n:00_hourly tank/a@x$n 2>/dev/null || zfs snapshot ro/a@autosnap_2026-01-01_00:0$n:00_hourly; done")
+    box.sh("zpool export ro; zpool import -o readonly=on -d /big ro")
+    result = box.snapshot({"ro/a": "high", "tank/a": "high"}, interval="daily")
+    assert [name.partition("@")[0] for name in result["created"]] == ["tank/a"]
+    assert "ro/a: snapshot" in result["msg"]
+    assert "pool is read-only (the pool is imported read-only there)" in result["msg"].replace("\nno snapshots were created", "")
+    result = box.prune({"ro/a": "one", "tank/a": "one"}, policies={"one": {"hourly": 1}})
+    assert result["failures"][0]["dataset"] == "ro/a"
+    assert "pool is read-only" in result["failures"][0]["stderr"]
+
+
+def test_without_permission_each_dataset_is_named_and_what_may_be_done_is_done(box: Box) -> None:
+    box.pool("a", "b", "c")
+    datasets = {"tank/a": "high", "tank/b": "high", "tank/c": "high"}
+    result = box.snapshot(datasets, interval="hourly", user="operator")
+    assert result["summary"] == {"datasets": 3, "created": 0, "skipped": 0, "failed": 3}
+    assert result["msg"].startswith("3 datasets failed. tank/a, tank/b, tank/c: snapshot")
+    assert "permission denied" in result["msg"]
+    assert "grant it with" in result["msg"]
+    box.sh("zfs allow operator snapshot,mount tank/b")
+    result = box.snapshot(datasets, interval="hourly", user="operator")
+    assert [name.partition("@")[0] for name in result["created"]] == ["tank/b"]
+    assert sorted(failure["dataset"] for failure in result["failures"]) == ["tank/a", "tank/c"]
+    box.sh("for d in a b; do for n in 1 2; do zfs snapshot tank/$d@autosnap_2026-01-01_00:0$n:00_daily; done; done; zfs allow operator destroy,mount tank/a")
+    result = box.prune(datasets, policies={"high": {"hourly": 1}}, user="operator")
+    assert result["destroyed"] == ["tank/a@autosnap_2026-01-01_00:01:00_daily"]
+    assert "tank/b: destroy" in result["msg"]
+
+
+def test_garbage_with_the_prefix_is_left_alone(box: Box) -> None:
+    box.pool("a")
+    box.sh("for n in autosnap_2026-99-99_00:00:00_hourly autosnap_garbage autosnap_2026-01-01_00:00:00_sometimes last; do zfs snapshot tank/a@$n; done")
+    result = box.prune({"tank/a": "all"}, policies={"all": {"autoprune": True}}, _ansible_verbosity=1)
+    assert (result["changed"], [entry["reasons"] for entry in result["kept"]]) == (False, [["unparsable"]] * 3 + [["newest", "foreign"]])
+
+
+# --- time ---
+
+
+def test_the_repeated_hour_gets_its_own_snapshot(box: Box) -> None:
+    box.pool("a")
+    taken = []
+    for moment in ("00:15:05", "00:45:05", "01:15:05", "01:45:05", "02:15:05"):
+        box.clock(f"2026-10-25 {moment}")
+        taken += box.snapshot({"tank/a": "high"}, interval="hourly", before="TZ=Europe/Berlin")["created"]
+    assert without_seconds(taken) == [f"tank/a@autosnap_2026-10-25_{clock}_hourly" for clock in ("02:15", "02:15", "03:15")]
+    assert len(set(taken)) == 3
+
+
+def test_a_host_without_zone_data_is_in_utc(box: Box) -> None:
+    box.pool("a")
+    box.clock("2026-11-21 10:00:05")
+    try:
+        box.sh("mv /etc/localtime /etc/localtime.away; mv /usr/share/zoneinfo /usr/share/zoneinfo.away")
+        result = box.snapshot({"tank/a": "high"}, interval="hourly", before="unset TZ;")
+        assert without_seconds(result["created"]) == ["tank/a@autosnap_2026-11-21_10:00_hourly"]
+        assert "warnings" not in result
+        box.clock("2026-11-21 11:00:05")
+        result = box.snapshot({"tank/a": "high"}, interval="hourly", before="TZ=Europe/Berlin")
+        assert without_seconds(result["created"]) == ["tank/a@autosnap_2026-11-21_11:00_hourly"]
+        assert "periods and names are in UTC: TZ=Europe/Berlin" in result["warnings"][0]
+    finally:
+        box.sh("mv /etc/localtime.away /etc/localtime; mv /usr/share/zoneinfo.away /usr/share/zoneinfo")
+
+
+def test_nothing_new_nothing_young_and_more_than_allowed(box: Box) -> None:
+    box.pool("a", "b")
+    box.clock("2026-11-21 10:00:05")
+    both = {"tank/a": "high", "tank/b": "high"}
+    assert len(box.snapshot(both, interval="hourly")["created"]) == 2
+    box.clock("2026-11-21 11:00:05")
+    box.sh("echo new >/tank/a/file; sync -f /tank/a/file; zpool sync tank")
+    result = box.snapshot(both, interval="hourly", skip_unchanged=True)
+    assert without_seconds(result["created"]) == ["tank/a@autosnap_2026-11-21_11:00_hourly"]
+    assert result["skipped"] == [{"dataset": "tank/b", "reason": "nothing was written since its newest snapshot"}]
+    box.clock("2026-11-21 12:00:05")
+    box.snapshot(both, interval="hourly")
+    one = {"high": {"hourly": 1}}
+    assert without_seconds(box.prune(both, policies=one, keep_within="90m", _ansible_check_mode=True)["destroyed"]) == [
+        f"tank/{d}@autosnap_2026-11-21_10:00_hourly" for d in "ab"
+    ]
+    result = box.prune(both, policies=one, max_destroy="50%")
+    assert without_seconds(result["destroyed"]) == ["tank/b@autosnap_2026-11-21_10:00_hourly"]
+    assert "tank/a: 2 of its 3 snapshots would be destroyed, more than max_destroy=50% allows" in result["msg"]
+
+
+# --- replication ---
+
+
+def test_pruning_never_breaks_replication(box: Box) -> None:
+    box.pool("a")
+    box.pool(name="vault")
+    source, target = {"tank/a": "one"}, {"vault/tank/a": "one"}
+    one = {"one": {"hourly": 1}}
+
+    def take(hours: range) -> None:
+        names = [f"autosnap_2026-01-01_{hour:02}:00:00_hourly" for hour in hours]
+        box.sh(f"for n in {' '.join(names)}; do echo $n >/tank/a/file; zfs snapshot tank/a@$n; done")
+
+    def replicate() -> str:
+        result = box.module("zfs_replicate", {"source": ["tank/a"], "target": "vault"})
+        assert not result.get("failed"), result["msg"]
+        action: str = result["datasets"][0]["action"]
+        return action
+
+    take(range(0, 4))
+    result = box.prune(source, policies=one, keep_unreplicated=True, _ansible_verbosity=1)
+    assert (result["destroyed"], result["kept"][0]["reasons"]) == ([], ["unreplicated"])
+    assert replicate() == "full"
+    take(range(4, 8))
+    result = box.prune(source, policies=one, keep_unreplicated=True, _ansible_verbosity=1)
+    assert [name[-15:-13] for name in result["destroyed"]] == ["00", "01", "02"]
+    assert result["kept"][0]["reasons"] == ["replication_base"]
+    assert len(box.prune(target, policies=one)["destroyed"]) == 3
+    assert replicate() == "incremental"
+    # Without the option what was not replicated may go, but the two sides stay together.
+    take(range(8, 12))
+    # Of 03 to 11 the base 07 and the newest stay.
+    assert len(box.prune(source, policies=one)["destroyed"]) == 7
+    assert replicate() == "incremental"
+    assert box.sh("zfs list -Ho guid -t snapshot tank/a | tail -n 1") == box.sh("zfs list -Ho guid -t snapshot vault/tank/a | tail -n 1")
+
+
+# --- scale ---
+
+
+def test_commands_do_not_grow_with_200_datasets(box: Box) -> None:
+    box.pool()
+    box.sh("for n in $(seq 199); do echo tank/d$n; done | xargs -P 2 -n 1 zfs create")
+    for hour in range(20):
+        box.sh(f"zfs snapshot -r tank@autosnap_2026-01-01_{hour:02}:00:00_hourly")
+    box.clock("2026-01-01 20:00:05")
+
+    def timed(what: str, module: Callable[..., Result], **args: Any) -> Result:
+        began = time.monotonic()
+        result = module({"tank": "high+"}, _ansible_verbosity=3, **args)
+        print(f"{what}: {time.monotonic() - began:.2f} s, {len(result['commands'])} commands")
+        return result
+
+    took = timed("take", box.snapshot, interval="hourly")
+    assert (took["summary"]["created"], len(took["commands"])) == (200, 2)
+    plan = timed("plan to prune", box.prune, _ansible_check_mode=True)
+    assert (plan["changed"], len(plan["commands"])) == (False, 1)
+    pruned = timed("prune", box.prune, policies={"high": {"hourly": 10}})
+    assert (pruned["summary"]["destroyed"], pruned["summary"]["kept"]) == (200 * 11, 200 * 10)
+    assert len(pruned["commands"]) == 2 + 2

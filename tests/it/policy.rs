@@ -1,0 +1,497 @@
+//! The policy modules as whole programs, against a `zfs` that prints what it is told and writes down what it is asked.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// Lists what is in the file `list`, adds what is taken, removes what is destroyed. A file `on_snapshot` or `on_destroy` is run before.
+const ZFS: &str = r#"#!/bin/sh
+cd "${0%/*}" || exit 9
+printf '%s\n' "$*" >>log
+verb=$1
+shift
+case "$verb $*" in
+'list '*' -r '*' name '*) cut -f1 list ;;
+'list '*' name,written '*) sed '/@/d; /#/d; s/\t.*/\t0/' list ;;
+'list '*' -r '*) cat list ;;
+'list '*)
+  for name; do
+    case $name in *@*) if grep -qxF "$name" held; then echo "$name	1	0"; else echo "$name	0	0"; fi ;; esac
+  done | if [ "$5" = name,userrefs ]; then cut -f1,2; else cat; fi ;;
+'snapshot '*)
+  [ ! -e on_snapshot ] || . ./on_snapshot
+  for name; do printf '%s\t9999\t0\n' "$name" >>list; done ;;
+'destroy -nvp '*) printf 'destroy\tx\nreclaim\t1000\n' ;;
+'program '*)
+  cat >program
+  [ ! -e no_program ] || exit 1
+  shift 4
+  printf '%s\n' "$@" >gone
+  cut -f1 list | grep -nxFf gone | sed 's/:.*/d/' >drop
+  sed -i -f drop list
+  echo '{"return":{}}' ;;
+'destroy '*)
+  [ ! -e on_destroy ] || . ./on_destroy
+  for last; do :; done
+  dataset=${last%%@*}
+  echo "${last#*@}" | tr , '\n' | while read -r name; do printf '%s\n' "$dataset@$name"; done >gone
+  cut -f1 list | grep -nxFf gone | sed 's/:.*/d/' >drop
+  sed -i -f drop list ;;
+esac
+"#;
+
+struct Fake {
+    folder: TempDir,
+}
+
+impl Fake {
+    /// `list` holds lines of `name createtxg numclones`, parted by blanks.
+    fn new(list: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let fake = Self { folder };
+        fake.write("zfs", ZFS);
+        fs::set_permissions(fake.path().join("zfs"), fs::Permissions::from_mode(0o755)).unwrap();
+        let rows: Vec<String> =
+            list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join("\t")).collect();
+        fake.write("list", &(rows.join("\n") + "\n"));
+        fake.write("held", "");
+        fake
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn output(&self, binary: &str, flags: &[&str], args: &Value) -> Output {
+        self.write("args.json", &args.to_string());
+        let _ = fs::remove_file(self.path().join("log"));
+        Command::new(binary)
+            .args(flags)
+            .arg(self.path().join("args.json"))
+            .env("PATH", format!("{}:/usr/bin:/bin", self.path().display()))
+            .env("XDG_RUNTIME_DIR", self.path())
+            .env("TZ", "UTC0")
+            .output()
+            .unwrap()
+    }
+
+    fn run(&self, binary: &str, args: &Value) -> Value {
+        let output = self.output(binary, &[], args);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.success(), result.get("failed").is_none());
+        result
+    }
+
+    /// The commands of the last run, by verb.
+    fn commands(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.path().join("log")).unwrap_or_default();
+        log.lines().map(str::to_owned).collect()
+    }
+
+    fn verbs(&self) -> Vec<String> {
+        self.commands().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    }
+
+    fn datasets_left(&self) -> Vec<String> {
+        let list = fs::read_to_string(self.path().join("list")).unwrap();
+        list.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+    }
+}
+
+const SNAPSHOT: &str = env!("CARGO_BIN_EXE_zfs_policy_snapshot");
+const PRUNE: &str = env!("CARGO_BIN_EXE_zfs_prune");
+
+fn names(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+}
+
+/// `tank` with some datasets, each with some hourly snapshots.
+fn tank(datasets: usize, snapshots: usize) -> String {
+    let mut list = "tank 1 -\n".to_owned();
+    for dataset in 0..datasets {
+        writeln!(list, "tank/d{dataset:04} 1 -").unwrap();
+        for n in 0..snapshots {
+            let (day, hour) = (n / 24, n % 24);
+            writeln!(
+                list,
+                "tank/d{dataset:04}@autosnap_2020-{:02}-{:02}_{hour:02}:00:00_hourly {} 0",
+                1 + day / 28,
+                1 + day % 28,
+                n + 2
+            )
+            .unwrap();
+        }
+    }
+    list
+}
+
+fn args(policy: &str) -> Value {
+    json!({"datasets": [{"dataset": "tank", "policy": policy, "snapshots_discover_children": true}]})
+}
+
+#[test]
+fn a_second_run_changes_nothing_for_real_and_in_check_mode() {
+    let fake = Fake::new("tank 1 -\ntank/a 1 -\ntank/a@manual 2 0\n");
+    let mut checked = args("high");
+    checked["_ansible_check_mode"] = json!(true);
+    let planned = fake.run(SNAPSHOT, &checked);
+    assert_eq!(fake.verbs(), ["list"]);
+    let real = fake.run(SNAPSHOT, &args("high"));
+    let intervals = |result: &Value| {
+        names(&result["created"]).iter().map(|name| name.rsplit('_').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(intervals(&real), ["yearly", "yearly", "monthly", "monthly", "daily", "daily", "hourly", "hourly"]);
+    assert_eq!(intervals(&planned), intervals(&real));
+    assert_eq!(fake.verbs(), ["list", "snapshot", "snapshot", "snapshot", "snapshot"]);
+    for args in [args("high"), checked] {
+        let again = fake.run(SNAPSHOT, &args);
+        // At the turn of an hour there is one more.
+        if intervals(&again) != ["hourly", "hourly"] {
+            assert_eq!(again["changed"], json!(false), "{again}");
+            assert_eq!(
+                again["skipped"],
+                json!([{"dataset": "tank", "reason": "nothing is due"}, {"dataset": "tank/a", "reason": "nothing is due"}])
+            );
+            assert_eq!(fake.verbs(), ["list"]);
+        }
+    }
+}
+
+#[test]
+fn what_is_unchanged_is_left_out() {
+    let fake = Fake::new("tank 1 -\ntank/a 1 -\ntank/a@manual 2 0\n");
+    let mut args = args("low");
+    args["skip_unchanged"] = json!(true);
+    args["interval"] = json!("daily");
+    let result = fake.run(SNAPSHOT, &args);
+    assert_eq!(
+        result["skipped"],
+        json!([{"dataset": "tank/a", "reason": "nothing was written since its newest snapshot"}])
+    );
+    assert!(names(&result["created"])[0].starts_with("tank@autosnap_"));
+}
+
+#[test]
+fn one_that_vanishes_does_not_fail_the_others() {
+    let fake = Fake::new("tank 1 -\ntank/a 1 -\ntank/b 1 -\ntank/c 1 -\n");
+    let gone = r#"case "$*" in *tank/b@*) echo "cannot open 'tank/b': dataset does not exist" >&2; echo usage: >&2; exit 2 ;; esac"#;
+    fake.write("on_snapshot", gone);
+    let mut args = args("high");
+    args["interval"] = json!(["hourly"]);
+    let result = fake.run(SNAPSHOT, &args);
+    assert_eq!(names(&result["created"]).len(), 3);
+    assert_eq!(result["skipped"], json!([{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]));
+    assert_eq!(fake.verbs(), ["list", "snapshot", "snapshot"]);
+    // A listed one is missed, unless that is fine.
+    let listed = |on_missing: &str| {
+        let datasets = ["tank/b", "tank/c", "tank/never"].map(|name| json!({"dataset": name, "policy": "high"}));
+        json!({"datasets": datasets, "interval": "daily", "on_missing": on_missing})
+    };
+    let result = fake.run(SNAPSHOT, &listed("fail"));
+    assert_eq!(names(&result["created"]).len(), 1);
+    assert_eq!(
+        result["msg"],
+        "2 datasets failed. tank/never: the dataset does not exist; check its name, or set on_missing to warn; \
+         tank/b: the dataset was destroyed meanwhile; check its name, or set on_missing to warn"
+    );
+    let result = fake.run(SNAPSHOT, &listed("warn"));
+    assert_eq!(result["warnings"], json!(["tank/never does not exist", "tank/b was destroyed meanwhile"]));
+}
+
+#[test]
+fn without_permission_the_tries_are_few() {
+    let fake = Fake::new(&tank(300, 0));
+    fake.write(
+        "on_snapshot",
+        "echo 'cannot create snapshots : permission denied\nno snapshots were created' >&2; exit 1",
+    );
+    let mut args = args("high");
+    args["interval"] = json!(["hourly"]);
+    let result = fake.run(SNAPSHOT, &args);
+    assert_eq!(result["summary"], json!({"datasets": 301, "created": 0, "skipped": 0, "failed": 301}));
+    assert!(result["msg"].as_str().unwrap().contains("(the user lacks a permission there"), "{}", result["msg"]);
+    assert!(fake.commands().len() < 140, "{}", fake.commands().len());
+    // Where only one is in the way, it is found.
+    fake.write(
+        "on_snapshot",
+        r#"case "$*" in *tank/d0123@*) echo 'cannot create snapshots : permission denied' >&2; exit 1 ;; esac"#,
+    );
+    let result = fake.run(SNAPSHOT, &args);
+    assert_eq!(names(&result["created"]).len(), 300);
+    assert_eq!(result["failures"][0]["dataset"], "tank/d0123");
+}
+
+#[test]
+fn processes_do_not_grow_with_datasets_and_snapshots() {
+    let count = |datasets, snapshots| {
+        let fake = Fake::new(&tank(datasets, snapshots));
+        let mut args = args("high");
+        args["_ansible_check_mode"] = json!(true);
+        fake.run(SNAPSHOT, &args);
+        let plan = fake.commands().len();
+        args["_ansible_check_mode"] = json!(false);
+        args["interval"] = json!(["hourly"]);
+        fake.run(SNAPSHOT, &args);
+        let take = fake.commands().len();
+        let pruned = fake.run(PRUNE, &args_for_prune());
+        assert_eq!(pruned["summary"]["destroyed"], datasets * snapshots);
+        let acts = fake.verbs().iter().filter(|verb| *verb != "list").count();
+        assert_eq!(fake.datasets_left().len(), 2 * (datasets + 1));
+        fake.run(PRUNE, &args_for_prune());
+        assert_eq!(fake.verbs(), ["list"], "a second run has nothing to do");
+        (plan, take, fake.commands().len(), acts)
+    };
+    // Without root there is no command for several datasets, but one does for all snapshots of a dataset.
+    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    assert_eq!(count(2, 2), (1, 2, 1, if root { 1 } else { 2 }));
+    assert_eq!(count(60, 2), (1, 2, 1, if root { 1 } else { 60 }));
+    assert_eq!(count(3, 500), (1, 2, 1, if root { 1 } else { 3 }));
+}
+
+#[test]
+fn commands_never_exceed_what_linux_takes() {
+    let fake = Fake::new(&tank(1, 7000));
+    let result = fake.run(PRUNE, &args_for_prune());
+    assert_eq!(result["summary"]["destroyed"], 6999);
+    assert!(fake.commands().iter().all(|line| line.split(' ').all(|word| word.len() < 128 * 1024)));
+    assert_eq!(fake.verbs(), ["list", "list", "destroy", "destroy", "destroy"]);
+}
+
+fn args_for_prune() -> Value {
+    let mut args = args("one");
+    args["policies"] = json!({"one": {"hourly": 1}});
+    args
+}
+
+#[test]
+fn pruning_says_why_all_the_others_stay() {
+    let list = "tank 1 -\n\
+                tank@autosnap_2020-01-01_00:00:00_hourly 2 0\n\
+                tank@manual 3 0\n\
+                tank@autosnap_2020-01-01_99:00:00_hourly 4 0\n\
+                tank@autosnap_2020-01-01_01:00:00_hourly 5 2\n\
+                tank@autosnap_2020-01-01_02:00:00_hourly 6 0\n\
+                tank@autosnap_2020-01-01_03:00:00_hourly 7 0\n\
+                tank#ferro_0123456789abcdef_01234567_fedcba9876543210 7 -\n\
+                tank@autosnap_2020-01-01_04:00:00_hourly 8 0\n\
+                tank@autosnap_2020-01-01_05:00:00_hourly 9 0\n\
+                tank@last 10 0\n";
+    let fake = Fake::new(list);
+    fake.write("held", "tank@autosnap_2020-01-01_02:00:00_hourly\n");
+    let mut args = args_for_prune();
+    args["protect"] = json!(["*_04:00:00_*"]);
+    args["_ansible_verbosity"] = json!(1);
+    args["_ansible_diff"] = json!(true);
+    args["_ansible_check_mode"] = json!(true);
+    let planned = fake.run(PRUNE, &args);
+    assert_eq!(fake.verbs(), ["list", "list", "destroy"]);
+    assert!(fake.commands()[2].starts_with("destroy -nvp "));
+    args["_ansible_check_mode"] = json!(false);
+    let mut result = fake.run(PRUNE, &args);
+    assert_eq!(fake.commands()[2], "destroy tank@autosnap_2020-01-01_00:00:00_hourly");
+    let kept = |name: &str, reason: &str| json!({"snapshot": format!("tank@{name}"), "reasons": [reason]});
+    assert_eq!(
+        planned,
+        json!({
+            "changed": true,
+            "diff": {"before": "tank@autosnap_2020-01-01_00:00:00_hourly\n", "after": ""},
+            "destroyed": ["tank@autosnap_2020-01-01_00:00:00_hourly"],
+            "kept": [
+                kept("manual", "foreign"),
+                kept("autosnap_2020-01-01_99:00:00_hourly", "unparsable"),
+                kept("autosnap_2020-01-01_01:00:00_hourly", "cloned"),
+                kept("autosnap_2020-01-01_03:00:00_hourly", "replication_base"),
+                kept("autosnap_2020-01-01_04:00:00_hourly", "protected"),
+                kept("autosnap_2020-01-01_05:00:00_hourly", "retained"),
+                {"snapshot": "tank@last", "reasons": ["newest", "foreign"]},
+                kept("autosnap_2020-01-01_02:00:00_hourly", "held"),
+            ],
+            "failures": [],
+            "summary": {"datasets": 1, "destroyed": 1, "kept": 8, "reclaim_bytes": 1000, "failed": 0},
+        })
+    );
+    result["summary"]["reclaim_bytes"] = json!(1000);
+    assert_eq!(result, planned);
+    let again = fake.run(PRUNE, &args);
+    assert_eq!((&again["changed"], &again["destroyed"]), (&json!(false), &json!([])));
+    assert!(!fake.verbs().contains(&"destroy".to_owned()));
+}
+
+#[test]
+fn one_that_cannot_go_does_not_keep_the_others() {
+    let fake = Fake::new(&tank(2, 30));
+    fake.write("no_program", "");
+    let busy = "autosnap_2020-01-01_05:00:00_hourly";
+    let script = format!(
+        r#"case "$*" in
+*tank/d0000@*{busy}*) echo "cannot destroy snapshot tank/d0000@{busy}: it's being held. Run 'zfs holds -r tank/d0000@{busy}' to see holders." >&2; exit 1 ;;
+*tank/d0001@*) echo "cannot destroy snapshots: permission denied" >&2; exit 1 ;;
+esac"#
+    );
+    fake.write("on_destroy", &script);
+    let mut args = args_for_prune();
+    args["_ansible_verbosity"] = json!(1);
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(names(&result["destroyed"]).len(), 28);
+    assert!(
+        result["kept"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"snapshot": format!("tank/d0000@{busy}"), "reasons": ["held"]}))
+    );
+    assert_eq!(result["failures"][0]["dataset"], "tank/d0001");
+    assert_eq!(
+        result["summary"],
+        json!({"datasets": 3, "destroyed": 28, "kept": 32, "reclaim_bytes": null, "failed": 1})
+    );
+    // 2 + 30 + 30 rows less 28.
+    assert_eq!(fake.datasets_left().len(), 3 + 2 + 30);
+}
+
+#[test]
+fn more_than_max_destroy_is_refused_for_that_dataset_only() {
+    let list = tank(1, 10)
+        + "tank/e 1 -\ntank/e@autosnap_2020-01-01_00:00:00_hourly 2 0\ntank/e@autosnap_2020-01-01_01:00:00_hourly 3 0\n";
+    let fake = Fake::new(&list);
+    let mut args = args_for_prune();
+    args["max_destroy"] = json!("50%");
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(result["destroyed"], json!(["tank/e@autosnap_2020-01-01_00:00:00_hourly"]));
+    assert_eq!(
+        result["msg"],
+        "1 dataset failed. tank/d0000: 9 of its 10 snapshots would be destroyed, more than max_destroy=50% allows; none was"
+    );
+}
+
+#[test]
+fn nothing_younger_and_nothing_unreplicated_goes() {
+    let fake = Fake::new(&tank(1, 5));
+    let mut args = args_for_prune();
+    // The fake's creation is 1970.
+    args["keep_within"] = json!("1d");
+    args["_ansible_check_mode"] = json!(true);
+    assert_eq!(names(&fake.run(PRUNE, &args)["destroyed"]).len(), 4);
+    args["keep_within"] = json!("52000w");
+    args["_ansible_verbosity"] = json!(1);
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(result["destroyed"], json!([]));
+    assert_eq!(result["kept"][1]["reasons"], json!(["keep_within"]));
+    args["keep_unreplicated"] = json!(true);
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(result["kept"][0]["reasons"], json!(["unreplicated"]));
+    assert_eq!(
+        result["warnings"],
+        json!(["tank/d0000 has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots"])
+    );
+}
+
+#[test]
+fn bad_input_is_refused_before_any_command() {
+    let fake = Fake::new("tank 1 -\n");
+    let with = |key: &str, value: Value| {
+        let mut args = args("high");
+        args[key] = value;
+        args
+    };
+    for (binary, args, message) in [
+        (
+            PRUNE,
+            args("hihg"),
+            "option datasets.1.policy: tank: unknown policy \"hihg\"; there are high, low, none, critical",
+        ),
+        (
+            PRUNE,
+            with("policies", json!({"high": {"daily": -3}})),
+            "option policies.high.daily: expected an integer that fits here, got -3",
+        ),
+        (
+            PRUNE,
+            with("max_destroy", json!("half")),
+            "option max_destroy: expected a number, or a percentage such as \"50%\", got \"half\"",
+        ),
+        (
+            PRUNE,
+            with("prefix", json!("a@b")),
+            "option prefix: \"a@b\" is not a valid snapshot name: ZFS does not allow '@' in it",
+        ),
+        (
+            PRUNE,
+            with("protect", json!("[")),
+            "option protect: \"[\" is not a valid pattern: an unclosed, empty or odd [...]",
+        ),
+        (SNAPSHOT, with("frequently_minutes", json!(0)), "option frequently_minutes: expected 1 to 1440, got 0"),
+        (SNAPSHOT, with("interval", json!([])), "option interval: expected due, or at least one interval, got none"),
+        (
+            SNAPSHOT,
+            with("interval", json!("fortnightly")),
+            "option interval.1: expected one of due, frequently, hourly, daily, weekly, monthly, yearly, got \"fortnightly\"",
+        ),
+        (SNAPSHOT, json!({}), "missing required option 'datasets'"),
+    ] {
+        assert_eq!(fake.run(binary, &args)["msg"], message);
+        assert_eq!(fake.commands(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_person_gets_lines() {
+    let fake = Fake::new(&tank(1, 3));
+    let text = |binary, flags: &[&str], args: &Value| {
+        let output = fake.output(binary, flags, args);
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap(), output.status.code())
+    };
+    let (out, err, _) = text(PRUNE, &["--text", "--check", "--debug"], &args_for_prune());
+    assert_eq!(out.lines().next(), Some("* tank/d0000: would destroy 2 of 3 snapshots"));
+    assert!(out.contains("  $ zfs destroy -nvp tank/d0000@autosnap_2020-01-01_00:00:00_hourly,autosnap"), "{out}");
+    assert_eq!(err, "");
+    let (out, err, code) = text(PRUNE, &["--quiet"], &args_for_prune());
+    assert_eq!((out.as_str(), err.as_str(), code), ("", "", Some(0)));
+    let (out, err, code) = text(PRUNE, &["--quiet"], &args("hihg"));
+    assert_eq!((out.as_str(), code), ("", Some(1)));
+    assert!(err.starts_with("error: option datasets.1.policy: "));
+    let (out, ..) = text(SNAPSHOT, &["--text"], &args("high"));
+    assert!(out.starts_with("* created tank@autosnap_"), "{out}");
+}
+
+#[test]
+fn without_zfs_there_is_one_clear_error() {
+    let fake = Fake::new("tank 1 -\n");
+    fs::remove_file(fake.path().join("zfs")).unwrap();
+    for binary in [SNAPSHOT, PRUNE] {
+        let result = fake.run(binary, &args("high"));
+        let msg = result["msg"].as_str().unwrap();
+        assert!(msg.contains("zfs is not installed or not in PATH"), "{msg}");
+    }
+}
+
+#[test]
+fn an_unknown_time_zone_is_utc_with_a_warning() {
+    let fake = Fake::new("tank 1 -\n");
+    fake.write("args.json", &args("high").to_string());
+    let output = Command::new(SNAPSHOT)
+        .arg(fake.path().join("args.json"))
+        .env("PATH", format!("{}:/usr/bin:/bin", fake.path().display()))
+        .env("TZ", "Atlantis/Capital")
+        .output()
+        .unwrap();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warning = result["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with(
+            "the time zone of this host is not known, so periods and names are in UTC: TZ=Atlantis/Capital"
+        ),
+        "{warning}"
+    );
+    assert_eq!(result["created"].as_array().unwrap().len(), 4);
+}
