@@ -78,7 +78,7 @@ fn check_placeholder(target: &DatasetName) -> Result<(), String> {
     let mark = ask(&["get", "-Hp", "-o", "value,source", PLACEHOLDER, name])?;
     let snapshots = ask(&["list", "-Hp", "-t", "snapshot", "-o", "name", "-d", "1", name])?;
     if mark.status.success()
-        && mark.stdout == "on\tlocal\n"
+        && mark.stdout == format!("{name}\tlocal\n")
         && snapshots.status.success()
         && snapshots.stdout.is_empty()
     {

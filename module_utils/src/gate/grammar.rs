@@ -241,9 +241,8 @@ impl Rules {
     }
 
     fn create(&self, args: &[&str]) -> Result<Condition, String> {
-        let marked = format!("{PLACEHOLDER}=on");
         match args {
-            ["-u", "-o", "canmount=off", "-o", mark, name] if *mark == marked => {
+            ["-u", "-o", "canmount=off", "-o", mark, name] if *mark == format!("{PLACEHOLDER}={name}") => {
                 each(&[*name], |name| self.strictly_within(&dataset(name)?))
             }
             _ => Err("only parents without data are created here, unmounted and marked".to_owned()),
@@ -451,7 +450,7 @@ mod tests {
         for words in [
             "zfs list -Hp -t filesystem,volume -o name tank tank/data tank/data/x",
             "zfs get -Hp -o name,value guid tank",
-            "zfs create -u -o 'canmount=off' -o 'ferro.zfs:placeholder=on' tank/data/x",
+            "zfs create -u -o 'canmount=off' -o 'ferro.zfs:placeholder=tank/data/x' tank/data/x",
             "zfs receive -A tank/data/x",
             "zfs inherit ferro.zfs:placeholder tank/data/x",
         ] {

@@ -89,7 +89,7 @@ impl Zfs<'_> {
 
     /// Creates an empty parent that is never mounted, and marks it as ours.
     pub fn create_parent(&self, name: &DatasetName) -> Result<(), Failure> {
-        let marked = format!("{}=on", parse::PLACEHOLDER);
+        let marked = format!("{}={name}", parse::PLACEHOLDER);
         let cmd = Cmd::new("zfs").args(["create", "-u", "-o", "canmount=off", "-o", &marked]).arg(name);
         self.run("create parent", &cmd).map(drop).or_else(|failure| match failure.cause {
             // Another run was faster.
