@@ -117,7 +117,9 @@ impl Cause {
             }
             Self::ZfsMissing => "zfs is not installed there, or not in PATH",
             Self::ModuleMissing => "the ZFS kernel module is not loaded there, or the user may not open /dev/zfs",
-            Self::Permission => "the user lacks a permission there; grant it with zfs allow",
+            Self::Permission => {
+                "the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs"
+            }
             Self::NoSpace => "the pool is full or a quota is reached there; make room, then run again",
             Self::DoesNotExist => "it is not there, or was destroyed meanwhile",
             Self::AlreadyExists => "something of that name is there already",
