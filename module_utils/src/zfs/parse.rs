@@ -143,8 +143,9 @@ pub fn token(output: &str) -> Result<TokenContent, Unexpected> {
 
 #[cfg(test)]
 mod tests {
-    use super::{datasets, estimate, numbers, token, versions};
-    use crate::model::{Kind, TokenContent};
+    use super::{check_version_name, datasets, estimate, numbers, sent, token, versions};
+    use crate::model::{DatasetName, Kind, TokenContent};
+    use proptest::prelude::{any, prop, prop_assert, proptest};
 
     #[test]
     fn datasets_are_read() {
@@ -202,5 +203,22 @@ mod tests {
             })
         );
         assert!(token("cannot resume send: resume token is corrupt\n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_makes_a_parser_panic(text in any::<String>(), fields in prop::collection::vec("[a-z0-9@#/. -]{0,9}", 1..9)) {
+            let line = fields.join("\t");
+            for output in [text.as_str(), line.as_str(), &format!("{line}\n{text}\n")] {
+                let _ = (datasets(output), numbers(output), estimate(output), sent(output), token(output));
+                // What is taken for a version is one by ZFS's rules, of a dataset that is one.
+                for (dataset, of_dataset) in versions(output).unwrap_or_default() {
+                    prop_assert!(dataset.as_str().parse::<DatasetName>().is_ok());
+                    for version in of_dataset {
+                        prop_assert!(check_version_name(&version.name).is_ok());
+                    }
+                }
+            }
+        }
     }
 }
