@@ -327,6 +327,9 @@ SPECS = {
                 "type": "str",
                 "default": "600s",
             },
+            "progress_file": {
+                "type": "str",
+            },
             "lock": {
                 "type": "str",
             },

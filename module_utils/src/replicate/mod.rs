@@ -2,6 +2,7 @@
 
 pub mod execute;
 pub mod gather;
+pub mod progress;
 pub mod report;
 pub mod request;
 pub mod streams;
