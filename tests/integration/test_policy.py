@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import NATIVE, ROOT, Lab
+from zfs_hosts import NATIVE, ROOT, Lab
 
 HOST = "source"
 Result = dict[str, Any]
