@@ -56,7 +56,7 @@ sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each 
 
 .PHONY: test
 test: test-fast sanity ## Every test
-	if [ -d tests/integration ]; then $(PYTEST) tests/integration; fi
+	$(PYTEST) tests/lab tests/integration
 
 .PHONY: bench
 bench: dist ## measure beside the plain pipe, the peers and ping; docs/benchmarks.md says what came out

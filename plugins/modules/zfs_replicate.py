@@ -364,6 +364,40 @@ datasets:
           description: How much it was.
           type: int
           returned: always
+    rolled_back:
+      description: What made way on the target, because of O(on_diverged=rollback).
+      type: dict
+      returned: when something did, or in check mode would
+      contains:
+        to:
+          description: The newest common snapshot, to which the target was taken back.
+          type: str
+          returned: always
+          sample: autosnap_2026-05-01_00:00:00_daily
+        destroyed:
+          description: Snapshots of the target alone, which are destroyed.
+          type: list
+          elements: str
+          returned: always
+          sample: [manual_test]
+        written:
+          description: How many bytes had been written since the target's newest snapshot, lost too.
+          type: int
+          returned: always
+    set_aside:
+      description: The target that was in the way and was renamed, because of O(on_diverged=set_aside).
+      type: dict
+      returned: when there was one
+      contains:
+        name:
+          description: Its new name. In check mode the name that it would have now.
+          type: str
+          returned: always
+          sample: backup/replicas/tank/data_diverged_20260502T040000Z
+        reason:
+          description: Why it was in the way.
+          type: str
+          returned: always
     error:
       description: Why the dataset failed.
       type: dict

@@ -1,11 +1,13 @@
 """Tests against real OpenZFS: one lab for all of them, its hosts clean before each."""
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from zfs_hosts import HOSTS, NATIVE, Hosts, Lab
+from zfs_hosts import HOSTS, NATIVE, ROOT, Hosts, Lab
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,14 @@ def hosts(lab: Lab) -> Iterator[Hosts]:
         while (left := hosts.leftovers(host)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert left == "", f"left behind on {host}"
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive, installed as a user would."""
+    path = tmp_path_factory.mktemp("collections")
+    archives = list((ROOT / "dist").glob("ferro-zfs-*.tar.gz"))
+    assert len(archives) == 1, "make dist makes the archive that is tested here"
+    galaxy = ["ansible-galaxy", "collection", "install", str(archives[0]), "-p", str(path), "--offline"]
+    subprocess.run(galaxy, check=True, capture_output=True)
+    return path
