@@ -55,9 +55,21 @@ impl Cmd {
     /// The command as the one string that the login shell of the other end gets. Only here is anything quoted.
     #[must_use]
     pub fn for_login_shell(&self) -> String {
-        // Every login shell, csh and fish too, expands $PATH within double quotes; `env` sets it in all of them alike.
-        format!("env LC_ALL=C \"PATH=$PATH:{}\" {self}", TOOL_FOLDERS.join(":"))
+        format!("{}{self}", login_shell_prefix())
     }
+
+    /// The command of these words; none without a word.
+    #[must_use]
+    pub fn of(argv: &[String]) -> Option<Self> {
+        (!argv.is_empty()).then(|| Self { argv: argv.to_vec() })
+    }
+}
+
+/// What every command for a login shell begins with.
+#[must_use]
+pub fn login_shell_prefix() -> String {
+    // Every login shell, csh and fish too, expands $PATH within double quotes; `env` sets it in all of them alike.
+    format!("env LC_ALL=C \"PATH=$PATH:{}\" ", TOOL_FOLDERS.join(":"))
 }
 
 /// As one would type it.

@@ -2,7 +2,9 @@
 
 pub mod de;
 pub mod glob;
+pub mod grants;
 pub mod model;
+pub mod nearest;
 pub mod units;
 
 pub mod plan;
@@ -22,6 +24,10 @@ pub mod zfs;
 pub mod zone;
 
 pub mod policy;
+
+pub mod accounts;
+pub mod delegate;
+pub mod gate;
 
 pub mod ansible;
 #[cfg(feature = "argspec")]

@@ -9,6 +9,59 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 SPECS = {
+    "zfs_delegate": {
+        "argument_spec": {
+            "dataset": {
+                "type": "list",
+                "elements": "str",
+                "required": True,
+            },
+            "users": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "groups": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "everyone": {
+                "type": "bool",
+                "default": False,
+            },
+            "permissions": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "jobs": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["replicate_source", "replicate_target", "snapshot", "prune"],
+                "default": [],
+            },
+            "scope": {
+                "type": "str",
+                "choices": ["both", "local", "descendents"],
+                "default": "both",
+            },
+            "create_time": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "sets": {
+                "type": "dict",
+                "default": {},
+            },
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "exact"],
+                "default": "present",
+            },
+        },
+    },
     "zfs_policy_snapshot": {
         "argument_spec": {
             "datasets": {

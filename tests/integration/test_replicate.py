@@ -248,6 +248,17 @@ def test_a_target_with_a_life_of_its_own_is_not_overwritten(hosts: Hosts) -> Non
     assert hosts.sh("source", "cat /vault/tank/f") == "precious\n"
 
 
+def test_what_somebody_makes_below_a_stand_in_is_not_overwritten(hosts: Hosts) -> None:
+    two_pools(hosts)
+    hosts.sh("source", "zfs create -p tank/a/b; zfs snapshot tank/a/b@s1")
+    hosts.replicated("source", source="tank/a", target="vault")
+    # It inherits the stand-in's mark.
+    hosts.sh("source", "zfs create -o mountpoint=/own vault/tank/a/mine; echo precious > /own/f; zfs create tank/a/mine; zfs snapshot tank/a/mine@s1")
+    result = hosts.replicate("source", source="tank/a", target="vault")
+    assert "the target exists, has no snapshots and was not made by this module" in result["msg"]
+    assert hosts.sh("source", "cat /own/f") == "precious\n"
+
+
 def test_raw_and_plain_are_not_mixed(hosts: Hosts) -> None:
     two_pools(hosts)
     create = "zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key"

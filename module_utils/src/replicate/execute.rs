@@ -1,6 +1,7 @@
 //! Carries plans out: one dataset after the other, each with its own outcome, planned anew after whatever may pass.
 
 use super::gather::{Sides, gather};
+use super::preflight::Preflight;
 use super::progress::Progress;
 use super::report::{DatasetReport, Discarded, ErrorReport, Status};
 use super::request::Request;
@@ -33,7 +34,9 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
     let sides = gather(request, runner)?;
     let source = Zfs { host: &request.source, runner };
     let mut run = Run { reports: missing(request, &sides), ..Run::default() };
-    for entry in entries(request, &sides) {
+    let mut entries = entries(request, &sides);
+    permit(request, runner, &sides, &mut entries, &mut run.warnings);
+    for entry in entries {
         let mut report = entry.report();
         if let Ok(Plan::Send(transfer)) = &entry.plan {
             run.changed = true;
@@ -98,11 +101,13 @@ enum Refusal {
     Conflict(Conflict),
     LandsInPlaintext,
     TargetWithinSource,
+    NotPermitted(Failure),
 }
 
 impl Refusal {
     fn report(&self) -> ErrorReport {
         match self {
+            Self::NotPermitted(failure) => ErrorReport::from(failure),
             Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
             Self::LandsInPlaintext => ErrorReport::of_plan(
                 "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
@@ -155,6 +160,22 @@ fn allowed(
     Ok(plan)
 }
 
+/// Turns plans that the users of the two ends may not carry out into refusals.
+fn permit(request: &Request, runner: &Runner, sides: &Sides, entries: &mut [Entry<'_>], warnings: &mut Vec<String>) {
+    let mut preflight = Preflight::new(request, runner);
+    for entry in entries {
+        let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
+        match preflight.check(sides, entry.source, &entry.target, transfer) {
+            Ok(more) => more.into_iter().for_each(|warning| {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }),
+            Err(failure) => entry.plan = Err(Refusal::NotPermitted(failure)),
+        }
+    }
+}
+
 fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
@@ -190,7 +211,9 @@ impl Execution<'_> {
         let mut again = BTreeSet::new();
         let mut created = Vec::new();
         let mut lost: Option<Failure> = None;
-        for entry in entries(self.request, &sides) {
+        let mut entries = entries(self.request, &sides);
+        permit(self.request, self.runner, &sides, &mut entries, &mut self.run.warnings);
+        for entry in entries {
             let name = &entry.source.name;
             if only.is_some_and(|only| !only.contains(name)) {
                 continue;

@@ -48,7 +48,7 @@ const FILESYSTEM_ONLY: [&str; 33] = [
 const VOLUME_ONLY: [&str; 4] = ["snapdev", "volmode", "volsize", "volthreading"];
 
 /// True if a dataset of this kind has the property.
-fn applies(property: &str, kind: Kind) -> bool {
+pub(super) fn applies(property: &str, kind: Kind) -> bool {
     match kind {
         Kind::Filesystem => !VOLUME_ONLY.contains(&property),
         Kind::Volume => !FILESYSTEM_ONLY.contains(&property),

@@ -1,5 +1,6 @@
 //! How ZFS is spoken to: what its answers and its complaints mean, and the commands themselves.
 
+pub mod allow;
 pub mod batches;
 pub mod blame;
 pub mod parse;

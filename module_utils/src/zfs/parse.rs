@@ -16,7 +16,7 @@ pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &s
     Unexpected { command, expected, line: line.to_owned() }
 }
 
-/// The user property that marks parents which we made without data.
+/// The user property that marks parents which we made without data. Its value is the name of the parent.
 pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 
 /// The columns that [`datasets`] reads.
@@ -46,7 +46,8 @@ fn dataset(line: &str) -> Result<Row, Unexpected> {
         encrypted: !matches!(encryption, "off" | "-"),
         written: optional(written).map_err(|_| wrong())?.unwrap_or(0),
         partial: None,
-        placeholder: placeholder == "on",
+        // Its own name, not just any value: children inherit user properties, and their data is not for overwriting.
+        placeholder: placeholder == name,
         versions: Vec::new(),
     };
     Ok((dataset, (token != "-" && !token.is_empty()).then(|| token.to_owned())))
@@ -84,7 +85,7 @@ pub fn versions(stdout: &str) -> Result<HashMap<DatasetName, Vec<Version>>, Unex
     }
     all.into_iter()
         .map(|(dataset, mut versions)| {
-            versions.sort_by_key(|version| (version.createtxg, version.kind));
+            versions.sort_unstable_by(|a, b| (a.createtxg, a.kind, &a.name).cmp(&(b.createtxg, b.kind, &b.name)));
             let name = dataset.parse().map_err(|_| unexpected("zfs list", "a dataset name", dataset))?;
             Ok((name, versions))
         })
@@ -110,6 +111,16 @@ pub fn numbers(stdout: &str) -> Result<HashMap<String, Option<u64>>, Unexpected>
 #[must_use]
 pub fn estimate(stdout: &str) -> Option<u64> {
     stdout.lines().rev().find_map(|line| line.strip_prefix("size\t")?.trim().parse().ok())
+}
+
+/// Reads the snapshots that `zfs send -nvP ...` says it would send.
+#[must_use]
+pub fn sent(output: &str) -> Vec<String> {
+    let snapshot = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
+        ["full", to, _] | ["incremental", _, to, _] => Some(to.to_owned()),
+        _ => None,
+    };
+    output.lines().filter_map(snapshot).collect()
 }
 
 /// Reads what `zfs send -nvPt TOKEN` says of a token.
@@ -138,7 +149,7 @@ mod tests {
     #[test]
     fn datasets_are_read() {
         let rows = datasets(
-            "tank\tfilesystem\t11\toff\t24576\t-\t-\nbk/ph\tfilesystem\t12\taes-256-gcm\t0\t1-f11\ton\nbk/v\tvolume\t13\t-\t-\t-\t-\n",
+            "tank\tfilesystem\t11\toff\t24576\t-\t-\nbk/ph\tfilesystem\t12\taes-256-gcm\t0\t1-f11\tbk/ph\nbk/v\tvolume\t13\t-\t-\t-\t-\n",
         )
         .unwrap();
         assert_eq!(rows[0].0.name.as_str(), "tank");

@@ -9,6 +9,8 @@ pub enum Cause {
     LoginRefused,
     /// The host's key is not the known one, or not known at all.
     HostKey,
+    /// The gate there (`zfs_gate` in `authorized_keys`) does not let it through.
+    Refused,
     /// `zfs` is not installed, or not in `PATH`.
     ZfsMissing,
     /// ZFS runs, but its kernel module does not.
@@ -40,7 +42,8 @@ pub enum Cause {
 }
 
 /// The first line that fits decides, so the more telling ones stand first.
-const MEANING: [(&str, Cause); 50] = [
+const MEANING: [(&str, Cause); 51] = [
+    ("zfs_gate: refused", Cause::Refused),
     ("host key verification failed", Cause::HostKey),
     ("remote host identification has changed", Cause::HostKey),
     ("permission denied (", Cause::LoginRefused),
@@ -108,6 +111,10 @@ impl Cause {
             Self::ConnectionLost => "the host cannot be reached over ssh; check its name, network and sshd",
             Self::LoginRefused => "the host refused the login; check the user, ssh.identity_file and authorized_keys",
             Self::HostKey => "the host's key is unknown or has changed; put the right one into known_hosts",
+            Self::Refused => {
+                "the gate in authorized_keys there does not let it through; compare its --mode and --dataset with this task, or ask \
+                 `zfs_gate ... --explain` there"
+            }
             Self::ZfsMissing => "zfs is not installed there, or not in PATH",
             Self::ModuleMissing => "the ZFS kernel module is not loaded there, or the user may not open /dev/zfs",
             Self::Permission => "the user lacks a permission there; grant it with zfs allow",
@@ -151,6 +158,7 @@ mod tests {
             ("root@backup: Permission denied (publickey).", Cause::LoginRefused),
             ("cannot create 'tank/x': permission denied", Cause::Permission),
             ("Host key verification failed.", Cause::HostKey),
+            ("zfs_gate: refused: tank/database is not within its datasets", Cause::Refused),
             ("sh: 1: zfs: not found", Cause::ZfsMissing),
             ("env: 'zfs': No such file or directory", Cause::ZfsMissing),
             ("env: ‘zfs’: No such file or directory", Cause::ZfsMissing),

@@ -1,8 +1,10 @@
 //! The `zfs` commands that we use: built, run, read.
 
+use super::allow::{self, Block};
 use super::parse::{self, Row};
 use super::stderr::Cause;
 use crate::cmd::Cmd;
+use crate::grants::Permissions;
 use crate::model::{DatasetName, TokenContent, Version};
 use crate::process::{Attempt, Failure, Output, Runner};
 use crate::ssh::Host;
@@ -78,14 +80,16 @@ impl Zfs<'_> {
         }
         let failure = attempt.failed(output.status, &output.stderr);
         match failure.cause {
-            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::ZfsMissing => Err(failure),
+            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::ZfsMissing => {
+                Err(failure)
+            }
             _ => Ok(Err(output.stderr.lines().next().unwrap_or("the token is of no use").to_owned())),
         }
     }
 
     /// Creates an empty parent that is never mounted, and marks it as ours.
     pub fn create_parent(&self, name: &DatasetName) -> Result<(), Failure> {
-        let marked = format!("{}=on", parse::PLACEHOLDER);
+        let marked = format!("{}={name}", parse::PLACEHOLDER);
         let cmd = Cmd::new("zfs").args(["create", "-u", "-o", "canmount=off", "-o", &marked]).arg(name);
         self.run("create parent", &cmd).map(drop).or_else(|failure| match failure.cause {
             // Another run was faster.
@@ -131,6 +135,29 @@ impl Zfs<'_> {
     /// Destroys `dataset#bookmark`. Its `#` is put in here: nothing else can be destroyed this way.
     pub fn destroy_bookmark(&self, dataset: &DatasetName, bookmark: &str) -> Result<(), Failure> {
         self.run("remove bookmark", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}#{bookmark}"))).map(drop)
+    }
+
+    /// What is granted on a dataset and above it, nearest first.
+    pub fn grants(&self, dataset: &DatasetName) -> Result<Vec<Block>, Failure> {
+        let cmd = Cmd::new("zfs").arg("allow").arg(dataset);
+        let attempt = Attempt { stage: "read permissions", host: self.host, cmd: &cmd };
+        let output = self.runner.run(attempt)?;
+        allow::allow(&output.stdout, dataset).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
+    }
+
+    /// The permissions that this ZFS knows.
+    pub fn known_permissions(&self) -> Result<Permissions, Failure> {
+        let cmd = Cmd::new("zfs").args(["allow", "-h"]);
+        let attempt = Attempt { stage: "read permissions", host: self.host, cmd: &cmd };
+        let output = self.runner.run(attempt)?;
+        // Where the usage goes has changed over time.
+        let all = format!("{}\n{}", output.stdout, output.stderr);
+        allow::known(&all).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
+    }
+
+    /// Grants or takes away: a command of [`allow::command`].
+    pub fn delegate(&self, cmd: &Cmd) -> Result<(), Failure> {
+        self.run("delegate", cmd).map(drop)
     }
 }
 

@@ -1,0 +1,131 @@
+//! Carries a delegation out: each dataset read, planned, changed and read again.
+
+use super::request::Request;
+use super::vocabulary;
+use crate::grants::{Grants, Permissions, Who};
+use crate::model::DatasetName;
+use crate::plan::grants::{State, after, changes, lines};
+use crate::process::{Failure, Runner};
+use crate::ssh::Host;
+use crate::zfs::allow::{Block, UNLISTED, command, own};
+use crate::zfs::verbs::Zfs;
+
+/// What became of one dataset.
+#[derive(Debug)]
+pub struct Report {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// Its grants before, as sorted lines.
+    pub before: Vec<String>,
+    /// Its grants after, or in check mode as they would be.
+    pub after: Vec<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What is worth knowing.
+    pub warnings: Vec<String>,
+}
+
+/// Reads each dataset and brings its grants to what is wanted; in check mode only says what would be done.
+#[must_use]
+pub fn run(request: &Request, runner: &Runner, check_mode: bool) -> Vec<Report> {
+    let zfs = Zfs { host: &Host::Local, runner };
+    let known = zfs.known_permissions().map_err(|failure| failure.to_string());
+    request.datasets.iter().map(|dataset| one(request, zfs, known.as_ref(), dataset, check_mode)).collect()
+}
+
+fn one(
+    request: &Request,
+    zfs: Zfs<'_>,
+    known: Result<&Permissions, &String>,
+    dataset: &DatasetName,
+    check_mode: bool,
+) -> Report {
+    let mut report =
+        Report { dataset: dataset.clone(), before: Vec::new(), after: Vec::new(), error: None, warnings: Vec::new() };
+    let result = known.map_err(Clone::clone).and_then(|known| {
+        let blocks = zfs.grants(dataset).map_err(|failure| failure.to_string())?;
+        let before = own(&blocks, dataset);
+        report.before = lines(&before);
+        report.after.clone_from(&report.before);
+        check(request, known, &blocks)?;
+        let wanted = after(&before, &request.wanted);
+        if check_mode {
+            report.after = lines(&wanted);
+        } else if before != wanted {
+            let changed = change(zfs, dataset, &before, &wanted);
+            let now = own(&zfs.grants(dataset).map_err(|failure| failure.to_string())?, dataset);
+            report.after = lines(&now);
+            changed?;
+            if now != wanted {
+                return Err(format!(
+                    "zfs took the commands, but what it shows now is not what was asked for:\n{}",
+                    report.after.join("\n")
+                ));
+            }
+        }
+        let above: Vec<Block> = blocks.into_iter().filter(|(name, _)| name != dataset).collect();
+        report
+            .warnings
+            .extend(request.wanted.who.iter().filter_map(|who| destroyer(request, who, &wanted, &above, dataset)));
+        Ok(())
+    });
+    report.error = result.err();
+    report
+}
+
+/// Every permission must be one of this ZFS, every set one that is there.
+fn check(request: &Request, known: &Permissions, blocks: &[Block]) -> Result<(), String> {
+    let wanted = &request.wanted;
+    let mut sets: Permissions = wanted.sets.keys().cloned().collect();
+    sets.extend(blocks.iter().flat_map(|(_, grants)| grants.sets.keys().cloned()));
+    if wanted.state == State::Absent {
+        // A set may be gone before those who were granted it.
+        let named =
+            |names: &Permissions| names.iter().filter(|name| name.starts_with('@')).cloned().collect::<Vec<_>>();
+        sets.extend(named(&wanted.permissions));
+        sets.extend(named(&wanted.create_time));
+        sets.extend(wanted.sets.values().flat_map(named));
+    }
+    let lists = [("permissions", &wanted.permissions), ("create_time", &wanted.create_time)];
+    let of_sets = wanted.sets.values().map(|list| ("sets", list));
+    for (option, list) in lists.into_iter().chain(of_sets) {
+        match vocabulary::check(option, list, known, &sets) {
+            // What cannot be granted here is not granted here.
+            Err(vocabulary::Unknown::TooOld { .. }) if wanted.state == State::Absent => {}
+            other => other.map_err(|unknown| unknown.to_string())?,
+        }
+    }
+    Ok(())
+}
+
+fn change(zfs: Zfs<'_>, dataset: &DatasetName, before: &Grants, wanted: &Grants) -> Result<(), String> {
+    for change in changes(before, wanted) {
+        let unlisted = UNLISTED.iter().find(|name| change.permissions.contains(**name));
+        zfs.delegate(&command(&change, dataset)).map_err(|failure: Failure| match unlisted {
+            Some(name) if failure.stderr.contains("not applicable") => {
+                format!("{failure}: most likely this ZFS is too old for {name}, which came with OpenZFS 2.4")
+            }
+            _ => failure.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+/// The two permissions that together destroy datasets and snapshots may come from two tasks, neither of which meant that.
+fn destroyer(request: &Request, who: &Who, own: &Grants, above: &[Block], dataset: &DatasetName) -> Option<String> {
+    let holds = |name: &str| {
+        let held = |grants: &Grants, who: &Who| grants.who.get(who).and_then(|held| held.get(name)).copied();
+        own.who.get(who).is_some_and(|held| held.contains_key(name))
+            || [who, &Who::Everyone].iter().any(|who| {
+                held(own, who).is_some()
+                    || above.iter().any(|(_, grants)| held(grants, who).is_some_and(|reach| reach.descendents))
+            })
+    };
+    let surprising = !request.destroys && request.wanted.state != State::Absent && holds("destroy") && holds("mount");
+    surprising.then(|| {
+        format!(
+            "{who} now has both mount and destroy on {dataset}, and so may destroy datasets and snapshots. Separate users for separate jobs, \
+             or separate datasets, avoid that"
+        )
+    })
+}

@@ -1,0 +1,5 @@
+//! Delegation: who may do what on which dataset.
+
+pub mod execute;
+pub mod request;
+pub mod vocabulary;

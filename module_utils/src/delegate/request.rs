@@ -1,0 +1,156 @@
+//! What a delegation is asked to do, all checked that can be without ZFS.
+
+use super::vocabulary::check_shape;
+use crate::accounts::{Database, resolve};
+use crate::grants::{Permissions, Reach, Who};
+use crate::model::DatasetName;
+use crate::plan::grants::{State, Wanted};
+use crate::plan::jobs::Job;
+use crate::process::Runner;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The options as they were given.
+#[derive(Debug)]
+pub struct Given {
+    /// Where.
+    pub datasets: Vec<String>,
+    /// Names or ids.
+    pub users: Vec<String>,
+    /// Names or ids.
+    pub groups: Vec<String>,
+    /// Everyone.
+    pub everyone: bool,
+    /// Permissions by name.
+    pub permissions: Vec<String>,
+    /// Permissions by job.
+    pub jobs: Vec<Job>,
+    /// Where from the dataset on.
+    pub reach: Reach,
+    /// Of makers of datasets.
+    pub create_time: Vec<String>,
+    /// Sets and what is in them.
+    pub sets: BTreeMap<String, Vec<String>>,
+    /// What is to become of them.
+    pub state: State,
+}
+
+/// A checked request.
+#[derive(Debug)]
+pub struct Request {
+    /// Where.
+    pub datasets: Vec<DatasetName>,
+    /// What, the same for each.
+    pub wanted: Wanted,
+    /// It was asked for in so many words that the user may destroy.
+    pub destroys: bool,
+}
+
+impl Request {
+    /// Checks what was given and finds the users and groups.
+    pub fn new(given: Given, runner: &Runner) -> Result<Self, String> {
+        let named = |name: &String| name.parse::<DatasetName>().map_err(|error| format!("option dataset: {error}"));
+        let datasets = given.datasets.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
+        check_shape("permissions", &given.permissions)?;
+        check_shape("create_time", &given.create_time)?;
+        for (set, permissions) in &given.sets {
+            check_shape("sets", permissions)?;
+            check_shape("sets", [set])?;
+            if !set.starts_with('@') {
+                return Err(format!("option sets: the name of a set starts with @, as in \"@{set}\""));
+            }
+            if permissions.is_empty() && given.state != State::Absent {
+                return Err(format!("option sets: {set} is empty; a whole set is removed with state: absent"));
+            }
+        }
+        let nobody = given.users.is_empty() && given.groups.is_empty() && !given.everyone;
+        let nothing = given.permissions.is_empty() && given.jobs.is_empty();
+        let alone = !given.create_time.is_empty() || !given.sets.is_empty();
+        if datasets.is_empty() {
+            return Err("option dataset: at least one is needed".to_owned());
+        }
+        if nobody && !nothing {
+            return Err("permissions and jobs are for somebody: one of users, groups and everyone is needed".to_owned());
+        }
+        if nobody && !alone {
+            return Err("one of users, groups, everyone, create_time and sets is needed".to_owned());
+        }
+        if !nobody && nothing && given.state != State::Absent {
+            return Err(
+                "users, groups or everyone need permissions or jobs; all that they have is taken away with state: absent".to_owned()
+            );
+        }
+        let resolved = |option: &str, database, names: &[String]| {
+            let name =
+                |name: &String| resolve(runner, database, name).map_err(|error| format!("option {option}: {error}"));
+            names.iter().map(name).collect::<Result<Vec<_>, _>>()
+        };
+        let mut who: BTreeSet<Who> = BTreeSet::new();
+        who.extend(resolved("users", Database::Users, &given.users)?.into_iter().map(Who::User));
+        who.extend(resolved("groups", Database::Groups, &given.groups)?.into_iter().map(Who::Group));
+        who.extend(given.everyone.then_some(Who::Everyone));
+        let destroys = given.jobs.contains(&Job::Prune) || given.permissions.iter().any(|name| name == "destroy");
+        let of_jobs = given.jobs.iter().flat_map(|job| job.permissions());
+        let permissions: Permissions = given.permissions.into_iter().chain(of_jobs).collect();
+        let sets = given.sets.into_iter().map(|(name, list)| (name, list.into_iter().collect())).collect();
+        let wanted = Wanted {
+            who: who.into_iter().collect(),
+            permissions,
+            reach: given.reach,
+            create_time: given.create_time.into_iter().collect(),
+            sets,
+            state: given.state,
+        };
+        Ok(Self { datasets: datasets.into_iter().collect(), wanted, destroys })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Given, Request};
+    use crate::grants::Reach;
+    use crate::plan::grants::State;
+    use crate::plan::jobs::Job;
+    use crate::process::Runner;
+    use std::collections::BTreeMap;
+
+    fn given(change: impl Fn(&mut Given)) -> Result<Request, String> {
+        let mut given = Given {
+            datasets: vec!["tank".into()],
+            users: vec!["root".into()],
+            groups: vec![],
+            everyone: false,
+            permissions: vec!["send".into()],
+            jobs: vec![],
+            reach: Reach::BOTH,
+            create_time: vec![],
+            sets: BTreeMap::new(),
+            state: State::Present,
+        };
+        change(&mut given);
+        Request::new(given, &Runner::default())
+    }
+
+    #[test]
+    fn options_that_do_not_fit_together_are_refused() {
+        let error = |change: fn(&mut Given)| given(change).unwrap_err();
+        assert!(
+            error(|g| g.datasets = vec!["-x".into()]).starts_with("option dataset: \"-x\" is not a valid dataset name")
+        );
+        assert!(error(|g| g.datasets = vec![]).starts_with("option dataset: at least one"));
+        assert!(error(|g| g.permissions = vec!["a b".into()]).starts_with("option permissions: \"a b\" is neither"));
+        assert!(error(|g| g.permissions = vec!["-u".into()]).starts_with("option permissions: \"-u\" is neither"));
+        assert!(error(|g| g.permissions = vec![]).starts_with("users, groups or everyone need permissions or jobs"));
+        assert!(error(|g| g.users = vec![]).starts_with("permissions and jobs are for somebody"));
+        assert!(error(|g| (g.users, g.permissions) = (vec![], vec![])).starts_with("one of users, groups, everyone"));
+        assert!(error(|g| g.sets = [("x".into(), vec!["send".into()])].into()).contains("starts with @, as in \"@x\""));
+        assert!(error(|g| g.sets = [("@x".into(), vec![])].into()).contains("@x is empty"));
+    }
+
+    #[test]
+    fn jobs_and_permissions_add_up() {
+        let request = given(|given| given.jobs = vec![Job::Snapshot]).unwrap();
+        assert_eq!(request.wanted.permissions, ["send", "snapshot"].map(str::to_owned).into());
+        assert!(!request.destroys);
+        assert!(given(|given| given.jobs = vec![Job::Prune]).unwrap().destroys);
+    }
+}

@@ -1,0 +1,220 @@
+//! Serves one command: looks at what only ZFS or the stream can tell, then runs it by its words. No shell is ever run.
+
+use super::grammar::{Condition, Permit, Rules, permit};
+use super::properties::LEFT_OUT;
+use super::stream::{RECORD, check_compound, head};
+use crate::cmd::Cmd;
+use crate::model::DatasetName;
+use crate::process::{Output, Runner};
+use crate::zfs::parse::{self, PLACEHOLDER};
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+
+/// How serving ended, where no other program has taken our place.
+#[derive(Debug)]
+pub enum End {
+    /// Not done; nothing has happened.
+    Refused(String),
+    /// A command ran and ended with this exit status, after it, or we, said these words on standard error.
+    Ended(u8, String),
+}
+
+/// The exit status of a refusal: what shells give for what may not be run.
+pub const REFUSED: u8 = 126;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Serves what ssh handed over in `SSH_ORIGINAL_COMMAND`. Returns only if it did not, or could not, become the command.
+pub fn serve(rules: &Rules, line: Option<&OsStr>) -> End {
+    match line.map(OsStr::to_str) {
+        None => End::Refused("there is no command: this key serves zfs_replicate, not people".to_owned()),
+        Some(None) => End::Refused("the command is not plain text".to_owned()),
+        Some(Some(line)) => permit(rules, line).and_then(|permit| run(rules, &permit)).unwrap_or_else(End::Refused),
+    }
+}
+
+fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
+    match &permit.condition {
+        Condition::None => Ok(become_it(&permit.argv)),
+        Condition::Token(token) => {
+            let output = ask(&["send", "-nvPt", token])?;
+            if !output.status.success() {
+                return Ok(ended(output.status.code(), output.stderr));
+            }
+            check_token(rules, &format!("{}\n{}", output.stdout, output.stderr))?;
+            Ok(become_it(&permit.argv))
+        }
+        Condition::Stream { target, over_placeholder } => {
+            if *over_placeholder {
+                check_placeholder(target)?;
+            }
+            receive(rules, target, &permit.argv)
+        }
+    }
+}
+
+/// What a token names, and what ZFS finds for it, must both lie within: ZFS looks for the guid in the whole pool if the name does
+/// not have it.
+fn check_token(rules: &Rules, output: &str) -> Result<(), String> {
+    let content = parse::token(output).map_err(|error| error.to_string())?;
+    let sent = parse::sent(output);
+    if sent.is_empty() {
+        return Err("ZFS does not tell what the resume token would send".to_owned());
+    }
+    for snapshot in sent.iter().map(String::as_str).chain([content.to_name.as_str()]) {
+        let (dataset, _) =
+            snapshot.split_once('@').ok_or_else(|| format!("the resume token is of {snapshot:?}, no snapshot"))?;
+        let dataset: DatasetName = dataset.parse().map_err(|error| format!("the resume token: {error}"))?;
+        rules.within(&dataset).map_err(|reason| format!("the resume token would send {snapshot}: {reason}"))?;
+    }
+    Ok(())
+}
+
+/// `receive -F` over a parent without data, which has no snapshot and bears our mark itself: children of such a parent inherit it.
+fn check_placeholder(target: &DatasetName) -> Result<(), String> {
+    let name = target.as_str();
+    let mark = ask(&["get", "-Hp", "-o", "value,source", PLACEHOLDER, name])?;
+    let snapshots = ask(&["list", "-Hp", "-t", "snapshot", "-o", "name", "-d", "1", name])?;
+    if mark.status.success()
+        && mark.stdout == format!("{name}\tlocal\n")
+        && snapshots.status.success()
+        && snapshots.stdout.is_empty()
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "`receive -F` needs a gate with --allow-rollback, as {target} is not an empty dataset made by zfs_replicate"
+    ))
+}
+
+/// Lets a stream through, once its beginning has shown what kind it is.
+fn receive(rules: &Rules, target: &DatasetName, argv: &[String]) -> Result<End, String> {
+    // Found out first: nothing may come between the stream's beginning and its end.
+    let argv = with_left_out(argv, older_than_2_2());
+    let mut input = io::stdin().lock();
+    let mut begin = vec![0; RECORD];
+    let cut = |_| Ok(ended(Some(1), "cannot receive: failed to read from stream".to_owned()));
+    if let Err(error) = input.read_exact(&mut begin) {
+        return cut(error);
+    }
+    let record: &[u8; RECORD] = begin.first_chunk().ok_or("what comes is no ZFS stream")?;
+    let head = head(record)?;
+    begin.resize(RECORD + head.payload, 0);
+    if let Err(error) = input.read_exact(&mut begin[RECORD..]) {
+        return cut(error);
+    }
+    if head.compound {
+        check_compound(&begin[RECORD..])?;
+        // The parts of such a stream say themselves how their names go on after the target's.
+        if rules.is_own(target) {
+            return Err(format!(
+                "a stream of several snapshots, or with properties, may land below {target}, but not on it"
+            ));
+        }
+    }
+    drop(input);
+    let mut child = match command(&argv).stdin(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => return Ok(not_run(&argv, &error)),
+    };
+    let pipe = child.stdin.take();
+    // When the receiver ends early, nobody reads the rest: this thread ends with the process.
+    std::thread::spawn(move || {
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.write_all(&begin).and_then(|()| io::copy(&mut io::stdin().lock(), &mut pipe));
+        }
+    });
+    Ok(match child.wait() {
+        Ok(status) => ended(status.code().or_else(|| status.signal().map(|signal| 128 + signal)), String::new()),
+        Err(error) => not_run(&argv, &error),
+    })
+}
+
+/// The command with what is never taken over from a stream, before the target.
+fn with_left_out(argv: &[String], too_old: bool) -> Vec<String> {
+    let mut all = argv.to_vec();
+    let at = all.len().saturating_sub(1);
+    let named = |property: &&str| {
+        argv.windows(2)
+            .any(|pair| matches!(pair[0].as_str(), "-o" | "-x") && pair[1].split('=').next() == Some(*property))
+    };
+    if !too_old {
+        let extra = LEFT_OUT.into_iter().filter(|property| !named(property));
+        all.splice(at..at, extra.flat_map(|property| ["-x".to_owned(), property.to_owned()]));
+    }
+    all
+}
+
+/// Before 2.2, `receive -x` of a property that the stream does not have is an error.
+fn older_than_2_2() -> bool {
+    let version = |text: &str| {
+        let mut numbers = text.strip_prefix("zfs-")?.split(['.', '-']).map(str::parse::<u32>);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    ask(&["version"]).ok().and_then(|output| version(&output.stdout)).is_some_and(|version| version < (2, 2))
+}
+
+fn ask(args: &[&str]) -> Result<Output, String> {
+    let output = Runner::default().output(&Cmd::new("zfs").args(args));
+    output.map_err(|error| format!("zfs cannot be asked: {error}"))
+}
+
+fn command(argv: &[String]) -> Command {
+    let (program, args) = argv.split_first().map_or(("false", &[][..]), |(program, args)| (program.as_str(), args));
+    let mut command = Command::new(program);
+    // Nothing that ssh or the login brings along has a say.
+    command.args(args).env_clear().env("LC_ALL", "C").env("PATH", PATH);
+    command
+}
+
+fn become_it(argv: &[String]) -> End {
+    let error = command(argv).stdin(Stdio::null()).exec();
+    not_run(argv, &error)
+}
+
+fn not_run(argv: &[String], error: &io::Error) -> End {
+    let program = argv.first().map_or("", String::as_str);
+    match error.kind() {
+        // The words and the exit status of a shell, which the other end understands.
+        io::ErrorKind::NotFound => End::Ended(127, format!("{program}: command not found")),
+        _ => End::Ended(REFUSED, format!("{program}: {error}")),
+    }
+}
+
+fn ended(code: Option<i32>, words: String) -> End {
+    End::Ended(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1), words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_token, with_left_out};
+    use crate::gate::grammar::{Mode, Rules};
+
+    #[test]
+    fn a_token_is_judged_by_what_zfs_would_send() {
+        let rules = Rules { mode: Mode::Send, datasets: vec!["tank/data".parse().unwrap()], allow_rollback: false };
+        let output = |to_name: &str, sent: &str| {
+            let head = format!("resume token contents:\nnvlist version: 0\n\ttoguid = 0x5\n\ttoname = {to_name}\n");
+            format!("{head}full\t{sent}\t12912\nsize\t12912\n")
+        };
+        assert!(check_token(&rules, &output("tank/data@s", "tank/data@s")).is_ok());
+        assert!(check_token(&rules, &output("tank/database@s", "tank/data@s")).is_err());
+        // The name is ours, but the guid was found elsewhere.
+        let error = check_token(&rules, &output("tank/data@s", "tank/secret@s")).unwrap_err();
+        assert_eq!(error, "the resume token would send tank/secret@s: tank/secret is not within its datasets");
+        assert!(check_token(&rules, "\ttoguid = 0x5\n\ttoname = tank/data@s\n").is_err());
+    }
+
+    #[test]
+    fn what_a_stream_may_not_bring_is_left_out_once() {
+        let argv: Vec<String> =
+            "zfs receive -u -o mountpoint=none -x sharenfs vault/a".split(' ').map(str::to_owned).collect();
+        assert_eq!(
+            with_left_out(&argv, false).join(" "),
+            "zfs receive -u -o mountpoint=none -x sharenfs -x sharesmb vault/a"
+        );
+        assert_eq!(with_left_out(&argv, true), argv);
+    }
+}

@@ -1,0 +1,28 @@
+//! What the gate would do with a line, in words. Pure.
+
+use super::grammar::{Condition, Rules, permit};
+use crate::cmd::login_shell_prefix;
+
+/// The verdict on a line: whether it is allowed, and the words for it. The constant beginning that `zfs_replicate` gives all its commands
+/// may be left out here.
+#[must_use]
+pub fn explain(rules: &Rules, line: &str) -> (bool, String) {
+    let whole = if line.starts_with("env ") { line.to_owned() } else { format!("{}{line}", login_shell_prefix()) };
+    match permit(rules, &whole) {
+        Err(reason) => (false, format!("refused: {line}: {reason}")),
+        Ok(permit) => (true, format!("allowed: {line}{}", condition(rules, &permit.condition))),
+    }
+}
+
+fn condition(rules: &Rules, condition: &Condition) -> String {
+    match condition {
+        Condition::None => String::new(),
+        Condition::Token(_) => " (if the snapshot that the token stands for is within the datasets)".to_owned(),
+        Condition::Stream { target, over_placeholder } => {
+            let several = if rules.is_own(target) { ", nor several in one" } else { "" };
+            let empty =
+                if *over_placeholder { ", and the target is an empty dataset made by zfs_replicate" } else { "" };
+            format!(" (if the stream is not of zfs send -R{several}{empty})")
+        }
+    }
+}

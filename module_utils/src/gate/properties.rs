@@ -1,0 +1,99 @@
+//! What a sender may set on what he sends: only what makes a replica less dangerous, or stores it differently. Pure.
+
+use crate::zfs::parse::PLACEHOLDER;
+
+/// Properties and the values that they may be given; no values: any word. Not among them is what mounts, shares, runs or hides
+/// something here (openzfs/zfs#12218), and whatever would let the sender use up the space or change a quota.
+const SAFE: [(&str, &[&str]); 25] = [
+    ("readonly", &["on"]),
+    ("canmount", &["off", "noauto"]),
+    ("mountpoint", &["none", "legacy"]),
+    ("setuid", &["off"]),
+    ("exec", &["off"]),
+    ("devices", &["off"]),
+    ("sharenfs", &["off"]),
+    ("sharesmb", &["off"]),
+    ("overlay", &["off"]),
+    ("snapdir", &["hidden"]),
+    ("snapdev", &["hidden"]),
+    ("volmode", &["none"]),
+    ("refreservation", &["none"]),
+    ("reservation", &["none"]),
+    ("atime", &["on", "off"]),
+    ("relatime", &["on", "off"]),
+    ("checksum", &[]),
+    ("compression", &[]),
+    ("recordsize", &[]),
+    ("logbias", &["latency", "throughput"]),
+    ("primarycache", &["all", "none", "metadata"]),
+    ("secondarycache", &["all", "none", "metadata"]),
+    ("redundant_metadata", &["all", "most", "some", "none"]),
+    ("com.sun:auto-snapshot", &["false"]),
+    ("ferro.zfs:replica", &[]),
+];
+
+/// Checks `PROPERTY=VALUE` of `zfs receive -o`.
+pub fn check_setting(setting: &str) -> Result<(), String> {
+    let (name, value) = setting.split_once('=').ok_or_else(|| format!("{setting:?} is not PROPERTY=VALUE"))?;
+    let Some((_, values)) = SAFE.iter().find(|(safe, _)| *safe == name) else {
+        return Err(format!("a sender may not set the property {name}"));
+    };
+    let word = !value.is_empty() && value.len() <= 64 && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if (values.is_empty() && word) || values.contains(&value) {
+        return Ok(());
+    }
+    Err(format!(
+        "a sender may set {name} only to {}",
+        if values.is_empty() { "one word".to_owned() } else { values.join(" or ") }
+    ))
+}
+
+/// Checks the property of `zfs receive -x`: leaving out is always safe, so only its name must be one.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.:@".contains(c);
+    if name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= 255
+        && name.chars().all(fits)
+        && name != PLACEHOLDER
+    {
+        Ok(())
+    } else {
+        Err(format!("{name:?} is not a property that may be left out"))
+    }
+}
+
+/// What is left out of every received stream, whether the sender asks for it or not: else a stream with properties could say
+/// where it is mounted at the next boot, and to whom it is shared.
+pub const LEFT_OUT: [&str; 3] = ["mountpoint", "sharenfs", "sharesmb"];
+
+#[cfg(test)]
+mod tests {
+    use super::{check_name, check_setting};
+
+    #[test]
+    fn what_may_be_set() {
+        for setting in ["readonly=on", "canmount=off", "compression=zstd-3", "recordsize=1M", "mountpoint=none"] {
+            assert_eq!(check_setting(setting), Ok(()), "{setting}");
+        }
+        for setting in [
+            "readonly=off",
+            "canmount=on",
+            "mountpoint=/etc",
+            "sharenfs=on",
+            "exec=on",
+            "compression=",
+            "compression=a b",
+            "x:y=z",
+            "readonly",
+            "=on",
+            "ferro.zfs:placeholder=on",
+            "keylocation=file:///etc/shadow",
+            "quota=1",
+            "org.openzfs.systemd:requires=x",
+        ] {
+            assert!(check_setting(setting).is_err(), "{setting}");
+        }
+        assert!(check_name("mountpoint").is_ok() && check_name("com.sun:auto-snapshot").is_ok());
+        assert!(check_name("-o").is_err() && check_name("a=b").is_err() && check_name("").is_err());
+    }
+}

@@ -1,0 +1,275 @@
+"""zfs_gate behind a real sshd: zfs_replicate works through it in both directions, and a thief of the key gets nowhere."""
+
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from zfs_hosts import NATIVE, ROOT, Hosts
+
+ATTACKS = ROOT / "tests/it/fixtures/attacks.txt"
+PREFIX = 'env LC_ALL=C "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin" '
+REFUSED = 126
+SSH = {"identity_file": "/root/gate_key"}
+PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank/data"], "target": "vault", "ssh": SSH}
+PUSH: dict[str, Any] = {"target_host": "root@offsite", "source": ["tank/data"], "target": "vault/in", "ssh": SSH}
+# Stands for the system's log: writes each line that arrives.
+LOGGER = r"""perl -MSocket -e 'unlink "/dev/log"; socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr_un("/dev/log")); open(L, ">>", "/tmp/log"); L->autoflush;
+while (defined recv(S, $m, 9000, 0)) { print L "$m\n" }'"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def binaries(lab: Any) -> Iterator[None]:
+    for host in ("source", "offsite"):
+        lab.copy(host, NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+    yield
+    for host in ("source", "offsite"):
+        lab.run(host, "rm -f /etc/ssh/authorized_keys.d/root")
+
+
+@pytest.fixture
+def key(hosts: Hosts, tmp_path: Path) -> Path:
+    """The hub's key, here and on `backup`, which is the hub."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "gate_key"], check=True)
+    hosts.lab.copy("backup", tmp_path / "gate_key", "/root/gate_key")
+    return tmp_path / "gate_key"
+
+
+def guard(hosts: Hosts, host: str, key: Path, options: str) -> None:
+    """Restricts the key on a host to the gate."""
+    line = f'command="/usr/local/bin/zfs_gate {options}",restrict {key.with_suffix(".pub").read_text()}'
+    hosts.lab.run(host, "cat > /etc/ssh/authorized_keys.d/root", input=line)
+
+
+def through(hosts: Hosts, host: str, key: Path, command: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """What a thief of the key can do: say anything to the gate."""
+    # A connection for all of them; the lab's own key stays out of it.
+    shared = ["-o", f"ControlPath={key.parent}/{host}", "-o", "ControlMaster=auto", "-o", "ControlPersist=5"]
+    ssh = ["ssh", "-T", "-F", str(hosts.lab.ssh_config), "-o", "IdentityFile=none", "-i", str(key), *shared, f"root@{host}", "--", command]
+    return hosts.lab.exec(ssh, capture_output=True, timeout=30, **{"stdin": subprocess.DEVNULL} if "input" not in options else {}, **options)
+
+
+def attacks() -> list[str]:
+    """The lines of the file, in the notation that its head explains."""
+    lines = [line for line in ATTACKS.read_text().split("\n") if line and not line.startswith("#")]
+    signs = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "e": "\x1b", "\\": "\\"}
+    unescape = lambda m: chr(int(m[2], 16)) if m[2] else signs[m[1]]  # noqa: E731
+    lines = [re.sub(r"\\(?:([nrt0e\\])|u\{([0-9a-f]+)\})", unescape, line.replace("{P}", PREFIX)) for line in lines]
+    return [re.sub(r"\{(.)\*(\d+)\}", lambda m: m[1] * int(m[2]), line) for line in lines]
+
+
+def everything(hosts: Hosts, host: str) -> str:
+    """Names, identities and settings of all that a host holds."""
+    return hosts.sh(
+        host,
+        "zfs list -Hp -t all -o name,guid,createtxg,mounted; zfs get -Hp -t filesystem,volume -s local,received -o all all; zfs list -H -t snapshot -o name | xargs -d '\\n' -r zfs holds -H",
+    )
+
+
+def source_pool(hosts: Hosts, host: str = "source") -> None:
+    hosts.pool(host, "tank")
+    create = "zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key"
+    hosts.sh(
+        host,
+        f"echo 'a long password' > /run/key; zfs create tank/data; zfs create 'tank/data/my child'; {create} tank/data/secret;"
+        "zfs create -V 8M tank/data/vol; zfs create tank/hide; zfs create tank/database; echo 1 > /tank/data/f; zfs snapshot -r tank@s1",
+    )
+
+
+def test_pull_through_the_gate(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts)
+    hosts.pool("backup", "vault")
+    guard(hosts, "source", key, "--mode send --dataset tank/data")
+    first = hosts.replicate("backup", **PULL)
+    assert not first.get("failed") and "warnings" not in first, first
+    hosts.sh("source", "zfs destroy -r tank@s1; echo 2 > /tank/data/f; zfs snapshot -r tank@s2; echo 3 > /tank/data/f; zfs snapshot -r tank@s3")
+    second = hosts.replicate("backup", **PULL)
+    assert not second.get("failed") and "warnings" not in second, second
+    [data] = [report for report in second["datasets"] if report["source"] == "tank/data"]
+    assert data["from"].startswith("#ferro_"), "the base was pruned, its bookmark served"
+    assert hosts.sh("source", "zfs list -H -t bookmark -o name -r tank | wc -l") == "4\n", "the older bookmarks are gone"
+    assert {"warnings", "failed"}.isdisjoint(hosts.replicate("backup", **PULL))
+
+    # What was interrupted is taken up.
+    hosts.sh("source", "head -c 6M /dev/urandom > /tank/data/big; zfs snapshot -r tank@s4")
+    cut = f"""ssh -i /root/gate_key root@source '{PREFIX}zfs send -Lc -i @s3 tank/data@s4' | head -c 3M | zfs receive -s -u vault/tank/data 2>/dev/null || true"""
+    hosts.sh("backup", cut)
+    third = hosts.replicated("backup", **PULL)
+    assert third["tank/data"]["action"] == "resume"
+    assert hosts.checksum("backup", "vault/tank/data@s4") == hosts.checksum("source", "tank/data@s4")
+
+
+def test_push_through_the_gate(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts, "backup")
+    hosts.pool("offsite", "vault")
+    hosts.sh("offsite", "zfs create -o canmount=off vault/in")
+    guard(hosts, "offsite", key, "--mode receive --dataset vault/in")
+    # A stand-in for tank/data first, then it takes its own place.
+    hosts.sh("backup", "zfs destroy tank/data@s1")
+    first = hosts.replicate("backup", **PUSH)
+    assert not first.get("failed") and "warnings" not in first, first
+    hosts.sh("backup", "zfs snapshot -r tank@s2; echo 3 > /tank/data/f; zfs snapshot -r tank@s3; echo 4 > /tank/data/f; zfs snapshot -r tank@s4")
+    second = hosts.replicated("backup", **PUSH)
+    assert second["tank/data"]["action"] == "full"
+    for name in ("data", "data/my child", "data/secret", "data/vol"):
+        assert hosts.guids("offsite", f"vault/in/tank/{name}") == hosts.guids("backup", f"tank/{name}")
+    # Several snapshots in one stream, with properties: those that mount and share stay behind.
+    hosts.sh("backup", "zfs set mountpoint=/etc/x sharenfs=on compression=lz4 tank/data; echo 5 > /etc/x/f || true; zfs snapshot -r tank@s5; zfs snapshot -r tank@s6")
+    hosts.replicated("backup", **PUSH, send_properties=True)
+    properties = "zfs get -H -o value mountpoint,sharenfs,compression,canmount,readonly vault/in/tank/data"
+    assert hosts.sh("offsite", properties).split() == ["/vault/in/tank/data", "off", "lz4", "off", "on"]
+
+    hosts.sh("backup", "head -c 6M /dev/urandom > /etc/x/big; zfs snapshot -r tank@s7")
+    cut = f"""zfs send -Lc -i @s6 tank/data@s7 | head -c 3M | ssh -i /root/gate_key root@offsite '{PREFIX}zfs receive -u -s vault/in/tank/data' 2>/dev/null || true"""
+    hosts.sh("backup", cut)
+    third = hosts.replicated("backup", **PUSH)
+    assert third["tank/data"]["action"] == "resume"
+    assert hosts.guids("offsite", "vault/in/tank/data") == hosts.guids("backup", "tank/data")
+
+
+def test_a_refusal_is_reported_as_such(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts)
+    hosts.pool("backup", "vault")
+    guard(hosts, "source", key, "--mode send --dataset tank/data")
+    hosts.lab.popen("source", LOGGER)
+    hosts.sh("source", "for i in $(seq 100); do [ -S /dev/log ] && exit 0; sleep 0.05; done; exit 1")
+    result = hosts.replicate("backup", **{**PULL, "source": ["tank/database"]})
+    assert "list on root@source failed" in result["msg"]
+    assert "zfs_gate: refused: tank/database is not within its datasets" in result["msg"]
+    assert "the gate in authorized_keys there does not let it through" in result["msg"]
+    log = hosts.sh("source", "cat /tmp/log; pkill -x perl; rm -f /dev/log")
+    assert re.search(r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets; from 10\.99\.0\.2: env LC_ALL=C ", log, re.MULTILINE)
+    assert through(hosts, "source", key, "").returncode == REFUSED
+
+
+@pytest.mark.parametrize(("mode", "host"), [("send", "source"), ("receive", "offsite")])
+def test_every_attack_is_refused_by_a_real_sshd(hosts: Hosts, key: Path, mode: str, host: str) -> None:
+    source_pool(hosts, host)
+    guard(hosts, host, key, f"--mode {mode} --dataset tank/data")
+    before = everything(hosts, host)
+    # NUL cannot be said over ssh: the client ends the command there. The parser's own test has those.
+    lines = [line for line in attacks() if "\0" not in line and len(line) < 100_000]
+    assert len(lines) > 200
+    assert through(hosts, host, key, PREFIX + "id").returncode == 0
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda line: through(hosts, host, key, line), lines))
+    for line, answer in zip(lines, answers, strict=True):
+        assert answer.returncode == REFUSED, line
+        assert answer.stdout == b"" and answer.stderr.startswith(b"zfs_gate: refused: ") and answer.stderr.count(b"\n") == 1, line
+    assert everything(hosts, host) == before
+    assert hosts.sh(host, "ls /tmp") == ""
+
+
+def forged(token: str, old: bytes, new: bytes) -> str:
+    """A resume token with another name in it. Its checksum is no secret."""
+    _, _, size, packed = token.split("-")
+    content = zlib.decompress(bytes.fromhex(packed))
+    assert old in content and len(old) == len(new) and len(content) == int(size, 16)
+    packed_again = zlib.compress(content.replace(old, new))
+    words = struct.unpack(f"<{len(packed_again) // 4}I", packed_again[: len(packed_again) // 4 * 4])
+    return f"1-{sum(words) & (2**64 - 1):x}-{size}-{packed_again.hex()}"
+
+
+def test_a_resume_token_cannot_reach_beyond_the_datasets(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts)
+    hosts.pool("source", "other")
+    guard(hosts, "source", key, "--mode send --dataset tank/data")
+    hosts.sh("source", "for name in data hide; do head -c 3M /dev/urandom > /tank/$name/g; zfs snapshot tank/$name@s2; zfs send tank/$name@s2 | head -c 2M | zfs receive -s other/$name 2>/dev/null || true; done")
+    token = {name: hosts.sh("source", f"zfs get -H -o value receive_resume_token other/{name}").strip() for name in ("data", "hide")}
+    ours = through(hosts, "source", key, f"{PREFIX}zfs send -t {token['data']}")
+    assert ours.returncode == 0 and len(ours.stdout) > 1_000_000
+    theirs = through(hosts, "source", key, f"{PREFIX}zfs send -t {token['hide']}")
+    assert (theirs.returncode, theirs.stdout) == (REFUSED, b"") and b"tank/hide is not within its datasets" in theirs.stderr
+    # The name of ours and the guid of theirs: ZFS would look for the guid in the whole pool.
+    token_of_both = forged(token["hide"], b"tank/hide@s2", b"tank/data@s2")
+    assert "tank/hide@s2" in hosts.sh("source", f"zfs send -nvPt {token_of_both} 2>&1")
+    both = through(hosts, "source", key, f"{PREFIX}zfs send -t {token_of_both}")
+    assert (both.returncode, both.stdout) == (REFUSED, b"") and b"would send tank/hide@s2" in both.stderr
+
+
+def test_a_thief_of_the_hubs_key_can_neither_destroy_nor_alter_what_offsite_holds(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts, "backup")
+    hosts.sh("backup", "zfs snapshot -r tank@s2")
+    hosts.pool("offsite", "vault")
+    hosts.sh("offsite", "zfs create -o canmount=off vault/in; zfs create vault/own; echo own > /vault/own/f; zfs snapshot vault/own@s1")
+    guard(hosts, "offsite", key, "--mode receive --dataset vault/in")
+    hosts.replicated("backup", **PUSH)
+    # A stand-in over real data: inherits what it would take to be overwritten by force.
+    hosts.sh("backup", "zfs create -p tank/data/deep/er; zfs snapshot tank/data/deep/er@s1")
+    hosts.replicated("backup", **PUSH)
+    held = everything(hosts, "offsite")
+    assert "vault/in/tank/data/deep\t" in held
+
+    # The thief has root on the hub, too: he makes what streams he likes.
+    hosts.sh("backup", "zfs create -p tank/evil/er; zfs snapshot -r tank/evil@s1; zfs create tank/evil/new; zfs rename -r tank/evil@s1 tank/evil@x; zfs snapshot -r tank/evil@y")
+    hosts.sh("backup", "zfs rename -r tank/data@s1 tank/data@renamed; zfs snapshot -r tank/data@s9")
+    streams = {
+        "full": "zfs send tank/evil@y", "recursive": "zfs send -R tank/evil@y", "renaming": "zfs send -R -I @renamed tank/data@s9",
+        "properties": "zfs send -p tank/evil@y", "incremental": "zfs send -i @s2 tank/data@s9",
+    }  # fmt: skip
+    key_there = "-o ConnectTimeout=5 -i /root/gate_key root@offsite"
+    onto = lambda stream, options: f"{streams[stream]} | ssh {key_there} '{PREFIX}zfs receive -u {options}'"  # noqa: E731
+    tries = [
+        *(onto(stream, f"-F vault/in/tank/{name}") for stream in ("full", "recursive") for name in ("data", "data/vol", "data/deep", "data/deep/er")),
+        onto("full", "-F vault/in"), onto("full", "vault/own"), onto("full", "vault"), onto("full", "vault/in/tank/data"),
+        onto("renaming", "vault/in/tank/data"), onto("renaming", "-F vault/in/tank/data"), onto("recursive", "vault/in/new"),
+        onto("full", "vault/inside"), onto("full", "vault/in/../own/x"), onto("properties", "vault/in"), onto("full", "-o canmount=on vault/in/new"),
+        f"head -c 1M /dev/urandom | ssh {key_there} '{PREFIX}zfs receive -u vault/in/new'",
+        f"ssh {key_there} '{PREFIX}zfs receive -A vault/in/tank/data' < /dev/null",
+        *(
+            f"ssh {key_there} '{PREFIX}{command}' < /dev/null"
+            for command in (
+                "zfs destroy -r vault/in", "zfs destroy vault/in/tank/data@s1", "zfs rollback vault/in/tank/data@s1", "zfs rollback -r vault/in/tank/data@s1",
+                "zfs rename vault/in/tank vault/in/gone", "zfs set readonly=off vault/in/tank/data", "zfs send -Lc vault/in/tank/data@s1",
+                "zpool destroy vault", "rm -rf /vault", "sh", "zfs inherit readonly vault/in/tank/data", "zfs snapshot vault/in/tank/data@x",
+            )
+        ),
+    ]  # fmt: skip
+    for attempt in tries:
+        status = hosts.lab.run("backup", f"bash -o pipefail -c {shlex.quote(attempt)}", check=False)
+        # One does what it may: a stand-in without data may be filled, once.
+        assert status.returncode != 0 or attempt == onto("full", "-F vault/in/tank/data/deep"), attempt
+    after = everything(hosts, "offsite").splitlines()
+    assert [line for line in held.splitlines() if line not in after and not line.startswith("vault/in/tank/data/deep\t")] == []
+
+
+def test_rollback_only_where_the_gate_allows_it(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts, "backup")
+    hosts.pool("offsite", "vault")
+    hosts.sh("offsite", "zfs create -o canmount=off vault/in")
+    guard(hosts, "offsite", key, "--mode receive --dataset vault/in")
+    one = {**PUSH, "recursive": False}
+    hosts.replicated("backup", **one)
+    hosts.sh("offsite", "zfs snapshot vault/in/tank/data@own")
+    hosts.sh("backup", "zfs snapshot tank/data@own")
+    result = hosts.replicate("backup", **one, on_diverged="rollback")
+    assert "needs a gate with --allow-rollback" in result["msg"]
+    guard(hosts, "offsite", key, "--mode receive --dataset vault/in --allow-rollback")
+    assert hosts.replicated("backup", **one, on_diverged="rollback")["tank/data"]["status"] == "ok"
+    hosts.sh("offsite", "zfs destroy -r vault/in/tank/data; zfs create vault/in/tank/data; zfs snapshot vault/in/tank/data@other")
+    assert hosts.replicated("backup", **one, on_diverged="set_aside")["tank/data"]["status"] == "ok"
+
+
+def test_it_tells_what_it_would_allow() -> None:
+    gate = [NATIVE / "zfs_gate_x86_64", "--mode", "receive", "--dataset", "tank/data"]
+    lines = ["id", "zfs receive -u -s -F tank/data/x", "zfs destroy tank/data", "zfs send -t 1-abc", PREFIX + "zfs allow tank/data"]
+    done = subprocess.run([*gate, "--explain", *lines], capture_output=True, text=True, check=False)
+    said = [line.partition(": ")[0] for line in done.stdout.splitlines()]
+    assert (said, done.returncode) == (["allowed", "allowed", "refused", "refused", "allowed"], 1)
+    assert "(if the stream is not of zfs send -R, and the target is an empty dataset made by zfs_replicate)" in done.stdout
+    assert "needs a gate with --allow-rollback" in done.stdout
+    again = subprocess.run([*gate, "--explain"], input="\n".join(lines), capture_output=True, text=True, check=False)
+    assert again.stdout == done.stdout
+
+
+def test_it_is_small(tmp_path: Path) -> None:
+    for binary in NATIVE.glob("zfs_gate_*"):
+        assert binary.stat().st_size < 1_000_000
+    assert shutil.which("ldd") is None or b"statically linked" in subprocess.run(["ldd", NATIVE / "zfs_gate_x86_64"], capture_output=True, check=False).stdout
