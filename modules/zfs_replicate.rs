@@ -7,6 +7,7 @@ use module_utils::glob::Globs;
 use module_utils::plan::replicate::{OnDiverged, RawMode, Wish};
 use module_utils::process::Runner;
 use module_utils::replicate::execute::{self, Run};
+use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
 use module_utils::ssh::SshOptions;
@@ -102,6 +103,9 @@ pub struct Args {
     /// A stream without a byte for this long counts as lost.
     #[serde(default = "stall_timeout")]
     stall_timeout: Span,
+    /// Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset),
+    /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds.
+    progress_file: Option<String>,
     /// Path of the lock file. By default there is one for each pair of hosts below C(/run/lock).
     lock: Option<String>,
     /// What to do while another run holds the lock.
@@ -223,6 +227,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let mut connections = Connections::new(&runner);
     let lock = args.lock_path();
     let on_locked = args.on_locked;
+    let progress_file = args.progress_file.as_ref().map(PathBuf::from);
     let request = args.into_request(&mut connections).map_err(Error::msg)?;
     let outcome = |run: &Run| {
         let summary = report::summary(&run.reports, started.elapsed().as_secs_f64());
@@ -246,7 +251,12 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let wait = on_locked == OnLocked::Wait;
     let held = lock::acquire(&lock, wait).with_context(|| format!("the lock {} cannot be taken", lock.display()))?;
     match (held, on_locked) {
-        (Some(_held), _) => Ok(outcome(&execute::replicate(&request, &runner, &tell)?)),
+        (Some(_held), _) => {
+            progress_file.as_deref().map(progress::prepare).transpose().map_err(Error::msg)?;
+            let live: &dyn Fn(&str) = &|line| task.live(line);
+            let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
+            Ok(outcome(&execute::replicate(&request, &runner, &tell, &progress)?))
+        }
         (None, OnLocked::Skip) => {
             let mut skipped = outcome(&Run::default());
             skipped.body.insert("skipped".to_owned(), json!(true));

@@ -6,7 +6,7 @@ use crate::cli::{Cli, Output};
 use crate::de;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,8 +38,23 @@ impl Task {
     #[allow(clippy::print_stdout, reason = "the one place that prints")]
     pub fn info(&self, line: &str) {
         if self.output == Output::Text {
-            println!("* {line}");
+            let clear = if LIVE.swap(false, Ordering::SeqCst) { CLEAR_LINE } else { "" };
+            println!("{clear}* {line}");
         }
+    }
+
+    /// Shows a person how far it is, in place of the line before; only where the output is a terminal.
+    #[allow(clippy::print_stdout, reason = "the one place that prints")]
+    pub fn live(&self, line: &str) {
+        print!("{CLEAR_LINE}{line}");
+        let _ = io::stdout().flush();
+        LIVE.store(true, Ordering::SeqCst);
+    }
+
+    /// True where [`Task::live`] makes sense.
+    #[must_use]
+    pub fn has_terminal(&self) -> bool {
+        self.output == Output::Text && io::stdout().is_terminal()
     }
 
     /// True where a person watches: `--text` without `--quiet`.
@@ -130,6 +145,12 @@ fn read(file: &str) -> Result<String, String> {
 struct Printer {
     output: Output,
 }
+
+/// Back to the first column, and nothing of the old line stays.
+const CLEAR_LINE: &str = "\r\x1b[K";
+
+/// A live line stands there.
+static LIVE: AtomicBool = AtomicBool::new(false);
 
 static PRINTED: AtomicBool = AtomicBool::new(false);
 

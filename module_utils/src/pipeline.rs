@@ -37,6 +37,9 @@ pub const SMALL_PIPE: u64 = 1 << 20;
 /// A stream that has moved so much is long: it is worth waiting for more than one record at a time.
 const LONG: u64 = 4 << 20;
 
+/// How often progress is told at least.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long a flowing stream may gather in the sender's pipe before it is moved on: waking up for each record costs more than
 /// moving it.
 const NAP: Duration = Duration::from_micros(500);
@@ -163,12 +166,13 @@ impl Stream {
             }
             if self.bytes > before {
                 last_byte = Instant::now();
-                progress(self.bytes);
                 if matches!(blocked, Blocked::Empty) && self.bytes > LONG {
                     blocked = Blocked::Napping;
                 }
             }
-            let patience = flow.stall.checked_sub(last_byte.elapsed()).ok_or(Stopped::Stalled)?;
+            progress(self.bytes);
+            // Who watches wants to see that nothing moves, too.
+            let patience = flow.stall.checked_sub(last_byte.elapsed()).ok_or(Stopped::Stalled)?.min(LOOK);
             let timeout = match blocked {
                 Blocked::Limited(wait) => patience.min(wait),
                 Blocked::Napping => patience.min(NAP),

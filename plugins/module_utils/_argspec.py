@@ -380,6 +380,9 @@ SPECS = {
                 "type": "str",
                 "default": "600s",
             },
+            "progress_file": {
+                "type": "str",
+            },
             "lock": {
                 "type": "str",
             },

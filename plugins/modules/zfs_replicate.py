@@ -210,6 +210,11 @@ options:
       - A stream without a byte for this long counts as lost.
     type: str
     default: 600s
+  progress_file:
+    description:
+      - 'Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset), C(to),
+        C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds.'
+    type: str
   lock:
     description:
       - Path of the lock file. By default there is one for each pair of hosts below C(/run/lock).

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import NATIVE, Lab
+from zfs_hosts import NATIVE, ROOT, Lab
 
 HOST = "source"
 Result = dict[str, Any]
@@ -92,6 +93,18 @@ def box(running: Lab) -> Box:
 
 # --- through Ansible ---
 
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive, installed as a user would."""
+    path = tmp_path_factory.mktemp("collections")
+    archives = sorted((ROOT / "dist").glob("ferro-zfs-*.tar.gz"), key=lambda archive: archive.stat().st_mtime)
+    assert archives, "there is no archive: run `make dist`"
+    command = ["ansible-galaxy", "collection", "install", str(archives[-1]), "-p", str(path), "--offline"]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
 TREE = """
 fast:
   datasets:
@@ -156,13 +169,13 @@ class Ansible:
         return said["taken"], said["pruned"]
 
 
-def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, collections: Path, tmp_path: Path) -> None:
+def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, installed: Path, tmp_path: Path) -> None:
     box.pool("compositions/gitea/data", "compositions/logs", "media/films", "scratch", name="fast")
     box.pool("replicas/web", name="slow")
     # 40 hours that went by before; the policies keep 36 at most.
     hours = [f"autosnap_2026-11-{19 + hour // 24:02}_{hour % 24:02}:00:00_hourly" for hour in range(40)]
     box.sh(f"for n in {' '.join(hours)}; do zfs snapshot fast/compositions@$n fast/compositions/logs@$n fast/media/films@$n; done; zfs snapshot fast/compositions@manual")
-    ansible = Ansible(box, collections, tmp_path)
+    ansible = Ansible(box, installed, tmp_path)
     box.clock("2026-11-21 10:00:05")
     now = "autosnap_2026-11-21_10:00"
     critical = [f"fast/compositions{child}@{now}_{i}" for child in ("", "/gitea", "/gitea/data") for i in ("hourly", "daily", "monthly", "yearly")]

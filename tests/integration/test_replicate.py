@@ -1,6 +1,8 @@
 """zfs_replicate on real ZFS: what arrives, what is left alone, what is said."""
 
 import json
+import subprocess
+import time
 
 from zfs_hosts import Hosts
 
@@ -286,6 +288,32 @@ def test_one_run_at_a_time_for_a_pair_of_hosts(hosts: Hosts) -> None:
     assert hosts.replicated("source", **LOCAL, on_locked="wait")["tank"]["status"] == "ok"
     waiting.wait()
     hosts.sh("source", "rm -f /run/lock/zfs_replicate*")
+
+
+def test_progress_is_told_while_it_runs(hosts: Hosts) -> None:
+    two_pools(hosts)
+    hosts.sh("source", "head -c 40M /dev/urandom > /tank/f; zfs snapshot tank@s")
+    args = json.dumps({**LOCAL, "bandwidth_limit": "16M", "progress_file": "/run/progress"})
+    running = hosts.lab.popen("source", f"echo '{args}' | zfs_replicate -", stdout=subprocess.PIPE, text=True)
+    states = []
+    while running.poll() is None:
+        text = hosts.sh("source", "cat /run/progress 2>/dev/null || true")
+        states += [json.loads(text)] if text.strip() not in ("", "{}") else []
+        time.sleep(0.2)
+    result = json.loads(running.communicate()[0])
+    last = states[-1]
+    assert (last["dataset"], last["to"]) == ("tank", "s")
+    assert 0 <= states[0]["bytes"] < last["bytes"] <= result["summary"]["bytes"]
+    assert abs(last["bytes_estimated"] - result["summary"]["bytes"]) < 4_000_000
+    assert 8_000_000 < last["rate"] < 20_000_000 and last["eta"] is not None
+    assert hosts.sh("source", "ls /run/progress* 2>/dev/null || true") == ""
+    # A person at a terminal sees one line that changes, and then what was done.
+    hosts.sh("source", "zpool destroy vault; rm /big/vault.img")
+    hosts.pool("source", "vault")
+    args = json.dumps({**LOCAL, "bandwidth_limit": "16M"})
+    typed = hosts.sh("source", f"echo '{args}' > /run/args; script -qec 'zfs_replicate --text /run/args' /dev/null < /dev/null")
+    assert typed.count("\x1b[K") >= 2 and "MiB/s" in typed
+    assert typed.rstrip().split("\x1b[K")[-1].startswith("* tank -> vault/tank: sent full, 1 snapshot up to @s, ")
 
 
 def test_text_mode_speaks_to_people(hosts: Hosts) -> None:

@@ -495,3 +495,30 @@ fn an_unknown_time_zone_is_utc_with_a_warning() {
     );
     assert_eq!(result["created"].as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn to_be_stopped_is_a_failure_that_says_what_was_done() {
+    let fake = Fake::new("tank 1 -\n");
+    fake.write("on_snapshot", "case $1 in *_daily) exec sleep 30 ;; esac");
+    fake.write("args.json", &args("high").to_string());
+    let child = Command::new(SNAPSHOT)
+        .arg(fake.path().join("args.json"))
+        .env("PATH", format!("{}:/usr/bin:/bin", fake.path().display()))
+        .env("XDG_RUNTIME_DIR", fake.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = std::time::Instant::now();
+    while !fake.commands().iter().any(|line| line.ends_with("_daily")) {
+        assert!(began.elapsed().as_secs() < 20);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(began.elapsed().as_secs() < 20);
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &result["failed"], &result["changed"]), (Some(1), &json!(true), &json!(true)));
+    assert_eq!(names(&result["created"]).len(), 2, "yearly and monthly");
+    assert!(result["msg"].as_str().unwrap().contains("stopped by SIGTERM"), "{}", result["msg"]);
+    assert!(!fake.commands().iter().any(|line| line.ends_with("_hourly")));
+}

@@ -1,17 +1,16 @@
 //! Destroys the snapshots that no policy wants any more: one listing for each pool, then one batch for each dataset.
 
+mod destroy;
+
 use super::report::Failed;
 use crate::glob::Globs;
-use crate::model::{DatasetName, ShortName, SnapshotName};
+use crate::model::{DatasetName, ShortName};
 use crate::plan::policy::Table;
 use crate::plan::replicated::{self, Replicated};
 use crate::plan::retain::{MaxDestroy, Reason, Reasons, Rules, Snapshot, verdicts};
 use crate::process::{Failure, Runner};
-use crate::signals;
 use crate::ssh::Host;
-use crate::zfs::batches::{self, ARGUMENT, COMMAND, POINTER};
-use crate::zfs::blame;
-use crate::zfs::stderr::Cause;
+use crate::zfs::batches::{self, COMMAND, POINTER};
 use crate::zfs::verbs::Zfs;
 use std::collections::HashMap;
 
@@ -275,162 +274,4 @@ impl Run<'_> {
         }
         fine
     }
-
-    fn estimate(&mut self, doomed: Vec<Doomed>) {
-        let mut sum = 0;
-        for doomed in doomed {
-            for batch in batches_of(&doomed.dataset, &doomed.names) {
-                match self.zfs.reclaim(&doomed.dataset, batch) {
-                    Ok(bytes) => sum += bytes,
-                    Err(failure) if failure.cause == Cause::DoesNotExist => {}
-                    Err(failure) => {
-                        let words = format!("{}: the estimate failed: {failure}", doomed.dataset);
-                        self.pruned.warnings.push(words);
-                    }
-                }
-            }
-            (self.tell)(&format!(
-                "{}: would destroy {} of {} snapshots",
-                doomed.dataset,
-                doomed.names.len(),
-                doomed.own
-            ));
-            self.pruned.destroyed.push((doomed.dataset, doomed.names));
-        }
-        self.pruned.reclaim_bytes = Some(sum);
-    }
-
-    /// One command for each dataset, or where that would be many and we are root, a few for all.
-    fn destroy_of_pool(&mut self, doomed: &[Doomed]) {
-        let may = self.request.is_root && doomed.len() > 1;
-        let done = if may { self.by_program(doomed) } else { Vec::new() };
-        for (index, doomed) in doomed.iter().enumerate() {
-            if done.get(index) != Some(&doomed.names.len()) && signals::received().is_none() {
-                self.destroy(doomed, done.get(index).copied().unwrap_or(0));
-            }
-        }
-    }
-
-    /// Gives how many snapshots of each dataset are done with, from the first on; where the program cannot run, that is none.
-    fn by_program(&mut self, doomed: &[Doomed]) -> Vec<usize> {
-        // All that one program does, one transaction group has to carry (openzfs/zfs#9934).
-        const AT_ONCE: usize = 2000;
-        let mut done = vec![0; doomed.len()];
-        let all: Vec<(usize, SnapshotName)> = doomed
-            .iter()
-            .enumerate()
-            .flat_map(|(index, doomed)| doomed.names.iter().map(move |name| (index, doomed, name)))
-            .map(|(index, doomed, name)| (index, SnapshotName { dataset: doomed.dataset.clone(), name: name.clone() }))
-            .collect();
-        for batch in all.chunks(AT_ONCE) {
-            let Some((_, first)) = batch.first() else { break };
-            let names: Vec<&SnapshotName> = batch.iter().map(|(_, name)| name).collect();
-            let result = self.zfs.destroy_of_pool(first.dataset.pool(), &names, self.request.defer);
-            // What is wrong with it the plain command will say, or it will do it.
-            let Ok(failed) = result else { break };
-            for of_one in batch.chunk_by(|a, b| a.0 == b.0) {
-                let (index, _) = of_one[0];
-                done[index] += of_one.len();
-                let gone: Vec<ShortName> = of_one
-                    .iter()
-                    .filter(|(_, snapshot)| self.is_gone(snapshot, failed.get(&snapshot.to_string()).copied()))
-                    .map(|(_, snapshot)| snapshot.name.clone())
-                    .collect();
-                self.report(&doomed[index], gone);
-            }
-        }
-        done
-    }
-
-    /// Judges what the program said of one snapshot.
-    fn is_gone(&mut self, snapshot: &SnapshotName, errno: Option<i64>) -> bool {
-        const ENOENT: i64 = 2;
-        const EBUSY: i64 = 16;
-        const EEXIST: i64 = 17;
-        let (dataset, name) = (&snapshot.dataset, snapshot.name.as_str());
-        match errno {
-            None => return true,
-            // Somebody else was faster.
-            Some(ENOENT) => {}
-            Some(EBUSY) => self.keep(dataset, name, Reason::Held.into()),
-            Some(EEXIST) => self.keep(dataset, name, Reason::Cloned.into()),
-            Some(errno) => {
-                self.pruned.kept_count += 1;
-                let error = std::io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(0));
-                self.pruned.failures.push(Failed::refused(dataset, format!("cannot destroy {snapshot}: {error}")));
-            }
-        }
-        false
-    }
-
-    fn destroy(&mut self, doomed: &Doomed, done: usize) {
-        let mut gone = Vec::new();
-        for batch in batches_of(&doomed.dataset, &doomed.names[done..]) {
-            gone.extend(self.destroy_batch(&doomed.dataset, batch.to_vec()));
-            if signals::received().is_some() {
-                break;
-            }
-        }
-        self.report(doomed, gone);
-    }
-
-    fn report(&mut self, doomed: &Doomed, gone: Vec<ShortName>) {
-        if gone.is_empty() {
-            return;
-        }
-        let (count, own) = (gone.len(), doomed.own);
-        (self.tell)(&format!("{}: destroyed {count} of {own} snapshots", doomed.dataset));
-        match self.pruned.destroyed.last_mut().filter(|(dataset, _)| *dataset == doomed.dataset) {
-            Some((_, names)) => names.extend(gone),
-            None => self.pruned.destroyed.push((doomed.dataset.clone(), gone)),
-        }
-    }
-
-    /// All or nothing, says ZFS: so whoever is in the way is left out, and the others are tried again.
-    fn destroy_batch(&mut self, dataset: &DatasetName, mut batch: Vec<ShortName>) -> Vec<ShortName> {
-        while !batch.is_empty() {
-            let Err(failure) = self.zfs.destroy(dataset, &batch, self.request.defer) else { return batch };
-            // Somebody else was faster.
-            if failure.stderr.contains("could not find any snapshots to destroy") {
-                return Vec::new();
-            }
-            let blamed: HashMap<String, Reason> = blame::named(&failure.stderr)
-                .filter_map(|(name, line)| Some((name.strip_prefix(dataset.as_str())?.strip_prefix('@')?, line)))
-                .filter_map(|(name, line)| Some((name.to_owned(), in_the_way(line)?)))
-                .collect();
-            let before = batch.len();
-            let (bad, good): (Vec<_>, Vec<_>) = batch.into_iter().partition(|name| blamed.contains_key(name.as_str()));
-            batch = good;
-            for name in bad {
-                let reason = blamed.get(name.as_str()).copied().unwrap_or(Reason::Busy);
-                self.keep(dataset, name.as_str(), reason.into());
-            }
-            if batch.len() == before {
-                if failure.cause == Cause::DoesNotExist {
-                    self.pruned.warnings.push(format!("{dataset} was destroyed meanwhile"));
-                } else {
-                    self.pruned.kept_count += before;
-                    self.pruned.failures.push(Failed::command(vec![dataset.clone()], failure));
-                }
-                return Vec::new();
-            }
-        }
-        batch
-    }
-}
-
-/// Why ZFS would not destroy the snapshot that the line names, where that is no failure.
-fn in_the_way(line: &str) -> Option<Reason> {
-    let has = |words: &str| line.contains(words);
-    if has("being held") {
-        Some(Reason::Held)
-    } else if has("clone") {
-        Some(Reason::Cloned)
-    } else {
-        has("busy").then_some(Reason::Busy)
-    }
-}
-
-fn batches_of<'a>(dataset: &DatasetName, names: &'a [ShortName]) -> Vec<&'a [ShortName]> {
-    batches::split(names, ARGUMENT - dataset.as_str().len() - 1, |name| name.as_str().len() + 1)
 }

@@ -1,5 +1,7 @@
 //! Takes the snapshots that are due: one listing for each pool, then all snapshots of an interval at once.
 
+mod atomic;
+
 use super::report::Failed;
 use crate::model::{DatasetName, MAX_NAME, ShortName, SnapshotName};
 use crate::plan::naming::{self, Name};
@@ -7,17 +9,13 @@ use crate::plan::period::Interval;
 use crate::plan::policy::Table;
 use crate::plan::schedule::{InPeriod, Schedule};
 use crate::process::{Failure, Runner};
-use crate::signals;
 use crate::ssh::Host;
-use crate::zfs::batches::{self, COMMAND, POINTER};
-use crate::zfs::blame;
-use crate::zfs::stderr::{Cause, cause};
 use crate::zfs::verbs::Zfs;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -258,72 +256,6 @@ impl Run<'_> {
             (true, _) => Err("nothing is due".to_owned()),
             (false, true) => Err("nothing was written since its newest snapshot".to_owned()),
             (false, false) => Ok(due),
-        }
-    }
-
-    /// ZFS takes only one snapshot of a dataset in a command ("multiple snapshots of same fs not allowed"), so there is one
-    /// command for each pool and interval.
-    fn execute(&mut self, planned: &[(SnapshotName, Interval)]) {
-        let group = |(snapshot, interval): &(SnapshotName, Interval)| (*interval, snapshot.dataset.pool().to_owned());
-        for group in planned.chunk_by(|a, b| group(a) == group(b)) {
-            if signals::received().is_some() {
-                break;
-            }
-            let names: Vec<SnapshotName> = group.iter().map(|(snapshot, _)| snapshot.clone()).collect();
-            for batch in batches::split(&names, COMMAND, |name| name.to_string().len() + POINTER) {
-                self.atomically(batch.to_vec());
-            }
-        }
-    }
-
-    /// Takes snapshots all at once. Where ZFS names those it cannot take, the others are tried without them; where it does not
-    /// say which, halves are.
-    fn atomically(&mut self, all: Vec<SnapshotName>) {
-        // Each try is a command; with nobody to blame there must be an end.
-        let mut halvings = 64;
-        let mut todo = VecDeque::from([all]);
-        while let Some(batch) = todo.pop_front() {
-            let Err(failure) = self.zfs.snapshot(&batch) else {
-                for snapshot in &batch {
-                    (self.tell)(&format!("created {snapshot}"));
-                }
-                self.taken.created.extend(batch);
-                continue;
-            };
-            let blamed: HashMap<String, Cause> =
-                blame::named(&failure.stderr).map(|(name, line)| (name.to_owned(), cause(line))).collect();
-            let of = |snapshot: &SnapshotName| {
-                blamed.get(&snapshot.to_string()).or_else(|| blamed.get(snapshot.dataset.as_str())).copied()
-            };
-            let (bad, good): (Vec<_>, Vec<_>) = batch.into_iter().partition(|snapshot| of(snapshot).is_some());
-            let may_be_one = matches!(failure.cause, Cause::Permission | Cause::NoSpace | Cause::Other);
-            if !bad.is_empty() {
-                for snapshot in bad {
-                    self.refused(&snapshot, of(&snapshot).unwrap_or(Cause::Other), &failure);
-                }
-                todo.extend((!good.is_empty()).then_some(good));
-            } else if good.len() > 1 && may_be_one && halvings > 0 && signals::received().is_none() {
-                halvings -= 1;
-                let (left, right) = good.split_at(good.len() / 2);
-                todo.extend([left.to_vec(), right.to_vec()]);
-            } else {
-                let datasets = good.into_iter().map(|snapshot| snapshot.dataset).collect();
-                self.taken.failures.push(Failed::command(datasets, failure));
-            }
-        }
-    }
-
-    fn refused(&mut self, snapshot: &SnapshotName, cause: Cause, failure: &Failure) {
-        match cause {
-            Cause::AlreadyExists => self.skip(&snapshot.dataset, format!("{snapshot} was taken meanwhile")),
-            Cause::DoesNotExist if self.request.table.declared(&snapshot.dataset).is_some() => {
-                self.missing(&snapshot.dataset, "was destroyed meanwhile");
-            }
-            Cause::DoesNotExist => self.skip(&snapshot.dataset, "was destroyed meanwhile"),
-            _ => {
-                let failed = Failed::command(vec![snapshot.dataset.clone()], failure.clone());
-                self.taken.failures.push(failed);
-            }
         }
     }
 }

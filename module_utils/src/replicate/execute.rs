@@ -2,6 +2,7 @@
 
 use super::gather::{Sides, gather};
 use super::preflight::Preflight;
+use super::progress::Progress;
 use super::report::{DatasetReport, Discarded, ErrorReport, Status};
 use super::request::Request;
 use super::streams;
@@ -53,9 +54,14 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
 }
 
 /// Replicates.
-pub fn replicate(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
+pub fn replicate(
+    request: &Request,
+    runner: &Runner,
+    tell: &dyn Fn(&str),
+    progress: &Progress<'_>,
+) -> Result<Run, Failure> {
     let mut execution =
-        Execution { request, runner, tell, run: Run::default(), done: BTreeMap::new(), arrived: Vec::new() };
+        Execution { request, runner, tell, progress, run: Run::default(), done: BTreeMap::new(), arrived: Vec::new() };
     let mut todo: Option<BTreeSet<DatasetName>> = None;
     for tries_left in (0..=request.retries).rev() {
         match execution.pass(todo.as_ref(), tries_left > 0) {
@@ -184,6 +190,7 @@ struct Execution<'a> {
     request: &'a Request,
     runner: &'a Runner,
     tell: &'a dyn Fn(&str),
+    progress: &'a Progress<'a>,
     run: Run,
     done: BTreeMap<DatasetName, DatasetReport>,
     arrived: Vec<Arrival>,
@@ -405,10 +412,20 @@ impl Execution<'_> {
         let send = Attempt { stage: "send", host: &self.request.source, cmd: &send };
         let receive = Attempt { stage: "receive", host: &self.request.target, cmd: &receive };
         let before = report.bytes;
+        let estimate = self.progress.is_wanted().then(|| {
+            let cmd = streams::estimate(self.request, &entry.source.name, transfer, step);
+            Zfs { host: &self.request.source, runner: self.runner }.estimate(&cmd).unwrap_or_default()
+        });
+        let mut follow = self.progress.follow(entry.source.name.as_str(), &step.to, estimate.flatten());
         // Whatever happens from here on, the target may have changed.
         self.run.changed = true;
-        let streamed =
-            pipeline::run(self.runner, &self.request.flow, send, receive, &mut |bytes| report.bytes = before + bytes);
+        let streamed = pipeline::run(self.runner, &self.request.flow, send, receive, &mut |bytes| {
+            report.bytes = before + bytes;
+            follow(bytes);
+        });
+        if let (Some(estimated), Some(shown)) = (estimate, report.steps.iter_mut().find(|shown| shown.to == step.to)) {
+            shown.bytes_estimated = estimated;
+        }
         match streamed {
             Err(failure) if failure.cause == Cause::Stopped || failure.cause == Cause::ConnectionLost => Err(failure),
             // Not every complaint means failure: a property that could not be set does not undo the receive.

@@ -1,6 +1,7 @@
 //! The `zfs` commands that we use: built, run, read.
 
 use super::allow::{self, Block};
+use super::batches;
 use super::parse::{self, Row};
 use super::stderr::Cause;
 use crate::cmd::Cmd;
@@ -55,7 +56,7 @@ impl Zfs<'_> {
     /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
     pub fn numbers(&self, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
         let mut all = HashMap::new();
-        for batch in batches(names) {
+        for batch in for_one_command(names) {
             let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(batch);
             let answers = self.list(&cmd, parse::numbers)?;
             all.extend(answers.into_iter().filter_map(|(name, value)| Some((name, value?))));
@@ -110,7 +111,7 @@ impl Zfs<'_> {
 
     /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.
     pub fn destroy_snapshots(&self, dataset: &DatasetName, names: &[String]) -> Result<(), Failure> {
-        for batch in batches(names) {
+        for batch in for_one_command(names) {
             self.run("roll back", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}@{}", batch.join(","))))?;
         }
         Ok(())
@@ -168,32 +169,10 @@ pub(super) fn only_missing(stderr: &str) -> bool {
     lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
 }
 
-/// Parts names so that each part fits into one command: an argument may have 128 KiB, and behind ssh the whole command is one.
-fn batches(names: &[String]) -> impl Iterator<Item = &[String]> {
-    const LONGEST: usize = 100_000;
-    let mut rest = names;
-    std::iter::from_fn(move || {
-        let mut length = 0;
-        // Three more bytes each: a blank, and quotes.
-        let fits = rest.iter().take_while(|name| (length += name.len() + 3, length < LONGEST).1).count();
-        let (batch, after) = rest.split_at(fits.max(1).min(rest.len()));
-        rest = after;
-        (!batch.is_empty()).then_some(batch)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::batches;
-
-    #[test]
-    fn batches_fit_and_lose_nothing() {
-        let names: Vec<String> = (0..5000).map(|i| format!("tank/{}{i}", "x".repeat(i % 200))).collect();
-        let parts: Vec<_> = batches(&names).collect();
-        assert!(parts.len() > 4);
-        assert!(parts.iter().all(|part| part.iter().map(|name| name.len() + 3).sum::<usize>() < 100_000));
-        assert_eq!(parts.concat(), names);
-        assert_eq!(batches(&[]).count(), 0);
-        assert_eq!(batches(&["x".repeat(200_000)]).count(), 1);
-    }
+/// Parts names so that each part fits into one command: behind ssh the whole command is one argument, and quoted.
+fn for_one_command(names: &[String]) -> Vec<&[String]> {
+    // The rest of the command, and ssh's own words.
+    const WORDS: usize = 4 * 1024;
+    const BLANK_AND_QUOTES: usize = 3;
+    batches::split(names, batches::ARGUMENT - WORDS, |name| name.len() + BLANK_AND_QUOTES)
 }
