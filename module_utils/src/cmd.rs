@@ -1,6 +1,7 @@
 //! Commands as data: equal in tests, printable in errors, never a shell string, except where ssh needs one.
 
 use std::fmt;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Where the system tools may lie although a login's `PATH` lacks it: Debian gives ordinary users no `sbin`.
@@ -48,7 +49,8 @@ impl Cmd {
         // we hold in memory.
         let found = std::env::split_paths(&path).map(|folder| folder.join(self.program())).find(|file| file.is_file());
         let mut command = Command::new(found.unwrap_or_else(|| self.program().into()));
-        command.args(&self.argv[1..]).env("LC_ALL", "C").env("PATH", path);
+        // In `ps` it is still what one would type.
+        command.arg0(self.program()).args(&self.argv[1..]).env("LC_ALL", "C").env("PATH", path);
         command
     }
 
