@@ -3,8 +3,10 @@
 use anyhow::{Context, Error, Result};
 use jiff::Timestamp;
 use module_utils::ansible::{self, Outcome, Task};
+use module_utils::plan::jobs::Job;
 use module_utils::plan::period::{FREQUENTLY_MINUTES, Interval};
 use module_utils::plan::schedule::{Clock, Schedule};
+use module_utils::policy::permission;
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
 use module_utils::policy::take::{Request, Taken, take};
@@ -106,6 +108,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         lock::acquire(&path, true).with_context(|| format!("the lock {} cannot be taken", path.display()))?
     };
     let mut taken = take(&request, &runner, task.check_mode, &|line| task.info(line));
+    permission::explain(&mut taken.failures, Job::Snapshot, &runner);
     drop(held);
     taken.warnings.extend(warning);
     let what = if task.check_mode { "to create" } else { "created" };

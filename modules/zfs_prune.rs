@@ -3,7 +3,9 @@
 use anyhow::{Context, Error, Result};
 use module_utils::ansible::{self, Outcome, Task};
 use module_utils::glob::Globs;
+use module_utils::plan::jobs::Job;
 use module_utils::plan::retain::MaxDestroy;
+use module_utils::policy::permission;
 use module_utils::policy::prune::{Pruned, Request, prune};
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
@@ -59,7 +61,8 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let now = i64::try_from(now.as_secs()).context("the clock is beyond all years")?;
     let request = args.into_request(now, process::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
     let runner = Runner::default();
-    let pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
+    let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
+    permission::explain(&mut pruned.failures, Job::Prune, &runner);
     let count: usize = pruned.destroyed.iter().map(|(_, names)| names.len()).sum();
     let what = if task.check_mode { "to destroy" } else { "destroyed" };
     let bytes = pruned.reclaim_bytes.map_or_else(String::new, |bytes| format!("; frees {}", ByteSize(bytes)));

@@ -297,7 +297,8 @@ def test_without_permission_each_dataset_is_named_and_what_may_be_done_is_done(b
     assert result["summary"] == {"datasets": 3, "created": 0, "skipped": 0, "failed": 3}
     assert result["msg"].startswith("3 datasets failed. tank/a, tank/b, tank/c: snapshot")
     assert "permission denied" in result["msg"]
-    assert "grant it with" in result["msg"]
+    assert "the user operator lacks the ZFS permission snapshot on tank/a. Grant it there with `zfs allow -u operator snapshot tank/a`" in result["msg"]
+    assert "ferro.zfs.zfs_delegate: {dataset: tank/a, users: operator, jobs: snapshot}" in result["msg"]
     box.sh("zfs allow operator snapshot,mount tank/b")
     result = box.snapshot(datasets, interval="hourly", user="operator")
     assert [name.partition("@")[0] for name in result["created"]] == ["tank/b"]
@@ -306,6 +307,14 @@ def test_without_permission_each_dataset_is_named_and_what_may_be_done_is_done(b
     result = box.prune(datasets, policies={"high": {"hourly": 1}}, user="operator")
     assert result["destroyed"] == ["tank/a@autosnap_2026-01-01_00:01:00_daily"]
     assert "tank/b: destroy" in result["msg"]
+    # What is missing is named, whichever it is.
+    for given, missing in (("destroy", "mount"), ("mount", "destroy")):
+        box.sh(f"zfs unallow operator tank/b 2>/dev/null || true; zfs allow operator {given} tank/b")
+        result = box.prune(datasets, policies={"high": {"hourly": 1}}, user="operator")
+        assert f"the user operator lacks the ZFS permission {missing} on tank/b. Grant it there with" in result["msg"]
+    box.sh("zfs unallow operator tank/b 2>/dev/null || true; zfs allow operator destroy,mount tank/b")
+    result = box.prune(datasets, policies={"high": {"hourly": 1}}, user="operator")
+    assert result["destroyed"] == ["tank/b@autosnap_2026-01-01_00:01:00_daily"]
 
 
 def test_garbage_with_the_prefix_is_left_alone(box: Box) -> None:

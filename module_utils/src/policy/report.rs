@@ -12,6 +12,8 @@ pub struct Failed {
     pub datasets: Vec<DatasetName>,
     /// Why.
     pub why: Why,
+    /// What would help, where more is known than the failure tells.
+    pub hint: Option<String>,
 }
 
 /// Why something could not be done.
@@ -27,13 +29,23 @@ impl Failed {
     /// A command failed for these.
     #[must_use]
     pub fn command(datasets: Vec<DatasetName>, failure: Failure) -> Self {
-        Self { datasets, why: Why::Command(Box::new(Failure { command: shortened(&failure.command), ..failure })) }
+        Self {
+            datasets,
+            why: Why::Command(Box::new(Failure { command: shortened(&failure.command), ..failure })),
+            hint: None,
+        }
     }
 
     /// One dataset was refused.
     #[must_use]
     pub fn refused(dataset: &DatasetName, why: impl Into<String>) -> Self {
-        Self { datasets: vec![dataset.clone()], why: Why::Refused(why.into()) }
+        Self { datasets: vec![dataset.clone()], why: Why::Refused(why.into()), hint: None }
+    }
+}
+
+impl Failed {
+    fn words(&self) -> String {
+        self.hint.as_ref().map_or_else(|| self.why.to_string(), |hint| format!("{}. {hint}", self.why))
     }
 }
 
@@ -49,20 +61,20 @@ fn shortened(command: &str) -> String {
 /// The list `failures` of the result: one entry for each dataset.
 #[must_use]
 pub fn list(failures: &[Failed]) -> Vec<Value> {
-    let entry = |dataset: &DatasetName, why: &Why| match why {
+    let entry = |dataset: &DatasetName, failed: &Failed| match &failed.why {
         Why::Command(failure) => json!({
             "dataset": dataset.as_str(),
             "stage": failure.stage,
             "command": failure.command,
             "rc": failure.rc,
             "stderr": failure.stderr,
-            "caused_by": failure.cause.advice(),
+            "caused_by": failed.hint.as_deref().or(failure.cause.advice()),
         }),
         Why::Refused(why) => {
             json!({"dataset": dataset.as_str(), "stage": "plan", "command": null, "rc": null, "stderr": "", "caused_by": why})
         }
     };
-    failures.iter().flat_map(|failed| failed.datasets.iter().map(|dataset| entry(dataset, &failed.why))).collect()
+    failures.iter().flat_map(|failed| failed.datasets.iter().map(|dataset| entry(dataset, failed))).collect()
 }
 
 /// The `msg` of a task that failed: names each dataset; those that failed in the same way together. To be stopped is to fail.
@@ -73,12 +85,12 @@ pub fn message(failures: &[Failed]) -> Option<String> {
 }
 
 fn failed(failures: &[Failed]) -> Option<String> {
-    let mut ways: Vec<(&Why, Vec<&str>)> = Vec::new();
+    let mut ways: Vec<(&Failed, Vec<&str>)> = Vec::new();
     for failed in failures {
         let names = failed.datasets.iter().map(DatasetName::as_str);
-        match ways.iter_mut().find(|(why, _)| why.is_like(&failed.why)) {
+        match ways.iter_mut().find(|(other, _)| other.why.is_like(&failed.why)) {
             Some((_, all)) => all.extend(names),
-            None => ways.push((&failed.why, names.collect())),
+            None => ways.push((failed, names.collect())),
         }
     }
     for (_, names) in &mut ways {
@@ -86,7 +98,8 @@ fn failed(failures: &[Failed]) -> Option<String> {
     }
     let count: usize = ways.iter().map(|(_, names)| names.len()).sum();
     let noun = if count == 1 { "dataset" } else { "datasets" };
-    let shown: Vec<String> = ways.iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
+    let shown: Vec<String> =
+        ways.iter().map(|(failed, names)| format!("{}: {}", names.join(", "), failed.words())).collect();
     (count > 0).then(|| format!("{count} {noun} failed. {}", shown.join("; ")))
 }
 

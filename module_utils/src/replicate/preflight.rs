@@ -138,6 +138,12 @@ fn unmet<'n>(needs: &'n [Need], account: &Account, blocks: &[Block]) -> Vec<&'n 
 /// What is missing, the command that grants it and the task that does.
 fn words(account: &Account, missing: &[&Need], on: &DatasetName, job: Job) -> String {
     let names: Vec<&str> = missing.iter().filter_map(|need| need.permissions.first()).map(String::as_str).collect();
+    grant(account, &names, on, job)
+}
+
+/// The permissions that are missing, the command that grants them and the task that does.
+#[must_use]
+pub fn grant(account: &Account, names: &[&str], on: &DatasetName, job: Job) -> String {
     let name = &account.name;
     let of_job = job.permissions();
     // No job has what only an option needs that may lose something.
