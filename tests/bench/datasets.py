@@ -38,7 +38,7 @@ def floor(lab: Lab, remote: bool) -> float:
         lab.run("source", "ssh -o ControlMaster=yes -o ControlPath=/run/floor -o ControlPersist=600 -Nf root@backup >/dev/null 2>&1")
     for _ in range(5):
         begin = time.monotonic()
-        lab.run("source", f"{listing} tank >/dev/null; {ssh} {listing} vault >/dev/null")
+        lab.run("source", f"{listing} tank/d >/dev/null; {ssh} {listing} vault/zfs_replicate{remote:d}/tank/d >/dev/null")
         times.append(time.monotonic() - begin)
     if remote:
         lab.run("source", "ssh -o ControlPath=/run/floor -O exit root@backup 2>/dev/null")
