@@ -58,6 +58,11 @@ sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each 
 test: test-fast sanity ## Every test
 	$(PYTEST) tests/lab tests/integration
 
+.PHONY: soak
+soak: dist ## A long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history
+	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-200} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \
+	  $(PYTEST) -s tests/integration/test_walk.py tests/integration/test_histories.py
+
 .PHONY: bench
 bench: dist ## measure beside the plain pipe, the peers and ping; docs/benchmarks.md says what came out
 	for each in tests/bench/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
