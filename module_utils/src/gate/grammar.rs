@@ -393,7 +393,7 @@ fn of_same_dataset(from: &str, signs: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Mode, Rules, permit, split};
+    use super::{Condition, Mode, Rules, Script, permit, split};
     use crate::cmd::{Cmd, login_shell_prefix};
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
@@ -448,6 +448,7 @@ mod tests {
         }
         // Those about options and paths are refused for what they say, not for how they are quoted.
         let (_, about_words) = ATTACKS.split_once("# Options that").unwrap();
+        let (about_words, _) = about_words.split_once("# Scripts that").unwrap();
         let misquoted =
             about_words.lines().filter(|line| line.starts_with("{P}")).filter(|line| split(&attack(line)).is_err());
         assert_eq!(misquoted.collect::<Vec<_>>(), ["{P}zfs send -t '1-abc;id'"]);
@@ -472,6 +473,11 @@ mod tests {
             &format!("zfs destroy '{bookmark}'"),
             "zfs hold ferro_x tank/data@s1",
             "zfs release ferro_x tank/data@s1",
+            "zfs holds -H tank/data@s1 'tank/data/my child@s2'",
+            "zstd --version",
+            &Script::Compress.of(["zfs", "send", "-Lc", "tank/data@s1"]).to_string(),
+            &Script::Bookmark.of(["tank/data@s1", bookmark, "tank/data@s2", bookmark]).to_string(),
+            &Script::RemoveBookmarks.of([bookmark]).to_string(),
         ] {
             assert_eq!(ask(&send, words), Ok(Condition::None), "{words}");
         }
