@@ -17,6 +17,7 @@ pub mod lock;
 pub mod pipeline;
 pub mod process;
 pub mod replicate;
+pub mod scripts;
 pub mod signals;
 pub mod ssh;
 pub mod tail;
@@ -28,6 +29,8 @@ pub mod policy;
 pub mod accounts;
 pub mod delegate;
 pub mod gate;
+
+pub mod record;
 
 pub mod ansible;
 #[cfg(feature = "argspec")]
