@@ -48,9 +48,6 @@ def test_a_pool_is_not_created_unless_it_is_named(fleet: Fleet) -> None:
 def test_a_missing_key_is_found_before_anything_is_created(fleet: Fleet) -> None:
     play = system(fleet, fails=True, system_zfs_keys={})
     assert f"tank/ledger needs a key: put it into {KEY} on the host, or into system_zfs_keys" in failure(play)
-    play = system(fleet, fails=True, system_zfs_keys={"tank/ledger": "c2hvcnQ="})
-    assert "system_zfs_keys['tank/ledger']: a key of the format raw has 32 bytes" in failure(play)
-    assert "c2hvcnQ" not in play.output
     assert fleet.sh("source", "zpool list -H") == ""
 
 
@@ -122,16 +119,12 @@ def test_changes_of_the_tree_are_made_and_nothing_else(fleet: Fleet) -> None:
     assert "tank/ledger\ntank/undeclared\n" in fleet.sh("source", "zfs list -Ho name")
 
 
-def test_what_only_creation_can_set_is_an_error_and_what_zfs_does_not_know_too(fleet: Fleet) -> None:
+def test_what_only_creation_can_set_is_an_error(fleet: Fleet) -> None:
     play = system(fleet, fails=True, system_zfs_keys={}, zfs={"tank": {"datasets": {"films": {"properties": {"casesensitivity": "mixed", "atime": True}}}}})
     assert (
         "zfs.tank.datasets.films.properties.casesensitivity: the tree says mixed, but tank/films was created with sensitive, and that "
         "cannot be changed" in failure(play)
     )
-    play = system(fleet, fails=True, zfs={"tank": {"datasets": {"films": {"properties": {"speed": "high"}}}}}, system_zfs_keys={})
-    assert "the ZFS of this host knows no property 'speed', which the zfs tree declares" in failure(play)
-    play = system(fleet, fails=True, zfs={"tank": {"datasets": {"disk": {"properties": {"volsize": "5M"}}}}}, system_zfs_keys={})
-    assert "tank/disk has 10485760 bytes; a smaller one would cut off its data" in failure(play)
 
 
 def test_check_mode_before_zfs_is_installed(fleet: Fleet) -> None:
