@@ -115,14 +115,14 @@ def test_a_dataset_that_is_removed_from_the_tree_leaves_the_schedule(source: Fle
 
 def test_a_policy_that_does_not_exist_is_found_when_it_is_set_up(source: Fleet) -> None:
     before = source.sh("source", "cat /etc/ferro-zfs/snapshot.json")
-    play = policy(source, fails=True, zfs={"tank": {"datasets": {"documents": {"policy": "hihg"}}}})
+    play = policy(source, fails=True, zfs={"tank": {"datasets": {"documents": {"policy": "hihg"}}}}, zfs_policy_prune_enabled=False)
     assert "hihg" in play.output
     assert source.sh("source", "cat /etc/ferro-zfs/snapshot.json") == before
     source.sh("source", "systemctl is-active ferro-zfs-snapshot.timer")
 
 
 def test_what_is_switched_off_is_removed(source: Fleet) -> None:
-    # Pruning was, by the test of a removed dataset.
+    # Pruning has been off since the test of a removed dataset.
     assert [path for path in files(source) if "prune" in path] == []
     assert [path for path in files(source) if "snapshot" in path] != []
     none = {"tank": {"datasets": {"documents": {"policy": "none"}}}}
