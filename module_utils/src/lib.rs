@@ -22,6 +22,7 @@ pub mod ssh;
 pub mod tail;
 pub mod zfs;
 pub mod zone;
+pub mod zstd;
 
 pub mod policy;
 

@@ -4,6 +4,7 @@ use super::properties;
 use super::words::split;
 use crate::model::{DatasetName, check_version_name};
 use crate::zfs::parse::PLACEHOLDER;
+use crate::zstd::Way;
 
 /// Which end the gate guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Rules {
 pub struct Permit {
     /// Its words.
     pub argv: Vec<String>,
+    /// Its stream is compressed on the wire.
+    pub zstd: bool,
     /// What remains to be looked at.
     pub condition: Condition,
 }
@@ -79,15 +82,24 @@ const READABLE: [&str; 20] = [
 
 /// What a line asks for, or why it is refused.
 pub fn permit(rules: &Rules, line: &str) -> Result<Permit, String> {
-    let argv = split(line)?;
+    let (way, argv) = split(line)?;
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     let condition = match words[..] {
-        // Who the gate runs as, so that a preflight can tell what is missing.
-        ["id"] => Condition::None,
-        ["zfs", verb, ref rest @ ..] => rules.verb(verb, rest)?,
+        // Who the gate runs as, and whether it can compress, so that a preflight can tell what is missing.
+        ["id"] | ["zstd", "--version"] if way.is_none() => Condition::None,
+        ["zfs", verb, ref rest @ ..] if fits(way, verb, rest) => rules.verb(verb, rest)?,
         _ => return Err(format!("the program {:?} is none that zfs_replicate runs here", words[0])),
     };
-    Ok(Permit { argv, condition })
+    Ok(Permit { argv, zstd: way.is_some(), condition })
+}
+
+/// Only streams are compressed, each in its own way.
+fn fits(way: Option<Way>, verb: &str, args: &[&str]) -> bool {
+    match way {
+        None => true,
+        Some(Way::Compress) => verb == "send" && !args.iter().any(|arg| arg.starts_with("-nvP")),
+        Some(Way::Decompress) => verb == "receive" && args.first() != Some(&"-A"),
+    }
 }
 
 impl Rules {
@@ -97,6 +109,7 @@ impl Rules {
             (_, "get") => self.get(args),
             (_, "allow") => self.allow(args),
             (_, "hold" | "release") => self.hold(args),
+            (_, "holds") => self.holds(args),
             (Mode::Send, "send") => self.send(args),
             (Mode::Send, "bookmark") => self.bookmark(args),
             (Mode::Send, "destroy") => self.destroy_bookmark(args),
@@ -161,6 +174,11 @@ impl Rules {
             Version { dataset, sign: Some('@') } => self.within(&dataset),
             _ => Err(format!("{name:?} is not a snapshot")),
         })
+    }
+
+    fn holds(&self, args: &[&str]) -> Result<Condition, String> {
+        let ["-H", names @ ..] = args else { return Err(form("holds")) };
+        self.snapshots_below(names)
     }
 
     fn send(&self, args: &[&str]) -> Result<Condition, String> {

@@ -138,6 +138,38 @@ impl Zfs<'_> {
         self.run("remove bookmark", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}#{bookmark}"))).map(drop)
     }
 
+    /// Snapshots of the datasets at `roots`, and with `recursive` of those below, that bear the hold `tag`.
+    pub fn held(&self, roots: &[DatasetName], recursive: bool, tag: &str) -> Result<Vec<String>, Failure> {
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot", "-o", "name,userrefs"]);
+        let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
+        let holds = self.list(&cmd.args(roots), parse::numbers)?;
+        let held: Vec<String> =
+            holds.into_iter().filter(|(_, count)| count.is_some_and(|count| count > 0)).map(|(name, _)| name).collect();
+        let mut ours = Vec::new();
+        for batch in for_one_command(&held) {
+            let cmd = Cmd::new("zfs").args(["holds", "-H"]).args(batch);
+            ours.extend(self.list(&cmd, |stdout| parse::holds(stdout, tag))?);
+        }
+        Ok(ours)
+    }
+
+    /// Holds snapshots.
+    pub fn hold(&self, tag: &str, names: &[String]) -> Result<(), Failure> {
+        self.each_batch("hold", &Cmd::new("zfs").args(["hold", tag]), names)
+    }
+
+    /// Releases snapshots.
+    pub fn release(&self, tag: &str, names: &[String]) -> Result<(), Failure> {
+        self.each_batch("release", &Cmd::new("zfs").args(["release", tag]), names)
+    }
+
+    /// Runs `cmd` with all names, in as few commands as they fit into; every batch is tried, the first failure is given.
+    fn each_batch(&self, stage: &'static str, cmd: &Cmd, names: &[String]) -> Result<(), Failure> {
+        let batches = for_one_command(names).into_iter();
+        let ended: Vec<_> = batches.map(|batch| self.run(stage, &cmd.clone().args(batch)).map(drop)).collect();
+        ended.into_iter().collect()
+    }
+
     /// What is granted on a dataset and above it, nearest first.
     pub fn grants(&self, dataset: &DatasetName) -> Result<Vec<Block>, Failure> {
         let cmd = Cmd::new("zfs").arg("allow").arg(dataset);
