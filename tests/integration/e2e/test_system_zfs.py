@@ -127,10 +127,30 @@ def test_what_only_creation_can_set_is_an_error(fleet: Fleet) -> None:
     )
 
 
+# A package in a repository on the host itself, which is the only one that apt has in the lab.
+REPOSITORY = """
+mkdir -p /opt/ferro/DEBIAN; cd /opt
+printf 'Package: ferro-e2e\\nVersion: 1\\nArchitecture: all\\nMaintainer: nobody\\nDescription: for a test\\n' | tee ferro/DEBIAN/control >Packages
+dpkg-deb --build ferro ferro.deb >/dev/null
+printf 'Filename: ./ferro.deb\\nSize: %s\\nSHA256: %s\\n' $(stat -c %s ferro.deb) $(sha256sum ferro.deb | cut -d' ' -f1) >>Packages
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/opt ./' >/etc/apt/sources.list
+"""
+
+
+def test_a_missing_package_is_installed(fleet: Fleet) -> None:
+    fleet.sh("backup", REPOSITORY)
+    wanted: dict[str, Any] = {"zfs": {}, "system_zfs_packages": ["zfsutils-linux", "ferro-e2e"]}
+    assert "would install ferro-e2e;" in fleet.role("system_zfs", "backup", check=True, **wanted).output
+    assert fleet.role("system_zfs", "backup", **wanted).changed["backup"] == ["ferro.zfs.system_zfs : Install what is missing"]
+    assert fleet.sh("backup", "dpkg-query -W -f '${Status}' ferro-e2e") == "install ok installed"
+    assert fleet.role("system_zfs", "backup", **wanted).recap["backup"]["changed"] == 0
+
+
 def test_check_mode_before_zfs_is_installed(fleet: Fleet) -> None:
-    # As if it were not: what the package manager says, and no command.
-    fleet.sh("offsite", "dpkg --purge --force-all zfsutils-linux zfs-zed 2>&1; ! command -v zpool")
+    # As if it were not: neither in what the package manager says, nor commands, nor a module.
+    fleet.sh("offsite", "dpkg --purge --force-all zfsutils-linux zfs-zed 2>&1; mv /lib/modules /lib/moved; ! command -v zpool")
     play = fleet.role("system_zfs", "offsite", check=True)
-    assert "would install zfsutils-linux, zfs-zed" in play.output
+    assert re.search("would install zfsutils-linux, zfs-zed, linux-headers-.*, zfs-dkms;", play.output)
     assert "zpool create offsitepool /dev/ubdb" in play.output
     assert "zfs create -o canmount=off offsitepool/backups" in play.output
