@@ -115,7 +115,8 @@ pub struct Args {
     #[serde(default = "stall_timeout")]
     stall_timeout: Span,
     /// Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset),
-    /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds.
+    /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at
+    /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
     progress_file: Option<String>,
     /// Path of the lock file. By default there is one for each pair of hosts below C(/run/lock).
     lock: Option<String>,

@@ -17,12 +17,12 @@ pub mod lock;
 pub mod pipeline;
 pub mod process;
 pub mod replicate;
+pub mod scripts;
 pub mod signals;
 pub mod ssh;
 pub mod tail;
 pub mod zfs;
 pub mod zone;
-pub mod zstd;
 
 pub mod policy;
 

@@ -5,10 +5,10 @@
 
 use crate::limiter::Limiter;
 use crate::process::{Attempt, Failure, Runner, drained, end, nonblocking, wait};
+use crate::scripts::Script;
 use crate::signals::{self, Waker};
 use crate::tail::Tail;
 use crate::zfs::stderr::Cause;
-use crate::zstd::Way;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, splice};
 use nix::poll::{PollFd, PollFlags};
@@ -56,13 +56,13 @@ pub fn run(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Failure> {
     let waker = Waker::new().map_err(|error| send.not_run(&error))?;
-    let here = |attempt: &Attempt<'_>, way: Way| {
-        if flow.zstd { attempt.host.run(&way.of(attempt.cmd)) } else { attempt.here() }
+    let here = |attempt: &Attempt<'_>, script: Script| {
+        if flow.zstd { attempt.host.run(&script.of(attempt.cmd.argv())) } else { attempt.here() }
     };
     // The receiver first: if it cannot even start, nothing was read in vain.
-    let receiver = runner.spawn(&here(&receive, Way::Decompress), Stdio::piped(), Stdio::null());
+    let receiver = runner.spawn(&here(&receive, Script::Decompress), Stdio::piped(), Stdio::null());
     let mut receiver = receiver.map_err(|error| receive.not_run(&error))?;
-    let sender = runner.spawn(&here(&send, Way::Compress), Stdio::null(), Stdio::piped());
+    let sender = runner.spawn(&here(&send, Script::Compress), Stdio::null(), Stdio::piped());
     let mut sender = match sender {
         Ok(sender) => sender,
         Err(error) => {

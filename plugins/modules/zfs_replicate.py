@@ -235,7 +235,8 @@ options:
   progress_file:
     description:
       - 'Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset), C(to),
-        C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds.'
+        C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at once it has the
+        sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.'
     type: str
   lock:
     description:

@@ -75,13 +75,14 @@ def test_holds_keep_what_arrives_while_it_is_sent(hosts: Hosts) -> None:
 
 def test_a_rollback_takes_our_own_hold_along(hosts: Hosts, pull: dict[str, Any]) -> None:
     args = {**pull, "holds": True}
+    hosts.sh("source", "echo more > /tank/a/g; zfs snapshot tank/a@s3")
     hosts.replicated("backup", **args)
     # The source is taken back by hand, which our hold makes nobody do by accident.
-    hosts.sh("source", "zfs holds -H tank/a@s2 | cut -f 2 | xargs -I TAG zfs release TAG tank/a@s2; zfs rollback -r tank/a@s1; zfs snapshot tank/a@s3")
+    hosts.sh("source", "zfs holds -H tank/a@s3 | cut -f 2 | xargs -I TAG zfs release TAG tank/a@s3; zfs rollback -r tank/a@s2; zfs snapshot tank/a@s4")
     assert "has diverged" in hosts.replicate("backup", **args)["msg"]
     done = hosts.replicated("backup", **args, on_diverged="rollback")["tank/a"]
-    assert done["rolled_back"]["destroyed"] == ["s2"]
-    assert holds(hosts, "backup", "vault") == ["vault/tank/a@s3", "vault/tank@s2"]
+    assert done["rolled_back"]["destroyed"] == ["s3"]
+    assert holds(hosts, "backup", "vault") == ["vault/tank/a@s4", "vault/tank@s2"]
 
 
 def test_compressed_on_the_wire(hosts: Hosts, pull: dict[str, Any]) -> None:

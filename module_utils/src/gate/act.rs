@@ -6,6 +6,7 @@ use super::stream::{RECORD, check_compound, head};
 use crate::cmd::Cmd;
 use crate::model::DatasetName;
 use crate::process::{Output, Runner};
+use crate::scripts::Script;
 use crate::zfs::parse::{self, PLACEHOLDER};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -39,7 +40,7 @@ pub fn serve(rules: &Rules, line: Option<&OsStr>) -> End {
 
 fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
     match &permit.condition {
-        Condition::None => Ok(send(permit)),
+        Condition::None => Ok(just_run(permit)),
         Condition::Token(token) => {
             let output = ask(&["send", "-nvPt", token])?;
             if !output.status.success() {
@@ -91,9 +92,33 @@ fn check_placeholder(target: &DatasetName) -> Result<(), String> {
     ))
 }
 
+fn just_run(permit: &Permit) -> End {
+    match permit.script {
+        Some(Script::Bookmark) => each("bookmark", permit.argv.chunks(2)),
+        Some(Script::RemoveBookmarks) => each("destroy", permit.argv.chunks(1)),
+        _ => send(permit),
+    }
+}
+
+/// Runs `zfs VERB` for each of the arguments, and names on standard output the last of those that failed, as the script does.
+fn each<'a>(verb: &str, all: impl Iterator<Item = &'a [String]>) -> End {
+    let mut failed = String::new();
+    for args in all {
+        let argv = [&words(&["zfs", verb])[..], args].concat();
+        match command(&argv).stdin(Stdio::null()).stdout(Stdio::null()).status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => failed.extend(args.last().map(|name| format!("{name}\n"))),
+            Err(error) => return not_run(&argv, &error),
+        }
+    }
+    // Who does not listen learns it from standard error.
+    let _ = io::stdout().write_all(failed.as_bytes());
+    End::Ended(0, String::new())
+}
+
 /// Becomes the command, or runs it with `zstd` behind it.
 fn send(permit: &Permit) -> End {
-    if !permit.zstd {
+    if permit.script != Some(Script::Compress) {
         return become_it(&permit.argv);
     }
     let mut sender = match command(&permit.argv).stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
@@ -123,7 +148,7 @@ fn words(all: &[&str]) -> Vec<String> {
 fn receive(rules: &Rules, target: &DatasetName, permit: &Permit) -> Result<End, String> {
     // Found out first: nothing may come between the stream's beginning and its end.
     let argv = with_left_out(&permit.argv, older_than_2_2());
-    if !permit.zstd {
+    if permit.script != Some(Script::Decompress) {
         return pass(rules, target, &argv, io::stdin().as_fd());
     }
     let zstd = words(&["zstd", "-dqc"]);

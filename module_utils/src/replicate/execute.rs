@@ -1,5 +1,6 @@
 //! Carries plans out, each dataset with its own outcome, planned anew after whatever may pass.
 
+use super::bookmarks::{self, Bookmarks};
 use super::crew;
 use super::entries::{Entry, entries, missing, permit};
 use super::gather::{Sides, gather};
@@ -134,12 +135,18 @@ impl Execution<'_> {
             let source = Zfs { host: &self.request.source, runner: self.runner };
             self.run.warnings.extend(holds::hold(source, holds.tag(), names));
         }
+        let source = Zfs { host: &self.request.source, runner: self.runner };
+        let bookmarks = match sides.target_pool.filter(|_| self.request.bookmarks) {
+            Some(pool) => bookmarks::before(source, &entries, pool, &mut |warning| self.run.warnings.push(warning)),
+            None => Bookmarks::new(),
+        };
         let shared = Shared {
             request: self.request,
             runner: self.runner,
             progress: self.progress,
             sides: &sides,
             holds: holds.as_ref(),
+            bookmarks: &bookmarks,
             tell: self.tell,
             may_retry,
             state: Mutex::new(State { done: std::mem::take(&mut self.done), ..State::default() }),
@@ -173,6 +180,8 @@ pub struct Shared<'a> {
     pub progress: &'a Progress<'a>,
     /// What was there when this try began.
     pub sides: &'a Sides,
+    /// Our bookmarks of what is about to be sent.
+    pub bookmarks: &'a Bookmarks,
     holds: Option<&'a Holds>,
     tell: &'a (dyn Fn(&str) + Sync),
     may_retry: bool,

@@ -13,11 +13,11 @@ use crate::plan::jobs::Job;
 use crate::plan::replicate::{Clearing, PartialPlan, Transfer};
 use crate::plan::steps::StepKind;
 use crate::process::{Attempt, Failure, Runner};
+use crate::scripts;
 use crate::ssh::Host;
 use crate::zfs::allow::Block;
 use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
-use crate::zstd;
 
 /// One thing that must be permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,7 +211,7 @@ impl<'a> Preflight<'a> {
 /// Whether both ends have what compressing takes.
 pub fn zstd(request: &Request, runner: &Runner) -> Result<(), Failure> {
     for host in [&request.source, &request.target] {
-        let cmd = zstd::probe();
+        let cmd = scripts::probe_zstd();
         let probed = runner.run(Attempt { stage: "preflight", host, cmd: &cmd });
         probed.map_err(|failure| match failure.cause {
             Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::Stopped => failure,

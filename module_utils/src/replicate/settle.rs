@@ -43,15 +43,15 @@ pub fn settle(
         if arrival.over_placeholder { target.unmark_placeholder(&arrival.target) } else { Ok(()) }
     };
     let mut settled = Vec::new();
+    let mut superseded = Vec::new();
     for arrival in arrived {
         let verdict = verdict(&arrival);
         if verdict.is_ok() {
-            for stays in bookmarks::sweep(source, &arrival.source, &arrival.superseded) {
-                warn(format!("an old bookmark stays: {stays}"));
-            }
+            superseded.extend(arrival.superseded.iter().cloned());
         }
         settled.push((arrival, verdict));
     }
+    bookmarks::sweep(source, &superseded, warn);
     settled
 }
 

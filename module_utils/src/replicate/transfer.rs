@@ -1,6 +1,5 @@
 //! One dataset carried over: what is in the way cleared as planned, parents made, streams run one after the other.
 
-use super::bookmarks::Bookmark;
 use super::entries::Entry;
 use super::execute::Shared;
 use super::report::{DatasetReport, Discarded};
@@ -93,7 +92,6 @@ impl<'a> Carrier<'a> {
         report: &mut DatasetReport,
     ) -> Result<Option<Arrival>, Failure> {
         self.create_parents(entry, transfer)?;
-        let bookmark = self.bookmark_before(entry, transfer);
         let there = self.shared.sides.targets.get(&entry.target);
         let mut first = report.set_aside.is_some() || there.is_none_or(|there| there.snapshots().next().is_none());
         let planned = std::mem::take(&mut report.snapshots);
@@ -106,6 +104,7 @@ impl<'a> Carrier<'a> {
         }
         debug_assert_eq!(report.snapshots, planned);
         self.shared.state().created.push(entry.target.clone());
+        let bookmark = self.shared.bookmarks.get(&entry.source.name);
         Ok(transfer.steps.last().map(|last| Arrival {
             source: entry.source.name.clone(),
             target: entry.target.clone(),
@@ -114,17 +113,6 @@ impl<'a> Carrier<'a> {
             over_placeholder: transfer.over_placeholder,
             superseded: bookmark.map(|bookmark| bookmark.supersedes(entry.source)).unwrap_or_default(),
         }))
-    }
-
-    fn bookmark_before(&self, entry: &Entry<'_>, transfer: &Transfer) -> Option<Bookmark> {
-        let pool = self.shared.sides.target_pool.filter(|_| self.shared.request.bookmarks)?;
-        match Bookmark::before(self.source, entry.source, &entry.target, transfer, pool)? {
-            Ok(bookmark) => Some(bookmark),
-            Err(warning) => {
-                self.shared.warn(warning);
-                None
-            }
-        }
     }
 
     /// Streams one step.
