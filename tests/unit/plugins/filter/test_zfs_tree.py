@@ -366,3 +366,19 @@ def test_names_that_zfs_does_not_take(key, fault):
 @pytest.mark.parametrize("key", ["a b", "a.b:c_d-e", "2024", "x" * 250, "a/b c/d"])
 def test_names_that_zfs_takes(key):
     assert FILTERS["zfs_all_datasets"]({"tank": {"datasets": {key: None}}}) == [f"tank/{key}"]
+
+
+# --- replicas ---
+
+
+def test_replicas_have_no_policy_for_snapshots_whatever_is_discovered():
+    filter_ = FILTERS["zfs_datasets_with_policy"]
+    tree = yaml.safe_load("pool: {datasets: {backups: {policy: high, datasets: {host: {policy: low}}}, backups2: {policy: low}}}")
+    assert [d["dataset"] for d in filter_(tree, replicas=["pool/backups"])] == ["pool/backups2"]
+    assert filter_(tree, replicas=[]) == filter_(tree)
+    tree["pool"] |= {"policy": "low", "snapshots_discover_children": True}
+    assert filter_(tree, replicas="pool/backups") == [
+        {"dataset": "pool", "policy": "low", "snapshots_discover_children": True},
+        {"dataset": "pool/backups2", "policy": "low", "snapshots_discover_children": False},
+        {"dataset": "pool/backups", "policy": "none", "snapshots_discover_children": False},
+    ]
