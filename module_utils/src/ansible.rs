@@ -4,11 +4,14 @@
 
 use crate::cli::{Cli, Output};
 use crate::de;
+use crate::record::Record;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 /// What `Args` of a module must be able to do.
 #[cfg(not(feature = "argspec"))]
@@ -88,10 +91,15 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
         Ok(Cli::Version) => return say(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
         #[cfg(feature = "argspec")]
         Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::argspec::of::<A>(name))),
-        Err(message) => return Printer { output: Output::Json }.failure(&message),
+        Err(message) => {
+            let nowhere = Record { program: name, result: None, metrics: None, started: SystemTime::now() };
+            return Printer { output: Output::Json, check: false, debug: false, record: nowhere }.failure(&message);
+        }
     };
-    let printer = Printer { output: cli.output };
-    report_panics(printer);
+    let [result, metrics] = [&cli.result, &cli.metrics].map(|path| path.as_ref().map(PathBuf::from));
+    let record = Record { program: name, result, metrics, started: SystemTime::now() };
+    let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record };
+    report_panics(printer.clone());
     // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
     if cli.file == "-" && cli.output == Output::Json {
         crate::signals::hang_up_without_reader();
@@ -104,10 +112,13 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
     });
     match parsed {
         Err(message) => printer.failure(&message),
-        Ok((args, task)) => match run(args, task) {
-            Err(error) => printer.failure(&format!("{error:#}")),
-            Ok(outcome) => printer.outcome(outcome, cli.debug),
-        },
+        Ok((args, task)) => {
+            printer.check = task.check_mode;
+            match run(args, task) {
+                Err(error) => printer.failure(&format!("{error:#}")),
+                Ok(outcome) => printer.outcome(outcome),
+            }
+        }
     }
 }
 
@@ -141,9 +152,12 @@ fn read(file: &str) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| format!("the arguments file {file} cannot be read: {error}"))
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Printer {
     output: Output,
+    check: bool,
+    debug: bool,
+    record: Record,
 }
 
 /// Back to the first column, and nothing of the old line stays.
@@ -155,45 +169,49 @@ static LIVE: AtomicBool = AtomicBool::new(false);
 static PRINTED: AtomicBool = AtomicBool::new(false);
 
 impl Printer {
-    fn failure(self, message: &str) -> ExitCode {
-        self.outcome(Outcome { failure: Some(message.to_owned()), ..Outcome::default() }, false)
+    fn failure(&self, message: &str) -> ExitCode {
+        self.outcome(Outcome { failure: Some(message.to_owned()), ..Outcome::default() })
     }
 
     #[allow(clippy::print_stderr, reason = "the one place that prints")]
-    fn outcome(self, outcome: Outcome, debug: bool) -> ExitCode {
+    fn outcome(&self, outcome: Outcome) -> ExitCode {
         let failed = outcome.failure.is_some();
+        let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
+        if let Some(message) = &outcome.failure {
+            result.insert("failed".to_owned(), json!(true));
+            result.insert("msg".to_owned(), json!(message));
+        }
+        result.extend(outcome.body);
+        let result = Value::Object(result);
+        let text = result.to_string();
+        let kept = self.record.keep(&result, &text, self.check);
+        let listed =
+            |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         match self.output {
-            Output::Json => {
-                let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
-                if let Some(message) = outcome.failure {
-                    result.insert("failed".to_owned(), json!(true));
-                    result.insert("msg".to_owned(), json!(message));
-                }
-                result.extend(outcome.body);
-                print_once(&Value::Object(result));
-            }
+            Output::Json => print_once(&text),
             Output::Text | Output::Quiet => {
-                if debug && self.output == Output::Text {
-                    for command in outcome.body.get("commands").and_then(Value::as_array).into_iter().flatten() {
-                        say(&format!("  $ {}\n", command.as_str().unwrap_or_default()));
+                if self.output == Output::Text {
+                    if self.debug {
+                        for command in listed("commands") {
+                            say(&format!("  $ {command}\n"));
+                        }
                     }
+                    listed("warnings").for_each(|warning| eprintln!("warning: {warning}"));
                 }
-                for warning in outcome.body.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-                    if self.output == Output::Text {
-                        eprintln!("warning: {}", warning.as_str().unwrap_or_default());
-                    }
-                }
-                if let Some(message) = outcome.failure {
+                if let Some(message) = &outcome.failure {
                     eprintln!("error: {message}");
                 }
             }
         }
-        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        if let Err(message) = &kept {
+            eprintln!("error: {message}");
+        }
+        if failed || kept.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }
 
 /// Exactly one JSON object, even when a thread panics while another prints.
-fn print_once(result: &Value) {
+fn print_once(result: &str) {
     if !PRINTED.swap(true, Ordering::SeqCst) {
         say(&format!("{result}\n"));
     }

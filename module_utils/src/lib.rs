@@ -29,6 +29,8 @@ pub mod accounts;
 pub mod delegate;
 pub mod gate;
 
+pub mod record;
+
 pub mod ansible;
 #[cfg(feature = "argspec")]
 pub mod argspec;

@@ -522,3 +522,19 @@ fn to_be_stopped_is_a_failure_that_says_what_was_done() {
     assert!(result["msg"].as_str().unwrap().contains("stopped by SIGTERM"), "{}", result["msg"]);
     assert!(!fake.commands().iter().any(|line| line.ends_with("_hourly")));
 }
+
+#[test]
+fn the_result_is_kept_of_failed_runs_too() {
+    let fake = Fake::new("tank 1 -");
+    let result = fake.path().join("result.json");
+    let flags = ["--text", "--result", result.to_str().unwrap()];
+    let output = fake.output(PRUNE, &flags, &json!({"datasets": "tank"}));
+    assert!(!output.status.success());
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&result).unwrap()).unwrap();
+    assert_eq!((&kept["failed"], &kept["last_success"]), (&json!(true), &Value::Null));
+    assert!(kept["msg"].as_str().unwrap().contains("datasets"), "{kept}");
+    let nowhere = ["--quiet", "--result", "/nonexistent/x.json"];
+    let output = fake.output(PRUNE, &nowhere, &args_for_prune());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("/nonexistent/x.json cannot be written: ") && !output.status.success(), "{stderr}");
+}
