@@ -34,12 +34,29 @@ def zfs_datasets_with_config(zfs: Any) -> list[Entry]:
     return _with_config(_read(zfs).datasets)
 
 
-def zfs_datasets_with_policy(zfs: Any) -> list[Entry]:
+def zfs_datasets_with_policy(zfs: Any, replicas: Iterable[str] = ()) -> list[Entry]:
     """Every declared dataset, worded as the ``datasets`` option of the snapshot and prune modules."""
-    return [
+    entries = [
         {"dataset": d.name, "policy": d.policy, "snapshots_discover_children": d.discovers}
         for d in _read(zfs).datasets
     ]
+    return _without(entries, [replicas] if isinstance(replicas, str) else list(replicas))
+
+
+def _without(entries: list[Entry], replicas: list[str]) -> list[Entry]:
+    """The same, where nothing at or below ``replicas`` has a policy, whatever an ancestor discovers."""
+
+    def at_or_below(name: str, replica: str) -> bool:
+        return name == replica or name.startswith(f"{replica}/")
+
+    kept = [one for one in entries if not any(at_or_below(one["dataset"], replica) for replica in replicas)]
+    # The nearest declared ancestor decides. This one stands in the way of one further up that discovers children.
+    shields = [
+        {"dataset": replica, "policy": "none", "snapshots_discover_children": False}
+        for replica in replicas
+        if any(one["snapshots_discover_children"] and at_or_below(replica, one["dataset"]) for one in kept)
+    ]
+    return kept + shields
 
 
 def zfs_backup_datasets(zfs: Any) -> list[Entry]:
