@@ -62,6 +62,11 @@ test: test-fast sanity ## Every test
 e2e: dist ## The roles and playbooks on three hosts with systemd: the part of the tests that shows the whole system
 	$(PYTEST) tests/integration/e2e
 
+.PHONY: soak
+soak: dist ## A long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history
+	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-200} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \
+	  $(PYTEST) -s tests/integration/test_walk.py tests/integration/test_histories.py
+
 .PHONY: bench
 bench: dist ## measure beside the plain pipe, the peers and ping; docs/benchmarks.md says what came out
 	for each in tests/bench/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
@@ -73,7 +78,7 @@ clean: ## Remove what was built
 
 # One virtual environment for linters and tests.
 $(VENV): requirements-dev.txt tools/system-packages
-	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo busybox
+	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo busybox zstd
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@

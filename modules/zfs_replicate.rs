@@ -10,7 +10,7 @@ use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
-use module_utils::ssh::SshOptions;
+use module_utils::ssh::{MOST_LANES, SshOptions};
 use module_utils::units::{ByteSize, Span};
 use module_utils::{lock, signals};
 use serde::{Deserialize, Serialize};
@@ -85,15 +85,26 @@ pub struct Args {
     /// bookmarks of this module for the same target are removed. Without the permission to make bookmarks there is a warning.
     #[serde(default = "yes")]
     bookmarks: bool,
+    /// Hold the newest common snapshot on both sides (C(zfs hold)), so that nobody can destroy it there, and release the one before.
+    /// While snapshots are sent, all of them are held on the source.
+    #[serde(default)]
+    holds: bool,
     /// Receive in a way that can be resumed (C(zfs receive -s)), and resume what an interrupted run left, where it still fits.
     #[serde(default = "yes")]
     resume: bool,
+    /// Compress streams on their way. Not between two local pools. ZFS sends blocks that are stored compressed as they are, and
+    /// encrypted ones cannot be compressed, so it pays for plain data on a slow line.
+    #[serde(default)]
+    compress: Compress,
     /// Bytes per second for the whole run, such as V(10M).
     bandwidth_limit: Option<ByteSize>,
     /// How much is buffered in front of the receiver where one end is remote; only root may go beyond
     /// C(/proc/sys/fs/pipe-max-size). Between two local pools at most V(1M) is used, because more would be slower.
     #[serde(default = "buffer_size")]
     buffer_size: ByteSize,
+    /// Datasets in flight at once, at most 32, parents before their children. Each has connections of its own.
+    #[serde(default = "one")]
+    parallel: usize,
     /// How often a lost connection or a stalled stream is tried again. Each time is planned anew from what is really there.
     #[serde(default = "retries")]
     retries: u32,
@@ -104,7 +115,8 @@ pub struct Args {
     #[serde(default = "stall_timeout")]
     stall_timeout: Span,
     /// Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset),
-    /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds.
+    /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at
+    /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
     progress_file: Option<String>,
     /// Path of the lock file. By default there is one for each pair of hosts below C(/run/lock).
     lock: Option<String>,
@@ -182,6 +194,18 @@ enum Diverged {
     SetAside,
 }
 
+/// Compression on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Compress {
+    /// None.
+    #[default]
+    None,
+    /// By the program C(zstd), which both ends must have.
+    Zstd,
+}
+
 /// What to do while another run holds the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
@@ -206,6 +230,10 @@ fn replica_properties() -> BTreeMap<String, String> {
 
 fn buffer_size() -> ByteSize {
     ByteSize(32 << 20)
+}
+
+fn one() -> usize {
+    1
 }
 
 fn retries() -> u32 {
@@ -253,7 +281,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     match (held, on_locked) {
         (Some(_held), _) => {
             progress_file.as_deref().map(progress::prepare).transpose().map_err(Error::msg)?;
-            let live: &dyn Fn(&str) = &|line| task.live(line);
+            let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
             let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
             Ok(outcome(&execute::replicate(&request, &runner, &tell, &progress)?))
         }
@@ -312,7 +340,14 @@ impl Args {
         let exclude = globs("exclude", &self.exclude)?;
         let limit = self.bandwidth_limit.map(|limit| limit.0);
         let is_local = self.source_host.is_none() && self.target_host.is_none();
-        let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, is_local);
+        if !(1..=MOST_LANES).contains(&self.parallel) {
+            return Err(format!("option parallel: {} is not a number from 1 to {MOST_LANES}", self.parallel));
+        }
+        let zstd = self.compress == Compress::Zstd;
+        if zstd && is_local {
+            return Err("option compress: there is no wire between two local pools; leave it out".to_owned());
+        }
+        let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, zstd, is_local);
         Ok(Request {
             roots,
             named: self.source.iter().filter_map(|name| name.parse().ok()).collect(),
@@ -331,6 +366,8 @@ impl Args {
             send_properties: self.send_properties,
             require_encrypted_target: self.require_encrypted_target,
             bookmarks: self.bookmarks,
+            holds: self.holds,
+            parallel: self.parallel,
             flow,
             retries: self.retries,
             retry_delay: self.retry_delay.0,

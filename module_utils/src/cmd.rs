@@ -40,6 +40,12 @@ impl Cmd {
         &self.argv[0]
     }
 
+    /// The program and its arguments.
+    #[must_use]
+    pub fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
     /// The command as a program to spawn here. `LC_ALL=C` is what makes its messages readable for us.
     #[must_use]
     pub fn local(&self) -> Command {

@@ -2,7 +2,7 @@
 
 use crate::lock::runtime_folder;
 use crate::process::Runner;
-use crate::ssh::{Host, Remote, SshOptions};
+use crate::ssh::{Host, MOST_LANES, Remote, SshOptions};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -39,10 +39,12 @@ impl<'a> Connections<'a> {
 
 impl Drop for Connections<'_> {
     fn drop(&mut self) {
-        for remote in self.remotes.iter().filter(|remote| remote.is_connected()) {
+        let lanes = self.remotes.iter().flat_map(|remote| (0..MOST_LANES).map(|number| remote.lane(number)));
+        let connected: Vec<Remote> = lanes.filter(Remote::is_connected).collect();
+        for remote in &connected {
             self.runner.clean_up(&remote.disconnect());
-            wait_for_end(remote);
         }
+        connected.iter().for_each(wait_for_end);
         if let Some(folder) = &self.folder {
             let _ = fs::remove_dir_all(folder);
         }

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod pipeline;
 pub mod process;
 pub mod replicate;
+pub mod scripts;
 pub mod signals;
 pub mod ssh;
 pub mod tail;

@@ -5,6 +5,7 @@
 
 use crate::limiter::Limiter;
 use crate::process::{Attempt, Failure, Runner, drained, end, nonblocking, wait};
+use crate::scripts::Script;
 use crate::signals::{self, Waker};
 use crate::tail::Tail;
 use crate::zfs::stderr::Cause;
@@ -26,6 +27,8 @@ pub struct Flow {
     pub limiter: Option<Mutex<Limiter>>,
     /// A stream without a byte for this long is given up.
     pub stall: Duration,
+    /// Streams are compressed on their way, by `zstd` at both ends.
+    pub zstd: bool,
 }
 
 /// The most that one `splice` moves.
@@ -53,9 +56,13 @@ pub fn run(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Failure> {
     let waker = Waker::new().map_err(|error| send.not_run(&error))?;
+    let here = |attempt: &Attempt<'_>, script: Script| {
+        if flow.zstd { attempt.host.run(&script.of(attempt.cmd.argv())) } else { attempt.here() }
+    };
     // The receiver first: if it cannot even start, nothing was read in vain.
-    let mut receiver = runner.spawn(&receive.here(), Stdio::piped(), Stdio::null()).map_err(|e| receive.not_run(&e))?;
-    let sender = runner.spawn(&send.here(), Stdio::null(), Stdio::piped());
+    let receiver = runner.spawn(&here(&receive, Script::Decompress), Stdio::piped(), Stdio::null());
+    let mut receiver = receiver.map_err(|error| receive.not_run(&error))?;
+    let sender = runner.spawn(&here(&send, Script::Compress), Stdio::null(), Stdio::piped());
     let mut sender = match sender {
         Ok(sender) => sender,
         Err(error) => {
@@ -321,7 +328,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn flow() -> Flow {
-        Flow { buffer: 1 << 20, limiter: None, stall: Duration::from_secs(20) }
+        Flow { buffer: 1 << 20, limiter: None, stall: Duration::from_secs(20), zstd: false }
     }
 
     fn piped(flow: &Flow, send: &str, receive: &str) -> Result<u64, Failure> {
@@ -358,6 +365,17 @@ mod tests {
         assert_eq!(blamed("kill -9 $$", "cat >/dev/null; exit 1"), ("send", None, says("killed by signal 9")));
         // The receiver ends while the sender still has nothing to say.
         assert_eq!(blamed("sleep 1; cat /dev/zero", "echo no >&2; exit 1"), ("receive", Some(1), says("no")));
+    }
+
+    #[test]
+    fn compressed_streams_are_whole_and_blamed_alike() {
+        let zstd = Flow { zstd: true, ..flow() };
+        let bytes = piped(&zstd, "head -c 50000000 /dev/zero", "test $(wc -c) = 50000000").unwrap();
+        assert!(bytes < 100_000, "{bytes}");
+        let failure = piped(&zstd, "echo some; echo gone >&2; exit 2", "cat >/dev/null; exit 1").unwrap_err();
+        assert_eq!((failure.stage, failure.rc, failure.stderr.as_str()), ("send", Some(2), "gone"));
+        let failure = piped(&zstd, "cat /dev/urandom", "head -c 9 >/dev/null; echo full >&2; exit 1").unwrap_err();
+        assert_eq!((failure.stage, failure.rc), ("receive", Some(1)));
     }
 
     #[test]

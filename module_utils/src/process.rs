@@ -8,7 +8,7 @@ use crate::zfs::stderr::{Cause, cause};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::Serialize;
 use std::fmt;
@@ -187,17 +187,18 @@ pub fn drained(stream: &mut Option<impl Read>, sink: &mut dyn FnMut(&[u8])) -> b
     }
 }
 
-/// Ends a child, politely first, and reaps it.
+/// Ends a child with all that it started, politely first, and reaps it.
 pub fn end(child: &mut Child) {
     const PATIENCE: Duration = Duration::from_secs(5);
-    let pid = i32::try_from(child.id()).map(Pid::from_raw);
-    if let (Ok(None), Ok(pid)) = (child.try_wait(), pid) {
-        let _ = kill(pid, Signal::SIGTERM);
+    // Each child leads a group of its own.
+    let group = i32::try_from(child.id()).map(Pid::from_raw);
+    if let (Ok(None), Ok(group)) = (child.try_wait(), group) {
+        let _ = killpg(group, Signal::SIGTERM);
     }
     let deadline = Instant::now() + PATIENCE;
     while matches!(child.try_wait(), Ok(None)) {
         if Instant::now() > deadline {
-            let _ = child.kill();
+            let _ = group.map(|group| killpg(group, Signal::SIGKILL));
             let _ = child.wait();
             return;
         }

@@ -35,6 +35,9 @@ pub struct Remote {
     control_path: PathBuf,
 }
 
+/// The most connections to one host: a disk gains nothing from more streams at once.
+pub const MOST_LANES: usize = 32;
+
 /// How long a shared connection outlives its last command, should this process be killed before it can end it.
 const LINGER_SECONDS: u8 = 10;
 
@@ -62,6 +65,16 @@ impl Remote {
             options.extend(["-o".to_owned(), option]);
         }
         Ok(Self { destination: destination.to_owned(), options, control_path: control_path.to_owned() })
+    }
+
+    /// The same host over another connection; lane 0 is this one.
+    #[must_use]
+    pub fn lane(&self, number: usize) -> Self {
+        let mut path = self.control_path.clone().into_os_string();
+        if number > 0 {
+            path.push(format!(".{number}"));
+        }
+        Self { control_path: path.into(), ..self.clone() }
     }
 
     /// The destination as the user wrote it.
@@ -104,6 +117,15 @@ impl Host {
         match self {
             Self::Local => cmd.clone(),
             Self::Remote(remote) => remote.run(cmd),
+        }
+    }
+
+    /// The same host over another connection; lane 0 is this one.
+    #[must_use]
+    pub fn lane(&self, number: usize) -> Self {
+        match self {
+            Self::Local => Self::Local,
+            Self::Remote(remote) => Self::Remote(remote.lane(number)),
         }
     }
 

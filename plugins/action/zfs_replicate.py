@@ -10,3 +10,4 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._native import NativeAct
 
 class ActionModule(NativeActionBase):
     MODULE = "zfs_replicate"
+    HAS_PROGRESS = True

@@ -357,9 +357,18 @@ SPECS = {
                 "type": "bool",
                 "default": True,
             },
+            "holds": {
+                "type": "bool",
+                "default": False,
+            },
             "resume": {
                 "type": "bool",
                 "default": True,
+            },
+            "compress": {
+                "type": "str",
+                "choices": ["none", "zstd"],
+                "default": "none",
             },
             "bandwidth_limit": {
                 "type": "str",
@@ -367,6 +376,10 @@ SPECS = {
             "buffer_size": {
                 "type": "str",
                 "default": "32M",
+            },
+            "parallel": {
+                "type": "int",
+                "default": 1,
             },
             "retries": {
                 "type": "int",

@@ -180,11 +180,28 @@ options:
         for the same target are removed. Without the permission to make bookmarks there is a warning.
     type: bool
     default: true
+  holds:
+    description:
+      - Hold the newest common snapshot on both sides (C(zfs hold)), so that nobody can destroy it there, and release the one before. While snapshots
+        are sent, all of them are held on the source.
+    type: bool
+    default: false
   resume:
     description:
       - Receive in a way that can be resumed (C(zfs receive -s)), and resume what an interrupted run left, where it still fits.
     type: bool
     default: true
+  compress:
+    description:
+      - Compress streams on their way. Not between two local pools. ZFS sends blocks that are stored compressed as they are, and encrypted ones
+        cannot be compressed, so it pays for plain data on a slow line.
+      - V(none) - None.
+      - V(zstd) - By the program C(zstd), which both ends must have.
+    type: str
+    choices:
+      - none
+      - zstd
+    default: none
   bandwidth_limit:
     description:
       - Bytes per second for the whole run, such as V(10M).
@@ -195,6 +212,11 @@ options:
         two local pools at most V(1M) is used, because more would be slower.
     type: str
     default: 32M
+  parallel:
+    description:
+      - Datasets in flight at once, at most 32, parents before their children. Each has connections of its own.
+    type: int
+    default: 1
   retries:
     description:
       - How often a lost connection or a stalled stream is tried again. Each time is planned anew from what is really there.
@@ -213,7 +235,8 @@ options:
   progress_file:
     description:
       - 'Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset), C(to),
-        C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds.'
+        C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at once it has the
+        sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.'
     type: str
   lock:
     description:

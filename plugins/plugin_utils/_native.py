@@ -23,7 +23,7 @@ from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
 
 from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _remote
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _progress, _remote
 from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import NATIVE, Binaries, Reply
 
 Result = dict[str, t.Any]
@@ -38,6 +38,8 @@ class NativeActionBase(ActionBase):
     """The action plugin behind each module; a subclass only says which one."""
 
     MODULE: str
+    HAS_PROGRESS = False
+    """The module has an option ``progress_file``."""
     TRANSFERS_FILES = False
     _supports_async = True
     _supports_check_mode = True
@@ -107,6 +109,13 @@ class NativeActionBase(ActionBase):
             return self._in_background(args)
         if not self._connection.has_pipelining:
             return self._by_upload(args)
+        if self.HAS_PROGRESS and not internal.get("_ansible_check_mode") and _progress.is_wanted():
+            args = {"progress_file": _progress.new_file(), **args}
+            with _progress.Watch(self._connection, self._vars.get("inventory_hostname", ""), args["progress_file"]):
+                return self._in_one_round_trip(args, internal)
+        return self._in_one_round_trip(args, internal)
+
+    def _in_one_round_trip(self, args: Result, internal: Result) -> Result:
         # str: an unquoted date of YAML is a date object up to ansible-core 2.18.
         stdin = json.dumps({**args, **internal}, default=str).encode()
         installed = self._path_variable("zfs_native_path")

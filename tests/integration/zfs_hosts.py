@@ -29,10 +29,10 @@ class Hosts:
         """Makes an empty pool that lasts for one test."""
         self.sh(host, f"truncate -s {size} /big/{name}.img; zpool create {name} /big/{name}.img")
 
-    def replicate(self, host: str, flags: str = "-", before: str = "", **args: Any) -> dict[str, Any]:
+    def replicate(self, host: str, flags: str = "-", before: str = "", timeout: float = 120, **args: Any) -> dict[str, Any]:
         """Runs zfs_replicate on a host as Ansible does, with JSON on standard input; gives the result."""
         args = {"retry_delay": "0.1s", **args}
-        done = self.lab.run(host, f"{before} /usr/local/bin/zfs_replicate {flags}", check=False, input=json.dumps(args))
+        done = self.lab.run(host, f"{before} /usr/local/bin/zfs_replicate {flags}", check=False, input=json.dumps(args), timeout=timeout)
         assert done.stderr == "", done.stderr
         result: dict[str, Any] = json.loads(done.stdout)
         assert done.returncode == (1 if result.get("failed") else 0)

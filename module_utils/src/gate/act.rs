@@ -6,11 +6,14 @@ use super::stream::{RECORD, check_compound, head};
 use crate::cmd::Cmd;
 use crate::model::DatasetName;
 use crate::process::{Output, Runner};
+use crate::scripts::Script;
 use crate::zfs::parse::{self, PLACEHOLDER};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// How serving ended, where no other program has taken our place.
 #[derive(Debug)]
@@ -37,20 +40,20 @@ pub fn serve(rules: &Rules, line: Option<&OsStr>) -> End {
 
 fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
     match &permit.condition {
-        Condition::None => Ok(become_it(&permit.argv)),
+        Condition::None => Ok(just_run(permit)),
         Condition::Token(token) => {
             let output = ask(&["send", "-nvPt", token])?;
             if !output.status.success() {
                 return Ok(ended(output.status.code(), output.stderr));
             }
             check_token(rules, &format!("{}\n{}", output.stdout, output.stderr))?;
-            Ok(become_it(&permit.argv))
+            Ok(send(permit))
         }
         Condition::Stream { target, over_placeholder } => {
             if *over_placeholder {
                 check_placeholder(target)?;
             }
-            receive(rules, target, &permit.argv)
+            receive(rules, target, permit)
         }
     }
 }
@@ -89,11 +92,79 @@ fn check_placeholder(target: &DatasetName) -> Result<(), String> {
     ))
 }
 
+fn just_run(permit: &Permit) -> End {
+    match permit.script {
+        Some(Script::Bookmark) => each("bookmark", permit.argv.chunks(2)),
+        Some(Script::RemoveBookmarks) => each("destroy", permit.argv.chunks(1)),
+        _ => send(permit),
+    }
+}
+
+/// Runs `zfs VERB` for each of the arguments, and names on standard output the last of those that failed, as the script does.
+fn each<'a>(verb: &str, all: impl Iterator<Item = &'a [String]>) -> End {
+    let mut failed = String::new();
+    for args in all {
+        let argv = [&words(&["zfs", verb])[..], args].concat();
+        match command(&argv).stdin(Stdio::null()).stdout(Stdio::null()).status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => failed.extend(args.last().map(|name| format!("{name}\n"))),
+            Err(error) => return not_run(&argv, &error),
+        }
+    }
+    // Who does not listen learns it from standard error.
+    let _ = io::stdout().write_all(failed.as_bytes());
+    End::Ended(0, String::new())
+}
+
+/// Becomes the command, or runs it with `zstd` behind it.
+fn send(permit: &Permit) -> End {
+    if permit.script != Some(Script::Compress) {
+        return become_it(&permit.argv);
+    }
+    let mut sender = match command(&permit.argv).stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
+        Ok(sender) => sender,
+        Err(error) => return not_run(&permit.argv, &error),
+    };
+    let plain = sender.stdout.take().map_or_else(Stdio::null, Stdio::from);
+    let zstd = words(&["zstd", "-qc"]);
+    match command(&zstd).stdin(plain).spawn() {
+        Ok(mut zstd) => {
+            let _ = zstd.wait();
+            ended_as(&permit.argv, sender.wait())
+        }
+        Err(error) => {
+            // Nobody reads what it sends: it ends by itself.
+            let _ = sender.wait();
+            not_run(&zstd, &error)
+        }
+    }
+}
+
+fn words(all: &[&str]) -> Vec<String> {
+    all.iter().map(|word| (*word).to_owned()).collect()
+}
+
 /// Lets a stream through, once its beginning has shown what kind it is.
-fn receive(rules: &Rules, target: &DatasetName, argv: &[String]) -> Result<End, String> {
+fn receive(rules: &Rules, target: &DatasetName, permit: &Permit) -> Result<End, String> {
     // Found out first: nothing may come between the stream's beginning and its end.
-    let argv = with_left_out(argv, older_than_2_2());
-    let mut input = io::stdin().lock();
+    let argv = with_left_out(&permit.argv, older_than_2_2());
+    if permit.script != Some(Script::Decompress) {
+        return pass(rules, target, &argv, io::stdin().as_fd());
+    }
+    let zstd = words(&["zstd", "-dqc"]);
+    match command(&zstd).stdout(Stdio::piped()).spawn() {
+        // It ends when its input does, or when nobody reads it any more.
+        Ok(mut zstd) => match zstd.stdout.take() {
+            Some(plain) => pass(rules, target, &argv, plain.as_fd()),
+            None => Err("zstd has no output".to_owned()),
+        },
+        Err(error) => Ok(not_run(&zstd, &error)),
+    }
+}
+
+fn pass(rules: &Rules, target: &DatasetName, argv: &[String], input: BorrowedFd<'_>) -> Result<End, String> {
+    // As a file, it is copied without passing through here.
+    let mut input = File::from(input.try_clone_to_owned().map_err(|error| format!("the stream: {error}"))?);
     let mut begin = vec![0; RECORD];
     let cut = |_| Ok(ended(Some(1), "cannot receive: failed to read from stream".to_owned()));
     if let Err(error) = input.read_exact(&mut begin) {
@@ -114,22 +185,25 @@ fn receive(rules: &Rules, target: &DatasetName, argv: &[String]) -> Result<End, 
             ));
         }
     }
-    drop(input);
-    let mut child = match command(&argv).stdin(Stdio::piped()).spawn() {
+    let mut child = match command(argv).stdin(Stdio::piped()).spawn() {
         Ok(child) => child,
-        Err(error) => return Ok(not_run(&argv, &error)),
+        Err(error) => return Ok(not_run(argv, &error)),
     };
     let pipe = child.stdin.take();
     // When the receiver ends early, nobody reads the rest: this thread ends with the process.
     std::thread::spawn(move || {
         if let Some(mut pipe) = pipe {
-            let _ = pipe.write_all(&begin).and_then(|()| io::copy(&mut io::stdin().lock(), &mut pipe));
+            let _ = pipe.write_all(&begin).and_then(|()| io::copy(&mut input, &mut pipe));
         }
     });
-    Ok(match child.wait() {
+    Ok(ended_as(argv, child.wait()))
+}
+
+fn ended_as(argv: &[String], status: io::Result<ExitStatus>) -> End {
+    match status {
         Ok(status) => ended(status.code().or_else(|| status.signal().map(|signal| 128 + signal)), String::new()),
-        Err(error) => not_run(&argv, &error),
-    })
+        Err(error) => not_run(argv, &error),
+    }
 }
 
 /// The command with what is never taken over from a stream, before the target.

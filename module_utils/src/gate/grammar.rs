@@ -3,6 +3,7 @@
 use super::properties;
 use super::words::split;
 use crate::model::{DatasetName, check_version_name};
+use crate::scripts::Script;
 use crate::zfs::parse::PLACEHOLDER;
 
 /// Which end the gate guards.
@@ -30,6 +31,8 @@ pub struct Rules {
 pub struct Permit {
     /// Its words.
     pub argv: Vec<String>,
+    /// What is to be done with them, if not just to run them.
+    pub script: Option<Script>,
     /// What remains to be looked at.
     pub condition: Condition,
 }
@@ -79,24 +82,49 @@ const READABLE: [&str; 20] = [
 
 /// What a line asks for, or why it is refused.
 pub fn permit(rules: &Rules, line: &str) -> Result<Permit, String> {
-    let argv = split(line)?;
+    let (script, argv) = split(line)?;
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     let condition = match words[..] {
-        // Who the gate runs as, so that a preflight can tell what is missing.
-        ["id"] => Condition::None,
-        ["zfs", verb, ref rest @ ..] => rules.verb(verb, rest)?,
+        _ if matches!(script, Some(Script::Bookmark | Script::RemoveBookmarks)) => rules.many(script, &words)?,
+        // Who the gate runs as, and whether it can compress, so that a preflight can tell what is missing.
+        ["id"] | ["zstd", "--version"] if script.is_none() => Condition::None,
+        ["zfs", verb, ref rest @ ..] if fits(script, verb, rest) => rules.verb(verb, rest)?,
         _ => return Err(format!("the program {:?} is none that zfs_replicate runs here", words[0])),
     };
-    Ok(Permit { argv, condition })
+    Ok(Permit { argv, script, condition })
+}
+
+/// Only streams are compressed, each in its own way.
+fn fits(script: Option<Script>, verb: &str, args: &[&str]) -> bool {
+    match script {
+        None => true,
+        Some(Script::Bookmark | Script::RemoveBookmarks) => false,
+        Some(Script::Compress) => verb == "send" && !args.iter().any(|arg| arg.starts_with("-nvP")),
+        Some(Script::Decompress) => verb == "receive" && args.first() != Some(&"-A"),
+    }
 }
 
 impl Rules {
+    /// Each of many small commands must be permitted by itself.
+    fn many(&self, script: Option<Script>, words: &[&str]) -> Result<Condition, String> {
+        if self.mode != Mode::Send {
+            return Err("bookmarks are nothing for a receiving end".to_owned());
+        }
+        if script == Some(Script::Bookmark) {
+            words.chunks(2).try_for_each(|pair| self.bookmark(pair).map(drop))?;
+        } else {
+            words.chunks(1).try_for_each(|one| self.destroy_bookmark(one).map(drop))?;
+        }
+        Ok(Condition::None)
+    }
+
     fn verb(&self, verb: &str, args: &[&str]) -> Result<Condition, String> {
         match (self.mode, verb) {
             (_, "list") => self.list(args),
             (_, "get") => self.get(args),
             (_, "allow") => self.allow(args),
             (_, "hold" | "release") => self.hold(args),
+            (_, "holds") => self.holds(args),
             (Mode::Send, "send") => self.send(args),
             (Mode::Send, "bookmark") => self.bookmark(args),
             (Mode::Send, "destroy") => self.destroy_bookmark(args),
@@ -161,6 +189,11 @@ impl Rules {
             Version { dataset, sign: Some('@') } => self.within(&dataset),
             _ => Err(format!("{name:?} is not a snapshot")),
         })
+    }
+
+    fn holds(&self, args: &[&str]) -> Result<Condition, String> {
+        let ["-H", names @ ..] = args else { return Err(form("holds")) };
+        self.snapshots_below(names)
     }
 
     fn send(&self, args: &[&str]) -> Result<Condition, String> {
@@ -360,7 +393,7 @@ fn of_same_dataset(from: &str, signs: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Mode, Rules, permit, split};
+    use super::{Condition, Mode, Rules, Script, permit, split};
     use crate::cmd::{Cmd, login_shell_prefix};
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
@@ -415,6 +448,7 @@ mod tests {
         }
         // Those about options and paths are refused for what they say, not for how they are quoted.
         let (_, about_words) = ATTACKS.split_once("# Options that").unwrap();
+        let (about_words, _) = about_words.split_once("# Scripts that").unwrap();
         let misquoted =
             about_words.lines().filter(|line| line.starts_with("{P}")).filter(|line| split(&attack(line)).is_err());
         assert_eq!(misquoted.collect::<Vec<_>>(), ["{P}zfs send -t '1-abc;id'"]);
@@ -439,6 +473,11 @@ mod tests {
             &format!("zfs destroy '{bookmark}'"),
             "zfs hold ferro_x tank/data@s1",
             "zfs release ferro_x tank/data@s1",
+            "zfs holds -H tank/data@s1 'tank/data/my child@s2'",
+            "zstd --version",
+            &Script::Compress.of(["zfs", "send", "-Lc", "tank/data@s1"]).to_string(),
+            &Script::Bookmark.of(["tank/data@s1", bookmark, "tank/data@s2", bookmark]).to_string(),
+            &Script::RemoveBookmarks.of([bookmark]).to_string(),
         ] {
             assert_eq!(ask(&send, words), Ok(Condition::None), "{words}");
         }

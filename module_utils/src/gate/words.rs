@@ -1,12 +1,13 @@
 //! From the line that ssh hands over to arguments. Pure, and no shell: what does not read back to the very same line is refused.
 
 use crate::cmd::{Cmd, login_shell_prefix};
+use crate::scripts::Script;
 
 /// The longest line: more than any that `zfs_replicate` sends, as the kernel gives one argument no more than this.
 const MAX_LINE: usize = 128 * 1024;
 
-/// The arguments of a command that `zfs_replicate` sent.
-pub fn split(line: &str) -> Result<Vec<String>, String> {
+/// The arguments of a command that `zfs_replicate` sent, and the script that they are for, if any.
+pub fn split(line: &str) -> Result<(Option<Script>, Vec<String>), String> {
     if line.len() > MAX_LINE {
         return Err(format!("the command is longer than {MAX_LINE} bytes"));
     }
@@ -16,10 +17,12 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
     let rest = line
         .strip_prefix(&login_shell_prefix())
         .ok_or("it is not a command of zfs_replicate: those begin with `env LC_ALL=C`")?;
+    // Scripts of zfs_replicate are taken for what they mean, letter by letter, and never run.
+    let (script, rest) = Script::stripped(rest);
     let argv = words(rest)?;
     // Quoting has many ways to say the same. Only the one that zfs_replicate uses is taken.
     match Cmd::of(&argv) {
-        Some(cmd) if cmd.to_string() == rest => Ok(argv),
+        Some(cmd) if cmd.to_string() == rest => Ok((script, argv)),
         _ => Err("it is not quoted as zfs_replicate quotes".to_owned()),
     }
 }
@@ -55,15 +58,18 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 mod tests {
     use super::split;
     use crate::cmd::Cmd;
+    use crate::scripts::Script;
     use proptest::prelude::{any, prop, prop_assert_eq, prop_oneof, proptest};
 
     #[test]
     fn what_zfs_replicate_sends_is_read() {
         let cmd = Cmd::new("zfs").args(["send", "-Lc", "-i", "#ferro_1", "tank/my data@a b"]);
         assert_eq!(
-            split(&cmd.for_login_shell()).unwrap(),
+            split(&cmd.for_login_shell()).unwrap().1,
             ["zfs", "send", "-Lc", "-i", "#ferro_1", "tank/my data@a b"]
         );
+        let compressed = split(&Script::Compress.of(cmd.argv()).for_login_shell()).unwrap();
+        assert_eq!((compressed.0, compressed.1[1].as_str()), (Some(Script::Compress), "send"));
     }
 
     #[test]
@@ -92,7 +98,8 @@ mod tests {
             words in prop::collection::vec(prop_oneof!["[a-z@#/=: ]{1,8}", any::<String>(), "[ '\"$`;\n]{1,4}"], 1..6)
         ) {
             for line in [words.join(" "), format!("{}{}", super::login_shell_prefix(), words.join(" ")), Cmd::new("zfs").args(&words).for_login_shell()] {
-                if let Ok(argv) = split(&line) {
+                if let Ok((script, argv)) = split(&line) {
+                    prop_assert_eq!(script, None);
                     prop_assert_eq!(Cmd::of(&argv).unwrap().for_login_shell(), line);
                 }
             }

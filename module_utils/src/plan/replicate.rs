@@ -308,7 +308,8 @@ fn as_it_is(source: &Dataset, target: Option<&Dataset>, wish: &Wish) -> Result<P
     if !later.iter().any(|(_, wanted)| *wanted) {
         return Ok(Plan::UpToDate { base: base.clone() });
     }
-    refuse_what_the_kernel_would(source, target, (base, twin), &later, raw)?;
+    // `zfs send -w` of what is not encrypted is an ordinary stream.
+    refuse_what_the_kernel_would(source, target, (base, twin), &later, raw && source.encrypted)?;
     Ok(Plan::Send(transfer(source, Some(base), &later, target.partial.as_ref(), wish, raw, false)))
 }
 
@@ -576,7 +577,10 @@ mod tests {
         let mut theirs = target("@a @x");
         theirs.versions[1].written = Some(0);
         assert_eq!(shown(plan(&ours, Some(&theirs), &wish())), "incremental @a b");
-        assert_eq!(shown(plan(&ours, Some(&theirs), &Wish { raw: RawMode::Always, ..wish() })), "Diverged");
+        // Without encryption there is nothing raw about a raw stream.
+        assert_eq!(shown(plan(&ours, Some(&theirs), &Wish { raw: RawMode::Always, ..wish() })), "incremental @a b");
+        let secret = Dataset { encrypted: true, ..source("@a @b") };
+        assert_eq!(shown(plan(&secret, Some(&theirs), &wish())), "Diverged");
         theirs.versions[1].written = Some(1);
         assert_eq!(shown(plan(&ours, Some(&theirs), &wish())), "Diverged");
     }

@@ -122,7 +122,7 @@ fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &
             partial.content = source.token(&partial.token)?;
         }
     }
-    if something_to_send && request.bookmarks {
+    if (something_to_send && request.bookmarks) || request.holds {
         let pool = request.mapping.target.pool().to_owned();
         // The pool's own dataset may be listed already: then its guid is known.
         let listed = sides.targets.values().find(|dataset| dataset.name.as_str() == pool).map(|dataset| dataset.guid);

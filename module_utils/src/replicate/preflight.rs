@@ -13,6 +13,7 @@ use crate::plan::jobs::Job;
 use crate::plan::replicate::{Clearing, PartialPlan, Transfer};
 use crate::plan::steps::StepKind;
 use crate::process::{Attempt, Failure, Runner};
+use crate::scripts;
 use crate::ssh::Host;
 use crate::zfs::allow::Block;
 use crate::zfs::stderr::Cause;
@@ -61,6 +62,9 @@ fn of_source(request: &Request, source: &Dataset, transfer: &Transfer) -> Vec<Ne
             .push(Need::new("bookmark", name).only_for("no bookmark is made, so the snapshot must stay on the source"));
         needs.push(Need::new("destroy", name).only_for("our older bookmarks stay on the source"));
     }
+    if request.holds {
+        needs.extend(["hold", "release"].map(|permission| Need::new(permission, name)));
+    }
     needs
 }
 
@@ -99,6 +103,10 @@ fn of_target(
     }
     if transfer.over_placeholder {
         need("userprop", target);
+    }
+    if request.holds {
+        need("hold", target);
+        need("release", target);
     }
     let clearing: &[&str] = match &transfer.clearing {
         Some(Clearing::Rollback { .. }) => &["destroy", "rollback"],
@@ -198,6 +206,25 @@ impl<'a> Preflight<'a> {
         }
         Ok(warnings)
     }
+}
+
+/// Whether both ends have what compressing takes.
+pub fn zstd(request: &Request, runner: &Runner) -> Result<(), Failure> {
+    for host in [&request.source, &request.target] {
+        let cmd = scripts::probe_zstd();
+        let probed = runner.run(Attempt { stage: "preflight", host, cmd: &cmd });
+        probed.map_err(|failure| match failure.cause {
+            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::Stopped => failure,
+            _ => {
+                let words = format!(
+                    "compress: zstd needs the program zstd on {}. Install it there, or leave compress out",
+                    host.name()
+                );
+                Failure::refusal("preflight", host, words)
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// What `zfs allow` said of a dataset.

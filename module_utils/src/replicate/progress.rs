@@ -2,19 +2,38 @@
 
 use crate::units::{ByteSize, Span};
 use serde::Serialize;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Who wants to know.
 pub struct Progress<'a> {
     file: Option<PathBuf>,
-    live: Option<&'a dyn Fn(&str)>,
+    live: Option<&'a (dyn Fn(&str) + Sync)>,
+    streams: Mutex<Streams>,
 }
 
-/// How far one stream is.
+/// What flows at the moment.
+#[derive(Default)]
+struct Streams {
+    flowing: Vec<Stream>,
+    shown: Option<Instant>,
+    begun: usize,
+    expected: usize,
+}
+
+struct Stream {
+    id: usize,
+    state: State,
+    began: Instant,
+}
+
+/// How far one stream is, or several together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct State {
-    /// The dataset on the source.
+    /// The dataset on the source; of several the first.
     pub dataset: String,
     /// The snapshot that the stream ends with.
     pub to: String,
@@ -26,6 +45,12 @@ pub struct State {
     pub rate: u64,
     /// Seconds until the end at that rate, where it is known.
     pub eta: Option<u64>,
+    /// How many datasets flow at once.
+    pub parallel: usize,
+    /// Which of the datasets that have something to send it is, from 1.
+    pub number: usize,
+    /// How many these are.
+    pub of: usize,
 }
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -33,8 +58,8 @@ const EVERY: Duration = Duration::from_secs(1);
 impl<'a> Progress<'a> {
     /// `live` shows a line in place of the one before.
     #[must_use]
-    pub fn new(file: Option<PathBuf>, live: Option<&'a dyn Fn(&str)>) -> Self {
-        Self { file, live }
+    pub fn new(file: Option<PathBuf>, live: Option<&'a (dyn Fn(&str) + Sync)>) -> Self {
+        Self { file, live, streams: Mutex::default() }
     }
 
     /// True if anybody wants to know: only then is an estimate worth its command.
@@ -43,17 +68,31 @@ impl<'a> Progress<'a> {
         self.file.is_some() || self.live.is_some()
     }
 
-    /// Follows one stream: gives what to call with the bytes so far.
-    pub fn follow(&self, dataset: &str, to: &str, bytes_estimated: Option<u64>) -> impl FnMut(u64) {
-        let began = Instant::now();
-        let mut shown: Option<Instant> = None;
-        move |bytes| {
-            if !self.is_wanted() || shown.is_some_and(|shown| shown.elapsed() < EVERY) {
-                return;
-            }
-            shown = Some(Instant::now());
-            self.show(&State::at(dataset, to, bytes, bytes_estimated, began.elapsed()));
-        }
+    /// So many datasets have something to send.
+    pub fn expect(&self, datasets: usize) {
+        let mut streams = self.lock();
+        (streams.begun, streams.expected) = (0, datasets);
+    }
+
+    /// A dataset begins. Its streams are followed with what comes back.
+    pub fn begin(&self) -> usize {
+        let mut streams = self.lock();
+        streams.begun += 1;
+        streams.begun
+    }
+
+    /// Follows one stream of the dataset that began as `number`, until it is dropped.
+    pub fn follow(&self, number: usize, dataset: &str, to: &str, bytes_estimated: Option<u64>) -> Follower<'_> {
+        let mut streams = self.lock();
+        let (dataset, to) = (dataset.to_owned(), to.to_owned());
+        let (parallel, of) = (1, streams.expected);
+        let state = State { dataset, to, bytes: 0, bytes_estimated, rate: 0, eta: None, parallel, number, of };
+        streams.flowing.push(Stream { id: number, state, began: Instant::now() });
+        Follower { progress: self, id: number }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn show(&self, state: &State) {
@@ -64,6 +103,38 @@ impl<'a> Progress<'a> {
             // A backup does not fail because nobody can see how far it is; a file that cannot be written was refused at the start.
             let _ = write(file, state);
         }
+    }
+}
+
+/// One stream that is followed.
+pub struct Follower<'a> {
+    progress: &'a Progress<'a>,
+    id: usize,
+}
+
+impl Follower<'_> {
+    /// So many bytes have passed.
+    pub fn moved(&self, bytes: u64) {
+        if !self.progress.is_wanted() {
+            return;
+        }
+        let mut streams = self.progress.lock();
+        if let Some(stream) = streams.flowing.iter_mut().find(|stream| stream.id == self.id) {
+            stream.state.bytes = bytes;
+        }
+        if streams.shown.is_none_or(|shown| shown.elapsed() >= EVERY) {
+            streams.shown = Some(Instant::now());
+            let all = streams.flowing.iter().map(|stream| stream.state.clone().after(stream.began.elapsed()));
+            if let Some(state) = all.reduce(|all, one| all.and(&one)) {
+                self.progress.show(&state);
+            }
+        }
+    }
+}
+
+impl Drop for Follower<'_> {
+    fn drop(&mut self) {
+        self.progress.lock().flowing.retain(|stream| stream.id != self.id);
     }
 }
 
@@ -78,7 +149,9 @@ impl Drop for Progress<'_> {
 
 /// Checks before the run that the file can be written, and clears what an earlier run may have left.
 pub fn prepare(file: &Path) -> Result<(), String> {
-    let written = std::fs::write(file, "{}\n");
+    // What an earlier run has left there is removed, or a link of that name would be followed.
+    let _ = std::fs::remove_file(file);
+    let written = File::options().write(true).create_new(true).open(file).and_then(|mut file| file.write_all(b"{}\n"));
     written.map_err(|error| format!("option progress_file: {} cannot be written: {error}", file.display()))
 }
 
@@ -86,39 +159,82 @@ pub fn prepare(file: &Path) -> Result<(), String> {
 fn write(file: &Path, state: &State) -> std::io::Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".new");
-    std::fs::write(&name, format!("{}\n", serde_json::json!(state)))?;
+    let mut text = serde_json::json!(state);
+    text["line"] = state.line().into();
+    // In a folder that all may write, nobody's link of that name is followed.
+    let _ = std::fs::remove_file(&name);
+    let mut new = File::options().write(true).create_new(true).open(&name)?;
+    new.write_all(format!("{text}\n").as_bytes())?;
     std::fs::rename(&name, file)
 }
 
 impl State {
-    fn at(dataset: &str, to: &str, bytes: u64, bytes_estimated: Option<u64>, elapsed: Duration) -> Self {
+    fn after(self, elapsed: Duration) -> Self {
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = bytes.saturating_mul(1000) / milliseconds;
-        let left = bytes_estimated.map(|estimated| estimated.saturating_sub(bytes));
-        let eta = left.filter(|_| rate > 0).map(|left| left / rate);
-        Self { dataset: dataset.to_owned(), to: to.to_owned(), bytes, bytes_estimated, rate, eta }
+        let rate = self.bytes.saturating_mul(1000) / milliseconds;
+        Self { rate, ..self }.with_eta()
+    }
+
+    fn with_eta(self) -> Self {
+        let left = self.bytes_estimated.map(|estimated| estimated.saturating_sub(self.bytes));
+        Self { eta: left.filter(|_| self.rate > 0).map(|left| left / self.rate), ..self }
+    }
+
+    /// Both together.
+    fn and(self, other: &Self) -> Self {
+        let sum = Self {
+            bytes: self.bytes + other.bytes,
+            bytes_estimated: self.bytes_estimated.zip(other.bytes_estimated).map(|(ours, theirs)| ours + theirs),
+            rate: self.rate + other.rate,
+            parallel: self.parallel + other.parallel,
+            number: self.number.max(other.number),
+            ..self
+        };
+        sum.with_eta()
     }
 
     fn line(&self) -> String {
-        let Self { dataset, to, bytes, bytes_estimated, rate, eta } = self;
-        let of = bytes_estimated.map(|estimated| format!(" of {}", ByteSize(estimated))).unwrap_or_default();
+        let Self { dataset, to, bytes, bytes_estimated, rate, eta, parallel, number, of } = self;
+        let count = if *of > 1 { format!("{number}/{of} ") } else { String::new() };
+        let others = if *parallel > 1 { format!(" and {} more", parallel - 1) } else { String::new() };
+        let expected = bytes_estimated.map(|estimated| format!(" of {}", ByteSize(estimated))).unwrap_or_default();
         let eta = eta.map(|eta| format!(", {} to go", Span::seconds(eta))).unwrap_or_default();
-        format!("{dataset}@{to}: {}{of}, {}/s{eta}", ByteSize(*bytes), ByteSize(*rate))
+        format!("{count}{dataset}@{to}{others}: {}{expected}, {}/s{eta}", ByteSize(*bytes), ByteSize(*rate))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Progress, State};
+    use std::sync::Mutex;
     use std::time::Duration;
+
+    fn state(bytes: u64, bytes_estimated: Option<u64>) -> State {
+        let (dataset, to) = ("tank/a".to_owned(), "daily".to_owned());
+        State { dataset, to, bytes, bytes_estimated, rate: 0, eta: None, parallel: 1, number: 1, of: 1 }
+    }
 
     #[test]
     fn rate_and_end_are_told() {
-        let state = State::at("tank/a", "daily", 50 << 20, Some(200 << 20), Duration::from_secs(5));
-        assert_eq!((state.rate, state.eta), (10 << 20, Some(15)));
-        assert_eq!(state.line(), "tank/a@daily: 50.0 MiB of 200 MiB, 10.0 MiB/s, 15s to go");
-        let unknown = State::at("tank/a", "daily", 0, None, Duration::ZERO);
-        assert_eq!(unknown.line(), "tank/a@daily: 0 B, 0 B/s");
+        let one = state(50 << 20, Some(200 << 20)).after(Duration::from_secs(5));
+        assert_eq!((one.rate, one.eta), (10 << 20, Some(15)));
+        assert_eq!(one.line(), "tank/a@daily: 50.0 MiB of 200 MiB, 10.0 MiB/s, 15s to go");
+        assert_eq!(state(0, None).line(), "tank/a@daily: 0 B, 0 B/s");
+        let other = State { number: 7, ..state(10 << 20, Some(60 << 20)).after(Duration::from_secs(1)) };
+        let both = State { of: 9, ..one.and(&other) };
+        assert_eq!(both.line(), "7/9 tank/a@daily and 1 more: 60.0 MiB of 260 MiB, 20.0 MiB/s, 10s to go");
+    }
+
+    #[test]
+    fn what_has_ended_is_not_shown() {
+        let lines = Mutex::new(Vec::new());
+        let live = |line: &str| lines.lock().unwrap().push(line.to_owned());
+        let progress = Progress::new(None, Some(&live));
+        progress.expect(2);
+        let (first, second) = (progress.begin(), progress.begin());
+        drop(progress.follow(first, "tank/a", "daily", None));
+        progress.follow(second, "tank/b", "daily", None).moved(0);
+        assert_eq!(*lines.lock().unwrap(), ["2/2 tank/b@daily: 0 B, 0 B/s"]);
     }
 
     #[test]
@@ -127,7 +243,7 @@ mod tests {
         let file = folder.path().join("progress");
         super::prepare(&file).unwrap();
         let progress = Progress::new(Some(file.clone()), None);
-        progress.follow("tank/a", "daily", Some(10))(5);
+        progress.follow(1, "tank/a", "daily", Some(10)).moved(5);
         let state: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!((&state["dataset"], &state["bytes"]), (&"tank/a".into(), &5.into()));
         drop(progress);

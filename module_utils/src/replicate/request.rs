@@ -39,6 +39,10 @@ pub struct Request {
     pub require_encrypted_target: bool,
     /// Bookmarks on the source.
     pub bookmarks: bool,
+    /// Holds on both sides.
+    pub holds: bool,
+    /// Datasets in flight at once.
+    pub parallel: usize,
     /// What steers the streams.
     pub flow: Flow,
     /// Tries after the first.
@@ -47,7 +51,22 @@ pub struct Request {
     pub retry_delay: Duration,
 }
 
+/// Both ends over connections that no other stream uses at the same time, so that none is in the way of another or of commands.
+#[derive(Debug)]
+pub struct Lane {
+    /// The sending host.
+    pub source: Host,
+    /// The receiving host.
+    pub target: Host,
+}
+
 impl Request {
+    /// The lane of this number. Lane 0 has the connections of everything else.
+    #[must_use]
+    pub fn lane(&self, number: usize) -> Lane {
+        Lane { source: self.source.lane(number), target: self.target.lane(number) }
+    }
+
     /// Checks names and how they fit together; gives the roots to send and the rule where they land.
     pub fn names(
         source: &[String],
@@ -93,10 +112,10 @@ impl Request {
     /// The flow of a run. Between two local pools there is no line whose pauses a large buffer could fill, and a small one stays in
     /// the processor's cache: a quarter of the time is saved (measured by tests/bench/streams.py).
     #[must_use]
-    pub fn flow(buffer: u64, bandwidth_limit: Option<u64>, stall: Duration, is_local: bool) -> Flow {
+    pub fn flow(buffer: u64, bandwidth_limit: Option<u64>, stall: Duration, zstd: bool, is_local: bool) -> Flow {
         let buffer = if is_local { buffer.min(SMALL_PIPE) } else { buffer };
         let limiter = bandwidth_limit.map(|rate| std::sync::Mutex::new(Limiter::new(rate, std::time::Instant::now())));
-        Flow { buffer, limiter, stall }
+        Flow { buffer, limiter, stall, zstd }
     }
 
     /// True for a dataset that is left out. The nearest word counts: what is named below something left out goes along.

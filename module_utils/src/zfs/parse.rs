@@ -98,6 +98,19 @@ fn split_version(full: &str) -> Option<(&str, VersionKind, &str)> {
     Some((&full[..at], kind, &full[at + 1..]))
 }
 
+/// Snapshots that bear the hold `tag`, in `zfs holds -H`: name, tag and a date for people.
+pub fn holds(stdout: &str, tag: &str) -> Result<Vec<String>, Unexpected> {
+    let mut snapshots = Vec::new();
+    for line in stdout.lines() {
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            [name, held, _] if held == tag => snapshots.push(name.to_owned()),
+            [_, _, _] => {}
+            _ => return Err(unexpected("zfs holds", "a name, a tag and a date", line)),
+        }
+    }
+    Ok(snapshots)
+}
+
 /// Reads `zfs get -Hp -o name,value PROPERTY ...`: numbers, none where ZFS prints `-`.
 pub fn numbers(stdout: &str) -> Result<HashMap<String, Option<u64>>, Unexpected> {
     let row = |line: &str| {

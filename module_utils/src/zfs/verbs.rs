@@ -8,6 +8,7 @@ use crate::cmd::Cmd;
 use crate::grants::Permissions;
 use crate::model::{DatasetName, TokenContent, Version};
 use crate::process::{Attempt, Failure, Output, Runner};
+use crate::scripts::Script;
 use crate::ssh::Host;
 use std::collections::HashMap;
 
@@ -18,6 +19,15 @@ pub struct Zfs<'a> {
     pub host: &'a Host,
     /// What runs the commands.
     pub runner: &'a Runner,
+}
+
+/// What of many small things could not be done.
+#[derive(Clone, Debug, Default)]
+pub struct Unmet {
+    /// Which of them.
+    pub names: Vec<String>,
+    /// What ZFS said, of all of them together.
+    pub reasons: String,
 }
 
 /// Snapshots and bookmarks of each dataset, oldest first.
@@ -127,15 +137,69 @@ impl Zfs<'_> {
         self.run("set aside", &Cmd::new("zfs").args(["rename", "-u"]).arg(from).arg(to)).map(drop)
     }
 
-    /// Makes `dataset#bookmark` of `dataset@snapshot`.
-    pub fn bookmark(&self, dataset: &DatasetName, snapshot: &str, bookmark: &str) -> Result<(), Failure> {
-        let cmd = Cmd::new("zfs").arg("bookmark").arg(format!("{dataset}@{snapshot}"));
-        self.run("bookmark", &cmd.arg(format!("{dataset}#{bookmark}"))).map(drop)
+    /// Makes bookmarks: of `DATASET@SNAPSHOT` each `DATASET#BOOKMARK`. Gives those that could not be made, with the reasons of all.
+    pub fn bookmark(&self, pairs: &[[String; 2]]) -> Result<Unmet, Failure> {
+        let cost = |pair: &[String; 2]| quoted(&pair[0]) + quoted(&pair[1]);
+        self.each(
+            "bookmark",
+            Script::Bookmark,
+            batches::split(pairs, ONE_COMMAND, cost).into_iter().map(<[_]>::as_flattened),
+        )
     }
 
-    /// Destroys `dataset#bookmark`. Its `#` is put in here: nothing else can be destroyed this way.
-    pub fn destroy_bookmark(&self, dataset: &DatasetName, bookmark: &str) -> Result<(), Failure> {
-        self.run("remove bookmark", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}#{bookmark}"))).map(drop)
+    /// Destroys bookmarks, `DATASET#BOOKMARK`; nothing else can be destroyed this way. Gives those that stay, with the reasons of all.
+    pub fn destroy_bookmarks(&self, names: &[String]) -> Result<Unmet, Failure> {
+        self.each("remove bookmark", Script::RemoveBookmarks, for_one_command(names).into_iter())
+    }
+
+    fn each<'b>(
+        &self,
+        stage: &'static str,
+        script: Script,
+        batches: impl Iterator<Item = &'b [String]>,
+    ) -> Result<Unmet, Failure> {
+        let mut unmet = Unmet::default();
+        for batch in batches {
+            let output = self.run(stage, &script.of(batch))?;
+            let names: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+            if !names.is_empty() {
+                unmet.names.extend(names);
+                unmet.reasons.push_str(&output.stderr);
+            }
+        }
+        Ok(unmet)
+    }
+
+    /// Snapshots of the datasets at `roots`, and with `recursive` of those below, that bear the hold `tag`.
+    pub fn held(&self, roots: &[DatasetName], recursive: bool, tag: &str) -> Result<Vec<String>, Failure> {
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot", "-o", "name,userrefs"]);
+        let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
+        let holds = self.list(&cmd.args(roots), parse::numbers)?;
+        let held: Vec<String> =
+            holds.into_iter().filter(|(_, count)| count.is_some_and(|count| count > 0)).map(|(name, _)| name).collect();
+        let mut ours = Vec::new();
+        for batch in for_one_command(&held) {
+            let cmd = Cmd::new("zfs").args(["holds", "-H"]).args(batch);
+            ours.extend(self.list(&cmd, |stdout| parse::holds(stdout, tag))?);
+        }
+        Ok(ours)
+    }
+
+    /// Holds snapshots.
+    pub fn hold(&self, tag: &str, names: &[String]) -> Result<(), Failure> {
+        self.each_batch("hold", &Cmd::new("zfs").args(["hold", tag]), names)
+    }
+
+    /// Releases snapshots.
+    pub fn release(&self, tag: &str, names: &[String]) -> Result<(), Failure> {
+        self.each_batch("release", &Cmd::new("zfs").args(["release", tag]), names)
+    }
+
+    /// Runs `cmd` with all names, in as few commands as they fit into; every batch is tried, the first failure is given.
+    fn each_batch(&self, stage: &'static str, cmd: &Cmd, names: &[String]) -> Result<(), Failure> {
+        let batches = for_one_command(names).into_iter();
+        let ended: Vec<_> = batches.map(|batch| self.run(stage, &cmd.clone().args(batch)).map(drop)).collect();
+        ended.into_iter().collect()
     }
 
     /// What is granted on a dataset and above it, nearest first.
@@ -171,8 +235,13 @@ pub(super) fn only_missing(stderr: &str) -> bool {
 
 /// Parts names so that each part fits into one command: behind ssh the whole command is one argument, and quoted.
 fn for_one_command(names: &[String]) -> Vec<&[String]> {
-    // The rest of the command, and ssh's own words.
-    const WORDS: usize = 4 * 1024;
-    const BLANK_AND_QUOTES: usize = 3;
-    batches::split(names, batches::ARGUMENT - WORDS, |name| name.len() + BLANK_AND_QUOTES)
+    batches::split(names, ONE_COMMAND, |name| quoted(name))
+}
+
+/// What names may take: the rest of the command, and ssh's own words, need some too.
+const ONE_COMMAND: usize = batches::ARGUMENT - 4 * 1024;
+
+/// With a blank and quotes.
+fn quoted(name: &str) -> usize {
+    name.len() + 3
 }

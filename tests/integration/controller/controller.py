@@ -22,6 +22,9 @@ case $args in
   *'"target": "killed"'*) kill -KILL $$;;
   *'"target": "silent"'*) echo nothing like JSON; echo some reason >&2; exit 3;;
   *'"target": "liar"'*) echo '{"changed": false}'; exit 7;;
+  *'"target": "watched"'*)
+    f=`echo "$args" | sed 's/.*"progress_file": "\\([^"]*\\)".*/\\1/'`
+    echo '{"line": "half of it is done"}' > "$f"; sleep 9; rm -f "$f";;
   *'"target": "slow"'*) echo $$ > "$HOME/pid"; sleep 5;;
 esac
 # Callbacks never see what starts with _ansible_.

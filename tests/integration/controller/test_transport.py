@@ -132,6 +132,21 @@ def test_short_name(ways: Run, host: str) -> None:
     assert ways.one("short name", host).outcome == "ok"
 
 
+def test_progress_is_shown_while_the_task_runs(probed: Controller, sshd: Sshd | None) -> None:
+    task = "- name: watched\n  ferro.zfs.zfs_replicate: {source: tank, target: watched}"
+    hosts = ["local"] if sshd is None else ["local", "plain"]
+    shown = probed.play(",".join(hosts), task, "-v")
+    for host in hosts:
+        assert shown.output.count(f"{host}: half of it is done") == 1, shown.output
+        asked = shown.one("watched", host).result
+        assert asked["args"]["progress_file"].startswith("/tmp/.ferro-zfs-progress-")
+        # What a person did not ask for is none of the invocation.
+        assert "progress_file" not in asked.get("invocation", {}).get("module_args", {}) or asked["invocation"]["module_args"]["progress_file"] is None
+    # Without anybody who looks, nothing is asked.
+    silent = probed.play("local", task)
+    assert "half of it" not in silent.output and "progress_file" not in silent.one("watched", "local").result["args"]
+
+
 def test_invocation_is_added_as_configured(probed: Controller) -> None:
     task = "- name: it\n  ferro.zfs.zfs_replicate: {source: tank, target: backup, passphrase: open sesame}\n"
     shown = probed.play("local", task, ANSIBLE_INJECT_INVOCATION="true").one("it").result["invocation"]["module_args"]

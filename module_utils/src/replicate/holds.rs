@@ -1,0 +1,188 @@
+//! Our holds, with `holds: true`: what a target needs next can be destroyed by nobody, on either side.
+//!
+//! While it is sent, all that may arrive is held on the source; afterwards the newest common snapshot on both sides, and nothing
+//! else. Whatever a run that was killed has left is found and released by the next one that succeeds.
+
+use super::bookmarks;
+use super::entries::Entry;
+use super::gather::Sides;
+use super::request::Request;
+use crate::model::{Dataset, DatasetName};
+use crate::plan::replicate::{Plan, Transfer};
+use crate::process::{Failure, Runner};
+use crate::zfs::stderr::Cause;
+use crate::zfs::verbs::Zfs;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which snapshots bear our hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holds {
+    tag: String,
+    source: Held,
+    target: Held,
+}
+
+/// By their datasets.
+type Held = BTreeMap<DatasetName, BTreeSet<String>>;
+
+/// What is to be held and released, in full names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    hold: BTreeSet<String>,
+    release: BTreeSet<String>,
+}
+
+impl Holds {
+    /// Looks at both sides. Costs one listing of each, and one command for each that has anybody's holds.
+    pub fn look(request: &Request, sides: &Sides, runner: &Runner) -> Result<Option<Self>, Failure> {
+        let Some(pool) = sides.target_pool.filter(|_| request.holds) else { return Ok(None) };
+        // One tag for a whole run, so that one command can hold or release for all its datasets.
+        let prefix = request.mapping.strip_prefix.as_ref().map_or("", DatasetName::as_str);
+        let tag = bookmarks::tag(pool, &format!("{} {prefix}", request.mapping.target));
+        let targets: Vec<_> = request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
+        let look = |host, roots: &[DatasetName]| {
+            let zfs = Zfs { host, runner };
+            let mut held = Held::new();
+            for snapshot in zfs.held(roots, request.recursive, &tag)? {
+                let parts = snapshot.split_once('@').and_then(|(dataset, name)| Some((dataset.parse().ok()?, name)));
+                if let Some((dataset, name)) = parts {
+                    held.entry(dataset).or_default().insert(name.to_owned());
+                }
+            }
+            Ok(held)
+        };
+        let (source, target) = (look(&request.source, &request.roots)?, look(&request.target, &targets)?);
+        Ok(Some(Self { tag, source, target }))
+    }
+
+    /// The tag of a run's holds.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Before anything is sent: all of the source that may be the target's newest at any moment from now on. From here on they
+    /// count as held.
+    pub fn before(&mut self, entries: &[Entry<'_>]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for entry in entries {
+            let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
+            let held = self.source.entry(entry.source.name.clone()).or_default();
+            for name in sent(entry.source, transfer) {
+                if held.insert(name.to_owned()) {
+                    all.insert(format!("{}@{name}", entry.source.name));
+                }
+            }
+        }
+        all
+    }
+
+    /// What the target of a rollback loses although we hold it.
+    #[must_use]
+    pub fn in_the_way(&self, target: &DatasetName, destroyed: &[String]) -> BTreeSet<String> {
+        let held = self.target.get(target);
+        let ours = destroyed.iter().filter(|name| held.is_some_and(|held| held.contains(*name)));
+        ours.map(|name| format!("{target}@{name}")).collect()
+    }
+
+    /// Once both sides have `kept`, the newest common snapshot by its name on each: hold that, release the others.
+    #[must_use]
+    pub fn after(&self, source: (&DatasetName, Option<&str>), target: (&DatasetName, Option<&str>)) -> [Changes; 2] {
+        [(&self.source, source), (&self.target, target)].map(|(side, (dataset, kept))| {
+            let none = BTreeSet::new();
+            let held = side.get(dataset).unwrap_or(&none);
+            let full = |name: &str| format!("{dataset}@{name}");
+            Changes {
+                hold: kept.into_iter().filter(|name| !held.contains(*name)).map(full).collect(),
+                // Without a snapshot to keep, as where only a bookmark is left, what is held is all there is to fall back to.
+                release: held.iter().filter(|name| kept.is_some_and(|kept| kept != *name)).map(|n| full(n)).collect(),
+            }
+        })
+    }
+
+    /// What a dataset that is up to date needs: nothing, but after a run that was killed, or where holds are new.
+    #[must_use]
+    pub fn of_up_to_date(&self, source: &Dataset, target: &Dataset, guid: u64) -> [Changes; 2] {
+        let name =
+            |dataset: &Dataset| dataset.snapshots().find(|snapshot| snapshot.guid == guid).map(|s| s.name.clone());
+        let (ours, theirs) = (name(source), name(target));
+        self.after((&source.name, ours.as_deref()), (&target.name, theirs.as_deref()))
+    }
+}
+
+/// Snapshots of `source` after the base, up to the last that is sent.
+fn sent<'a>(source: &'a Dataset, transfer: &Transfer) -> impl Iterator<Item = &'a str> {
+    let named = |signed: &str| source.versions.iter().find(|version| version.signed() == signed).map(|v| v.createtxg);
+    let base = transfer.steps.first().and_then(|step| named(step.from.as_deref()?)).unwrap_or(0);
+    let last = transfer.steps.last().and_then(|step| named(&format!("@{}", step.to))).unwrap_or(0);
+    source.snapshots().filter(move |s| base < s.createtxg && s.createtxg <= last).map(|s| s.name.as_str())
+}
+
+impl Changes {
+    /// Nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hold.is_empty() && self.release.is_empty()
+    }
+
+    /// Both.
+    pub fn add(&mut self, more: Self) {
+        self.hold.extend(more.hold);
+        self.release.extend(more.release);
+    }
+
+    /// Holds, and only then releases. Gives what did not work, as warnings.
+    #[must_use]
+    pub fn apply(self, zfs: Zfs<'_>, tag: &str) -> Vec<String> {
+        let held = hold(zfs, tag, self.hold);
+        let released = zfs.release(tag, &self.release.into_iter().collect::<Vec<_>>());
+        held.into_iter().chain(released.err().and_then(|failure| warning(&failure))).collect()
+    }
+}
+
+/// Holds; gives what did not work, as a warning. A backup that is not held is better than none.
+#[must_use]
+pub fn hold(zfs: Zfs<'_>, tag: &str, names: BTreeSet<String>) -> Option<String> {
+    let held = zfs.hold(tag, &names.into_iter().collect::<Vec<_>>());
+    held.err().and_then(|failure| warning(&failure))
+}
+
+fn warning(failure: &Failure) -> Option<String> {
+    // What is gone needs no hold; another run may have been faster.
+    (failure.cause != Cause::DoesNotExist).then(|| format!("holds are not as they should be: {failure}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Changes, Held, Holds};
+
+    fn held(all: &[(&str, &[&str])]) -> Held {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        all.iter().map(|(dataset, snapshots)| (dataset.parse().unwrap(), names(snapshots))).collect()
+    }
+
+    fn words(changes: &Changes) -> String {
+        let all = |sign: &str, names: &std::collections::BTreeSet<String>| {
+            names.iter().map(|name| format!("{sign}{name}")).collect::<Vec<_>>()
+        };
+        [all("+", &changes.hold), all("-", &changes.release)].concat().join(" ")
+    }
+
+    #[test]
+    fn only_the_newest_common_one_stays_held() {
+        let holds = Holds {
+            tag: "t".into(),
+            source: held(&[("a", &["1", "2", "3"]), ("b", &["1"])]),
+            target: held(&[("v/a", &["1"])]),
+        };
+        let (a, va) = ("a".parse().unwrap(), "v/a".parse().unwrap());
+        let [source, target] = holds.after((&a, Some("3")), (&va, Some("3")));
+        assert_eq!((words(&source).as_str(), words(&target).as_str()), ("-a@1 -a@2", "+v/a@3 -v/a@1"));
+        // The source has only a bookmark of it any more.
+        let [source, target] = holds.after((&a, None), (&va, Some("1")));
+        assert!(source.is_empty() && target.is_empty());
+        let fresh = Holds { tag: "t".into(), ..Holds::default() };
+        let [source, target] = fresh.after((&a, Some("3")), (&va, Some("3")));
+        assert_eq!((words(&source).as_str(), words(&target).as_str()), ("+a@3", "+v/a@3"));
+    }
+}

@@ -1,0 +1,349 @@
+"""zfs_replicate on every small history that source and target can have, on real ZFS: what it plans, does, refuses and leaves alone is
+compared with an oracle (histories.py), and what it refuses is tried without it: the kernel has to refuse it too.
+
+`make test` takes all histories of up to two snapshots with the default options, and some of each kind with more snapshots and with other
+options (FERRO_HISTORIES_SEED=n takes others). FERRO_HISTORIES=2 takes all of up to two snapshots with all options, 3 of up to three, and so on.
+"""
+
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from histories import BOOKMARK, BOTH, EXTRAS, GONE, Expected, History, Options, expected, histories
+from zfs_hosts import Hosts
+
+MOST = int(os.environ.get("FERRO_HISTORIES", "0"))
+SEED = int(os.environ.get("FERRO_HISTORIES_SEED", "1"))
+
+OPTIONS = {
+    "default": Options(),
+    "without the second": Options(exclude=("s2",)),
+    "only the third": Options(include=("s3", "s4*")),
+    "initial latest": Options(initial="latest"),
+    "latest only": Options(intermediates=False),
+    "rollback": Options(on_diverged="rollback"),
+    "set aside": Options(on_diverged="set_aside"),
+    "rollback without the second": Options(on_diverged="rollback", exclude=("s2",), bookmarks=False),
+    "raw though plain": Options(raw="always"),
+    "encrypted": Options(encrypted=True),
+    "encrypted rollback": Options(encrypted=True, on_diverged="rollback"),
+}
+
+DESTROY_AND_BOOKMARK = """\
+args = ...
+for _, name in ipairs(args.argv) do
+  local verb, rest = string.match(name, "^(%a+) (.*)$")
+  local failed
+  if verb == "bookmark" then
+    failed = zfs.sync.bookmark(string.match(rest, "^(%S+) (%S+)$"))
+  else
+    failed = zfs.sync.destroy(rest)
+  end
+  assert(failed == 0, name)
+end
+"""
+
+
+@dataclass
+class Case:
+    """A history as datasets of its own, and what must come of it with some options."""
+
+    number: int
+    options: str
+    history: History
+    expected: Expected
+
+    @property
+    def group(self) -> str:
+        """What is built by one recursive stream: all that have received as much, by themselves where that would not do."""
+        encrypted = "x" if OPTIONS[self.options].encrypted else ""
+        return f"{encrypted}early" if self.history.extra.startswith("early") else f"{encrypted}up_to_{max(self.history.received, default=0)}"
+
+    @property
+    def path(self) -> str:
+        return f"{self.group}/{self.options.replace(' ', '_')}/c{self.number:04}"
+
+    @property
+    def source(self) -> str:
+        return f"tank/{self.path}"
+
+    @property
+    def target(self) -> str:
+        return f"vault/{self.path}"
+
+
+def chosen(name: str, options: Options) -> list[History]:
+    """The histories that are tried with these options."""
+    if MOST:
+        found = list(histories(MOST, "all" if MOST < 4 else "few"))
+    else:
+        # All of up to two snapshots with the default; of everything else some of each kind.
+        small, large = list(histories(2)), list(histories(3, "few"))
+        found = (small if name == "default" else sample(small, name, 1)) + sample(large, name, 3 if name == "default" else 1)
+    if options.encrypted:
+        # Without the key nothing can be written there, and a raw stream does not go past a snapshot of the target's own.
+        found = [history for history in found if not any(word in history.extra for word in ("data", "written", "early"))]
+    return list(dict.fromkeys(found))
+
+
+def sample(all_of_them: list[History], name: str, of_each: int) -> list[History]:
+    """Some with each kind of life that a target may have had of its own."""
+    chance = random.Random(f"{SEED} {name}")
+    kinds = [[history for history in all_of_them if history.extra == extra] for extra in EXTRAS]
+    return [history for kind in kinds for history in chance.sample(kind, min(of_each, len(kind)))]
+
+
+class World:
+    """One pool of sources and one of targets on a host, and the identities of their snapshots."""
+
+    def __init__(self, hosts: Hosts, host: str, cases: list[Case]) -> None:
+        self.hosts, self.host, self.cases = hosts, host, cases
+        self.identity: dict[str, dict[str, str]] = {case.target: {} for case in cases}  # of guids
+
+    def build(self) -> None:
+        """Lets every history happen, as many at once as ZFS can: one by one would take five times as long."""
+        for pool in ("tank", "vault"):
+            self.hosts.pool(self.host, pool, "900M")
+        self._create()
+        for number in range(1, 5):
+            self._snapshot_sources(f"s{number}", [case for case in self.cases if len(case.history.points) >= number], number)
+        self.sh("umount " + " ".join(f"/run/all/{case.source}" for case in self.cases))
+        self._learn("s1", "s2", "s3", "s4", of="source")
+        self._receive()
+        self._learn("own", "elsewhere", *(f"s{n}" for n in range(1, 5)), of="target")
+        self._program("tank", [word for case in self.cases for word in self._lost(case)])
+        again: dict[str, list[Case]] = {}
+        for case in self.cases:
+            if case.history.extra == "reused":
+                again.setdefault(f"s{case.history.received[-1]}", []).append(case)
+        for name, cases in again.items():
+            self._snapshot_sources(name, cases)
+        self._learn(*again, of="source", again=True)
+        self.sh("zpool sync tank vault")
+
+    def _create(self) -> None:
+        lines = ["echo 'a long password' > /run/key"]
+        for group in sorted({case.group for case in self.cases}):
+            encryption = "-o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key" if group[0] == "x" else ""
+            lines.append(f"zfs create -u {encryption} tank/{group}")
+            lines += [f"zfs create -u tank/{parent}" for parent in self._parents(group)]
+            if not self._recursively(group):
+                lines += [f"zfs create -u vault/{group}", *(f"zfs create -u vault/{parent}" for parent in self._parents(group))]
+        made = " ".join(case.source for case in self.cases)
+        # Each `zfs` reads the list of mounts: it must not be long for longer than needed.
+        mount = "mkdir -p /run/all/$d; mount -t zfs -o zfsutil $d /run/all/$d"
+        self.sh("\n".join([*lines, f"for d in {made}; do zfs create -u $d; done; for d in {made}; do {mount}; done"]))
+
+    def _parents(self, group: str) -> list[str]:
+        return sorted({case.path.rpartition("/")[0] for case in self.cases if case.group == group})
+
+    @staticmethod
+    def _recursively(group: str) -> int:
+        """Up to which snapshot that group is received by one stream."""
+        return int(group[-1]) if group[-1].isdigit() else 0
+
+    def _snapshot_sources(self, name: str, cases: list[Case], number: int | None = None) -> None:
+        datasets = " ".join(case.source for case in cases)
+        groups = {case.group for case in cases if number and self._recursively(case.group) >= number}
+        parents = " ".join(f"tank/{parent}" for group in groups for parent in (group, *self._parents(group)))
+        if cases:
+            write = f"for d in {datasets}; do echo {name} $d > /run/all/$d/f_{name}; done;" if number else ""
+            self.sh(f"{write} zfs snapshot $(printf '%s@{name} ' {datasets} {parents})")
+
+    def _receive(self) -> None:
+        """Brings the targets to where their histories say they are."""
+        lines = []
+        for group in sorted({case.group for case in self.cases}):
+            if last := self._recursively(group):
+                lines.append(f"zfs send {'-w' if group[0] == 'x' else ''} -R tank/{group}@s{last} | zfs receive -u vault/{group}")
+        self.sh("\n".join(lines))
+        recursively = [case for case in self.cases if self._recursively(case.group)]
+        self._program("vault", [word for case in recursively for word in self._not_received(case)])
+        self.sh("\n".join(line for case in self.cases for line in self._received(case)))
+
+    @staticmethod
+    def _not_received(case: Case) -> list[str]:
+        received = case.history.received
+        return [f"destroy {case.target}@s{number}" for number in range(1, received[-1]) if number not in received]
+
+    @staticmethod
+    def _received(case: Case) -> list[str]:
+        """What the target got by itself, and how it lived on."""
+        history, source, target = case.history, case.source, case.target
+        lines = []
+        if history.extra.startswith("early"):
+            raw, before = "-w" if OPTIONS[case.options].encrypted else "", None
+            for number in history.received:
+                start = f"-i @s{before}" if before else ""
+                lines.append(f"zfs send {raw} {start} {source}@s{number} | zfs receive -u {target}")
+                lines += [] if before else [f"zfs snapshot {target}@{history.own}"]
+                before = number
+        last = max(history.received, default=0)
+        write = f"mkdir -p /run/own; mount -t zfs -o zfsutil {target} /run/own; echo own > /run/own/own; umount /run/own"
+        return lines + {
+            "empty": [f"zfs snapshot {target}@own"],
+            "data": [write, f"zfs snapshot {target}@own"],
+            "written": [write],
+            "empty written": [f"zfs snapshot {target}@own", write],
+            "taken": [f"zfs snapshot {target}@{history.own}"],
+            "renamed": [f"zfs rename {source}@s{last} {source}@renamed_s{last}"],
+            "renamed there": [f"zfs rename {target}@s{last} {target}@elsewhere"],
+            "in use": [f"zfs create -u {target}"],
+        }.get(history.extra, [])
+
+    @staticmethod
+    def _lost(case: Case) -> list[str]:
+        """What the source has not any more."""
+        words = []
+        for number, point in enumerate(case.history.points, 1):
+            name = f"renamed_s{number}" if case.history.extra == "renamed" and number == case.history.received[-1] else f"s{number}"
+            if point.source in (BOOKMARK, BOTH):
+                words.append(f"bookmark {case.source}@{name} {case.source}#b{number}")
+            if point.source in (GONE, BOOKMARK):
+                words.append(f"destroy {case.source}@{name}")
+        return words
+
+    def _program(self, pool: str, words: list[str]) -> None:
+        """Destroys and bookmarks many at once."""
+        for start in range(0, len(words), 400):
+            quoted = " ".join(f"'{word}'" for word in words[start : start + 400])
+            self.sh(f"cat > /run/program.lua <<'END'\n{DESTROY_AND_BOOKMARK}END\nzfs program {pool} /run/program.lua {quoted} >/dev/null")
+
+    def _learn(self, *names: str, of: str, again: bool = False) -> None:
+        """Notes which guid stands for what: what the source took, and what was taken on the target itself."""
+        for case in self.cases:
+            known = self.identity[case.target]
+            for name, guid in self.snapshots(of).get(getattr(case, of), {}).items():
+                if name in names and guid not in known:
+                    known[guid] = "again" if again else "own" if of == "target" else name
+
+    _listing: dict[str, dict[str, str]] | None = None
+
+    def snapshots(self, of: str) -> dict[str, dict[str, str]]:
+        """All snapshots of a side, oldest first, with their guids."""
+        if self._listing is None or self._listed != of:
+            pool = {"source": "tank", "target": "vault"}[of]
+            rows = self.hosts.sh(self.host, f"zfs list -Hp -t snapshot -s createtxg -o name,guid -r {pool}").splitlines()
+            self._listing, self._listed = {}, of
+            for row in rows:
+                full, guid = row.split("\t")
+                dataset, _, name = full.partition("@")
+                self._listing.setdefault(dataset, {})[name] = guid
+        return self._listing
+
+    def sh(self, script: str) -> str:
+        self._listing = None
+        return self.hosts.lab.run(self.host, "sh -e", input=script, timeout=600).stdout
+
+    def replicate(self, **more: Any) -> dict[str, dict[str, Any]]:
+        """Reports by target, of a run for each set of options."""
+        reports = {}
+        for name in sorted({case.options for case in self.cases}):
+            roots = sorted({case.source.rpartition("/")[0] for case in self.cases if case.options == name})
+            arguments = {"source": roots, "strip_prefix": "tank", "target": "vault", "retries": 0, **OPTIONS[name].arguments(), **more}
+            result = self.hosts.replicate(self.host, timeout=600, **arguments)
+            reports.update({report["target"]: report for report in result["datasets"]})
+        self._listing = None
+        return reports
+
+    def there(self, dataset: str) -> tuple[str, ...]:
+        """The identities of a target's snapshots."""
+        case = dataset.partition("_diverged_")[0]
+        return tuple(self.identity[case].get(guid, guid) for guid in self.snapshots("target").get(dataset, {}).values())
+
+
+def shape(report: dict[str, Any]) -> tuple[Any, ...]:
+    """What a plan and what was done have in common."""
+    steps = [(step["kind"], step["from"], step["to"]) for step in report["steps"]]
+    rolled_back = report.get("rolled_back")
+    return (report["action"], report["snapshots"], report["from"], report["to"], steps, rolled_back)
+
+
+def test_every_small_history(hosts: Hosts) -> None:
+    """On two hosts, because there are two processors."""
+    found = [(name, history) for name, options in OPTIONS.items() for history in chosen(name, options)]
+    parts = [found[start : start + 800] for start in range(0, len(found), 800)] if MOST else [found[::2], found[1::2]]
+    free = ["source", "backup"]
+
+    def tried(part: list[tuple[str, History]]) -> list[str]:
+        host = free.pop()
+        try:
+            return try_all(hosts, host, part)
+        finally:
+            free.append(host)
+
+    with ThreadPoolExecutor(len(free)) as pool:
+        problems = [problem for problems in pool.map(tried, parts) for problem in problems]
+    print(f"{len(found)} histories")
+    assert problems == [], "\n".join(["", *problems])
+
+
+def try_all(hosts: Hosts, host: str, part: list[tuple[str, History]]) -> list[str]:
+    """What is not as expected."""
+    cases = [Case(number, name, history, expected(history, OPTIONS[name])) for number, (name, history) in enumerate(part)]
+    hosts.lab.reset(host)
+    world = World(hosts, host, cases)
+    world.build()
+    return [f"{case.options}: {case.history}: {problem}" for case, problem in compare(world)]
+
+
+def compare(world: World) -> list[tuple[Case, str]]:
+    problems = []
+    before = {case.target: world.there(case.target) for case in world.cases}
+    for case in world.cases:
+        there = case.history.target()
+        if before[case.target] != tuple(version.identity for version in (there.snapshots if there else ())):
+            problems.append((case, f"the test did not build what it meant to: {before[case.target]}"))
+    planned = world.replicate(_ansible_check_mode=True)
+    done = world.replicate()
+    again = world.replicate()
+    for case in world.cases:
+        reports = [reports[case.target] for reports in (planned, done, again)]
+        problems += [(case, problem) for problem in judge(world, case, *reports)]
+    return problems + [(case, problem) for case, problem in tried_without(world)]
+
+
+def judge(world: World, case: Case, planned: dict[str, Any], done: dict[str, Any], again: dict[str, Any]) -> list[str]:
+    """What is wrong with one case."""
+    want, problems = case.expected, []
+
+    def check(what: str, found: Any, wanted: Any) -> None:
+        if found != wanted:
+            problems.append(f"{what} is {found}, expected {wanted}; {done.get('error')}")
+
+    refused = want.verdict == "refused"
+    check("the plan's verdict", "refused" if planned["status"] == "failed" else planned["action"], want.verdict)
+    check("the verdict", "refused" if done["status"] == "failed" else done["action"], want.verdict)
+    if not refused and "failed" not in (planned["status"], done["status"]):
+        check("what was done", shape(done), shape(planned))
+        check("the number of streams", len(done["steps"]), want.streams)
+        check("what was rolled back", tuple((done.get("rolled_back") or {}).get("destroyed", ())), want.lost)
+    check("the target", world.there(case.target), want.target)
+    aside = done.get("set_aside")
+    check("what was set aside", world.there(aside["name"]) if aside else (), want.set_aside)
+    if refused:
+        check("the second run", again.get("error"), done.get("error"))
+    else:
+        check("the second run", again.get("action"), "no_snapshots" if want.verdict == "no_snapshots" else "up_to_date")
+    return problems
+
+
+def tried_without(world: World) -> list[tuple[Case, str]]:
+    """Sends what was refused with `zfs send | zfs receive`, by the shortest way. Who is not told what the kernel takes had no reason to refuse it."""
+    lines = []
+    for case in world.cases:
+        want, sent = case.expected, {version.identity: version for version in case.history.source()}
+        if want.verdict != "refused":
+            continue
+        base = sent.get(want.base or "")
+        # Of both, the snapshot comes last.
+        start = f"'{'#' if base.bookmark else '@'}{base.name}'" if base else ""
+        raw, streams = "-w" if OPTIONS[case.options].encrypted else "", []
+        for name in want.wanted:
+            streams.append(f"zfs send {raw} {f'-i {start}' if start else ''} {case.source}@{name} | zfs receive -u {case.target} 2>/dev/null")
+            start = f"@{name}"
+        lines.append(f"if {' && '.join(streams)}; then echo {case.number}; fi")
+    taken = {int(number) for number in world.sh("set +e\n" + "\n".join(lines) + "\ntrue").split()}
+    return [(case, "it was refused, but the kernel takes it") for case in world.cases if case.number in taken]

@@ -1,0 +1,27 @@
+"""A random walk (walk.py). A short one here; `make soak` goes 200 rounds. FERRO_WALK_ROUNDS and FERRO_WALK_SEED choose others."""
+
+import os
+
+import pytest
+from walk import Walk
+from zfs_hosts import NATIVE, Hosts
+
+ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "20"))
+SEEDS = [int(seed) for seed in os.environ.get("FERRO_WALK_SEED", "1").split(",")]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "over ssh"])
+def test_a_random_walk(hosts: Hosts, remote: bool, seed: int) -> None:
+    for host in ("source", "backup"):
+        hosts.lab.copy(host, NATIVE / "zfs_prune_x86_64", "/usr/local/bin/zfs_prune")
+    walk = Walk(hosts, seed, remote)
+    try:
+        walk.begin()
+        for number in range(ROUNDS):
+            walk.round(number)
+        print(f"{ROUNDS} rounds from seed {seed}: {walk.check_the_end()} snapshots compared")
+    except BaseException:
+        where = "over ssh" if remote else "local"
+        print(f"again: FERRO_WALK_SEED={seed} FERRO_WALK_ROUNDS={ROUNDS} pytest tests/integration/test_walk.py -k '{where}'", *walk.log, sep="\n")
+        raise
