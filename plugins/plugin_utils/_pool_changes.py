@@ -74,7 +74,7 @@ def candidates(importable: str, name: str) -> list[dict[str, str]]:
     """The pools of a name in the output of ``zpool import``: each with its ``pool``, ``id``, ``state`` and so on."""
     found: list[dict[str, str]] = []
     for line in importable.splitlines():
-        match = re.fullmatch(r"\s{0,3}(pool|id|state|status|action): (.*)", line)
+        match = re.fullmatch(r" *(pool|id|state|status|action): (.*)", line)
         if match is None:
             continue
         if match[1] == "pool":
@@ -107,9 +107,12 @@ def _has_vdevs(settings: Any) -> bool:
 
 
 def _words(value: Any, path: str, wanted: str) -> list[str]:
-    """A list, or a text with blanks between its words. A list may hold such lists, one for each vdev."""
+    """A list, or a text with blanks between its words. A list may hold such for each vdev, also as ``{role, type, disks}``."""
     if isinstance(value, str):
         return value.split()
+    if isinstance(value, dict) and value.get("disks") and set(value) <= {"role", "type", "disks"}:
+        before = [value.get("role"), value.get("type")]
+        return [*(word for word in before if word and word != "stripe"), *_words(value["disks"], f"{path}.disks", wanted)]
     if not isinstance(value, list):
         raise TreeError(path, f"expected {wanted}, got {_said(value)}")
     found = []

@@ -113,10 +113,10 @@ class Fleet:
 
     def role(self, role: str, host: str, check: bool = False, fails: bool = False, **variables: Any) -> Play:
         """Runs one role on one host, with variables of the play. `fails` says whether it should."""
-        roles = [{"role": f"ferro.zfs.{role}", **variables}]
-        play = self.playbook([{"name": role, "hosts": host, "gather_facts": False, "roles": roles}], check=check)
-        assert (play.rc != 0) == fails, play.output
-        return play
+        play = {"name": role, "hosts": host, "gather_facts": False, "vars": variables, "roles": [f"ferro.zfs.{role}"]}
+        done = self.playbook([play], check=check)
+        assert (done.rc != 0) == fails, done.output
+        return done
 
     def _run(self, command: list[str], scratch: Path) -> Play:
         record = scratch / "record.jsonl"

@@ -1,5 +1,9 @@
 """What the tests of this folder stand on: fresh hosts, and plays that report what became of them."""
 
+from pathlib import Path
+
+import pytest
+import yaml
 from fleet import Fleet
 
 
@@ -29,3 +33,12 @@ def test_a_restart_keeps_files_and_a_fresh_host_has_none(fleet: Fleet) -> None:
     assert fleet.sh("source", "ls /root/kept; zpool list -Ho name") == "/root/kept\ntank\n"
     fleet.fresh("source")
     assert fleet.sh("source", "ls /root; zpool import 2>/dev/null || true") == ""
+
+
+@pytest.mark.parametrize("mark", ["_", "-"])
+def test_site_finds_its_hosts_in_groups_of_either_spelling(fleet: Fleet, tmp_path: Path, mark: str) -> None:
+    groups = {f"zfs{mark}backup{mark}{group}": {"hosts": {f"a-{group}": None}} for group in ("clients", "servers", "offsite")}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(groups))
+    listed = fleet.played("ferro.zfs.site", "-i", str(tmp_path / "hosts.yml"), "--list-hosts").output
+    first = listed.split("play #2")[0]
+    assert all(f"a-{group}" in first for group in ("clients", "servers", "offsite")), listed

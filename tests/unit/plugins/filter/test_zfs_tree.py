@@ -384,3 +384,19 @@ def test_replication_sources_name_what_differs_from_above():
     assert sources(zfs, policies=["mine"]) == {"source": [], "exclude": []}
     with pytest.raises(AnsibleFilterError, match="policies is a list of names, not 'critical'"):
         sources(zfs, "critical")
+
+
+# --- replicas ---
+
+
+def test_replicas_have_no_policy_for_snapshots_whatever_is_discovered():
+    filter_ = FILTERS["zfs_datasets_with_policy"]
+    tree = yaml.safe_load("pool: {datasets: {backups: {policy: high, datasets: {host: {policy: low}}}, backups2: {policy: low}}}")
+    assert [d["dataset"] for d in filter_(tree, replicas=["pool/backups"])] == ["pool/backups2"]
+    assert filter_(tree, replicas=[]) == filter_(tree)
+    tree["pool"] |= {"policy": "low", "snapshots_discover_children": True}
+    assert filter_(tree, replicas="pool/backups") == [
+        {"dataset": "pool", "policy": "low", "snapshots_discover_children": True},
+        {"dataset": "pool/backups2", "policy": "low", "snapshots_discover_children": False},
+        {"dataset": "pool/backups", "policy": "none", "snapshots_discover_children": False},
+    ]
