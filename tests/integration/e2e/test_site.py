@@ -10,6 +10,7 @@ from fleet import Fleet
 
 HUB, OFFSITE = "backuppool/backups/source", "offsitepool/backups/source"
 RESULTS = "/var/lib/ferro-zfs/replication"
+SUSPEND = {"backup_server_suspend_command": "touch /run/suspended"}
 
 
 def run(fleet: Fleet, host: str, unit: str) -> dict[str, Any]:
@@ -157,7 +158,13 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
     assert play.recap["ghost"]["unreachable"] == 1 and play.recap["backup"]["failed"] == 0, play.output
     assert "ghost: its host key is not known" in play.one("Say whose pulls or pushes cannot work yet", "backup")["results"][0]["msg"]
 
+    role = [{"hosts": "source", "gather_facts": False, "roles": [{"role": "ferro.zfs.backup_client", "backup_client_servers": ["ghost"]}]}]
+    play = fleet.playbook(role, "-i", str(tmp_path / "ghost.yml"), "-T", "3")
+    assert play.failures["source"].startswith("ghost: no public key of it is known"), play.output
+
     fleet.sh("backup", "! systemctl start ferro-zfs-pull@ghost.service 2>/dev/null")
+    play = fleet.playbook("ferro.zfs.suspend", **SUSPEND)
+    assert "The last run failed of ferro-zfs-pull@ghost.service: " in play.failures["backup"], play.output
     failed = fleet.json("backup", f"{RESULTS}/pull-ghost.json")
     assert failed["failed"] and failed["msg"], failed
     assert {report["status"] for report in run(fleet, "backup", "pull@source").values()} == {"ok"}
@@ -167,6 +174,16 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
     assert "source" in left and "ghost" not in left
     assert fleet.sh("backup", "zfs list -H -o name backuppool/backups/ghost") == "backuppool/backups/ghost\n", "backups stay"
     assert "gone" not in json.dumps(fleet.json("backup", "/etc/ferro-zfs/push/offsite.json"))
+
+
+def test_a_backup_server_is_suspended_when_its_jobs_have_ended(fleet: Fleet) -> None:
+    fleet.sh("backup", "ls /run/suspended && exit 1; systemd-run --quiet --unit ferro-zfs-long sleep 15")
+    fleet.played("ferro.zfs.suspend", **SUSPEND)
+    deadline = time.monotonic() + 10
+    while fleet.sh("backup", "ls /run/suspended || true") == "":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert fleet.sh("backup", "systemctl show -P ActiveState ferro-zfs-long") == "inactive\n"
 
 
 def test_a_host_that_was_reinstalled_gets_its_data_back_and_goes_on_where_it_was(fleet: Fleet) -> None:
