@@ -16,7 +16,7 @@ PYTEST := $(PYTHON) -m pytest -q
 
 .PHONY: help
 help: ## List these words
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: build
 build: ## Build the static binaries for both architectures, where the plugins find them
@@ -57,6 +57,10 @@ sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each 
 .PHONY: test
 test: test-fast sanity ## Every test
 	$(PYTEST) tests/lab tests/integration
+
+.PHONY: e2e
+e2e: dist ## The roles and playbooks on three hosts with systemd: the part of the tests that shows the whole system
+	$(PYTEST) tests/integration/e2e
 
 .PHONY: soak
 soak: dist ## A long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history

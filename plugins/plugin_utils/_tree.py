@@ -27,7 +27,7 @@ OLD_WORDS = {
 }
 POLICY_WORDS = {*OLD_WORDS, *OLD_WORDS.values()}
 # Keys whose value is a mapping of its own and never a dataset put in the wrong place.
-MAPPING_WORDS = {"datasets", "properties", "config", "delegation"}
+MAPPING_WORDS = {"datasets", "properties", "root_properties", "config", "delegation"}
 # ZFS_MAX_DATASET_NAME_LEN is 256 with its closing NUL.
 MAX_NAME = 255
 
@@ -57,6 +57,7 @@ class Dataset:
     """One dataset with everything resolved."""
 
     name: str
+    path: str
     policy: str
     discovers: bool
     properties: Mapping[str, Any] | None
@@ -74,6 +75,8 @@ class Tree:
     """What a walk found: pools and datasets in the order of the tree, parents first."""
 
     pools: list[str] = field(default_factory=list)
+    # By pool: its path, and everything that the tree says of it.
+    settings: dict[str, tuple[str, Mapping[Any, Any]]] = field(default_factory=dict)
     datasets: list[Dataset] = field(default_factory=list)
     # (old word, new word), each once.
     old_words: list[tuple[str, str]] = field(default_factory=list)
@@ -93,9 +96,10 @@ def walk(zfs: Any) -> Tree:
         pool_paths[name] = path
         tree.pools.append(str(name))
         pool = _mapping(value, path, "a mapping of the pool's settings")
+        tree.settings[str(name)] = (path, pool)
         root = _declared(tree, name, path, pool, is_pool=True)
         # A pool's root dataset is spoken of only where the pool gives it a word.
-        if root.delegation is not None or any(pool.get(word) is not None for word in POLICY_WORDS):
+        if root.delegation or root.properties or any(pool.get(word) is not None for word in POLICY_WORDS):
             declared[root.name] = root
         _read_datasets(tree, declared, name, path, pool)
     tree.datasets.extend(_resolve(declared))
@@ -152,8 +156,8 @@ def _declared(tree: Tree, name: str, path: str, body: Mapping[Any, Any], is_pool
         policy=word("policy", _policy),
         hands_down=word("children_inherit_policy", _flag) or False,
         discovers=word("snapshots_discover_children", _flag) or False,
-        # A pool's properties may be those of zpool(8), so they are never taken for its root dataset's.
-        properties=None if is_pool else _properties(body, path),
+        # A pool's properties are those of zpool(8); its root dataset's have a word of their own.
+        properties=_root_properties(body, path) if is_pool else _properties(body, path),
         delegation=_delegation(body.get("delegation"), _at(path, "delegation")),
     )
 
@@ -180,7 +184,9 @@ def _inherit(one: Declared, parent: Dataset | None) -> Dataset:
     # A chain begun above goes on until a dataset sets its own policy; that one may begin another.
     hands_down = policy if one.hands_down else (None if one.policy else inherited)
     declares, root = _encryption(one, parent.encryption_root if parent else None)
-    return Dataset(one.name, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down)
+    return Dataset(
+        one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down
+    )
 
 
 def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | None]:
@@ -244,6 +250,10 @@ def _properties(body: Mapping[Any, Any], path: str) -> Mapping[str, Any] | None:
         raise TreeError(_at(path, "config"), "config is another name of properties: give one of the two")
     word = "properties" if body.get("properties") is not None else "config"
     return _mapping(body.get(word), _at(path, word), "a mapping of ZFS properties") or None
+
+
+def _root_properties(body: Mapping[Any, Any], path: str) -> Mapping[str, Any] | None:
+    return _mapping(body.get("root_properties"), _at(path, "root_properties"), "a mapping of ZFS properties") or None
 
 
 def _delegation(value: Any, path: str) -> Any:

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start hosts fresh; removes what was up under this name")
     up.add_argument("hosts", nargs="*", metavar="HOST", help="default: all")
     up.add_argument("--systemd", action="store_true", help="systemd as the hosts' init (1 s slower)")
-    up.add_argument("--image", choices=["plain", "peers"], default="plain", help="peers: with Python, sanoid, syncoid, bzfs")
+    up.add_argument("--image", choices=["plain", "python", "peers"], default="plain", help="python: with Python; peers: also sanoid, syncoid, bzfs")
     up.add_argument("--memory", default="2G", help="of each host (default: 2G)")
 
     commands.add_parser("down", help="end the lab and leave nothing of it")
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         "shell": "open a shell on a host",
         "power-cut": "end a host from one moment to the next",
         "start": "boot a host again, with its disk as it was",
+        "restart": "shut a host down and boot it again, with its files and its disk as they were (needs --systemd)",
         "reset": "remove pools, processes and files that tests left on a host",
         "reboot": "start a host afresh",
     }.items():
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             lab.net(arguments.host, arguments.action, arguments.value)
         case "power-cut":
             lab.power_cut(arguments.host)
-        case "start" | "reset" | "reboot":
+        case "start" | "restart" | "reset" | "reboot":
             getattr(lab, arguments.command)(arguments.host)
     return 0
 

@@ -35,11 +35,12 @@ class Guest:
             return None
         return pid if f"umid={self.umid}".encode() in command_line else None
 
-    def start(self, image: Path, memory: str, systemd: bool, fresh_disk: bool) -> None:
+    def start(self, image: Path, memory: str, systemd: bool, fresh_disk: bool, fresh_root: bool = True) -> None:
         """Starts the guest and returns at once; `wait_ready` waits for it."""
         self.directory.mkdir(exist_ok=True)
         root, disk = self.directory / "root.cow", self.directory / "disk"
-        root.unlink(missing_ok=True)
+        if fresh_root:
+            root.unlink(missing_ok=True)
         if fresh_disk:
             disk.unlink(missing_ok=True)
         if not disk.exists():
@@ -77,6 +78,13 @@ class Guest:
 
     def log_tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+    def wait_gone(self, seconds: float) -> bool:
+        """Waits for a guest that shuts itself down; says whether it has."""
+        end = time.monotonic() + seconds
+        while self.pid() is not None and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.pid() is None
 
     def kill(self) -> None:
         """As if the power failed: nothing is flushed, the process is gone when this returns."""

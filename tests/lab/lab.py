@@ -106,6 +106,17 @@ class Lab:
         self.power_cut(host)
         self.start(host, fresh_disk=True)
 
+    def restart(self, host: str) -> None:
+        """A reboot as of a real host: an orderly end, then the same files and the same disk. Only with systemd."""
+        guest = self.guest(host)
+        if not json.loads((self.directory / "lab.json").read_text())["systemd"]:
+            raise LabError("restart: only hosts with systemd shut down in order (up --systemd)")
+        self.run(host, "systemctl poweroff", check=False)
+        if not guest.wait_gone(60):
+            raise LabError(f"{host} does not shut down; the end of {guest.log}:\n{guest.log_tail()}")
+        self._hang_up(host)
+        self._boot([guest], fresh_root=False)
+
     def reset(self, host: str) -> None:
         """Removes what tests leave: pools, processes, users' files. Quicker than a reboot, which it falls back to."""
         script = (HERE / "reset.sh").read_text()
@@ -206,13 +217,13 @@ class Lab:
             raise LabError(f"no such host: {host} ({', '.join(self._guests)})")
         return self._guests[host]
 
-    def _boot(self, guests: Sequence[Guest], fresh_disk: bool = False) -> None:
+    def _boot(self, guests: Sequence[Guest], fresh_disk: bool = False, fresh_root: bool = True) -> None:
         self._require_up()
         settings = json.loads((self.directory / "lab.json").read_text())
         for guest in guests:
             if guest.pid() is not None:
                 raise LabError(f"{guest.host} runs already")
-            guest.start(Path(settings["root"]), settings["memory"], settings["systemd"], fresh_disk)
+            guest.start(Path(settings["root"]), settings["memory"], settings["systemd"], fresh_disk, fresh_root)
         with ThreadPoolExecutor(len(guests)) as pool:
             for waiting in [pool.submit(guest.wait_ready) for guest in guests]:
                 waiting.result()

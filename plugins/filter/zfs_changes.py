@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that compare the ``zfs:`` tree of a host with what the host has, and give the commands that bring them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import ReadError, dataset_changes, properties_to_read
+from ansible_collections.ferro.zfs.plugins.plugin_utils._delegations import delegations
+from ansible_collections.ferro.zfs.plugins.plugin_utils._key_changes import key_changes, key_files
+from ansible_collections.ferro.zfs.plugins.plugin_utils._pool_changes import pool_changes
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError, walk
+
+Entry = dict[str, Any]
+T = TypeVar("T")
+KEYS_DIRECTORY = "/root/zfs/keys"
+
+
+def zfs_pool_changes(
+    zfs: Any,
+    read: str = "",
+    importable: str | None = None,
+    create: Any = (),
+    force_import: Any = (),
+    search: Any = (),
+    keys_directory: str = KEYS_DIRECTORY,
+) -> list[Entry]:
+    """The commands that import, create and set the properties of pools."""
+    lists = _names(create), _names(force_import), _names(search)
+    return _plain(lambda: pool_changes(walk(zfs), read, importable, *lists, keys_directory))
+
+
+def zfs_key_files(zfs: Any, keys_directory: str = KEYS_DIRECTORY) -> list[Entry]:
+    """The files with the keys of encrypted datasets."""
+    return _plain(lambda: key_files(walk(zfs), keys_directory))
+
+
+def zfs_key_changes(files: list[Mapping[str, Any]], keys: Mapping[str, Any], sums: str = "") -> list[Entry]:
+    """The key files to write."""
+    return _plain(lambda: key_changes(files, keys, sums))
+
+
+def zfs_properties_to_read(zfs: Any) -> list[str]:
+    """The properties that zfs_dataset_changes compares."""
+    return _plain(lambda: properties_to_read(walk(zfs)))
+
+
+def zfs_dataset_changes(
+    zfs: Any, read: str = "", errors: str = "", keys_directory: str = KEYS_DIRECTORY, replicas: Any = ()
+) -> list[Entry]:
+    """The commands that create datasets and set their properties."""
+    return _plain(lambda: dataset_changes(walk(zfs), read, errors, keys_directory, _names(replicas)))
+
+
+def zfs_delegations(zfs: Any) -> list[Entry]:
+    """The grants of a tree."""
+    return _plain(lambda: delegations(walk(zfs)))
+
+
+def _names(value: Any) -> list[str]:
+    """A list, or what ``--extra-vars`` makes of one."""
+    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else list(value or ())
+
+
+def _plain(decide: Callable[[], T]) -> T:
+    try:
+        return decide()
+    except (TreeError, ReadError) as error:
+        # Not chained: newer ansible-core would print the same text a second time as its cause.
+        raise AnsibleFilterError(str(error)) from None
+
+
+class FilterModule:
+    """The filters by the names that templates use."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            one.__name__: one
+            for one in (
+                zfs_pool_changes,
+                zfs_key_files,
+                zfs_key_changes,
+                zfs_properties_to_read,
+                zfs_dataset_changes,
+                zfs_delegations,
+            )
+        }

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a role says of itself in three places is the same in all of them."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+
+
+def load(role: str, file: str) -> t.Any:
+    return yaml.safe_load((ROOT / "roles" / role / file).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_default_is_specified_and_documented(role: str) -> None:
+    options = load(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    for name, value in load(role, "defaults/main.yml").items():
+        assert name in options
+        if "{{" not in str(value):
+            assert options[name].get("default", "nothing") == value, name
+        # Names that share their beginning may be written `a_snapshot_delay`, `_delay`.
+        assert name in readme or re.search(rf"`{name.rpartition('_')[0]}_\w+`, `_{name.rpartition('_')[2]}`", readme), name
+
+
+def test_the_programs_on_timers_are_among_those_built() -> None:
+    # For both architectures; tools/dist checks that the archive has them.
+    programs = {job["program"] for job in load("zfs_policy", "vars/main.yml")["zfs_policy_jobs"]}
+    assert programs == {"zfs_policy_snapshot", "zfs_prune"} <= {path.stem for path in (ROOT / "modules").glob("*.rs")}
+
+
+@pytest.mark.parametrize(
+    ("release", "package"),
+    [
+        ("6.12.41+deb13-amd64", "linux-headers-amd64"),
+        ("6.1.0-28-cloud-amd64", "linux-headers-cloud-amd64"),
+        ("6.12.9+bpo-arm64", "linux-headers-arm64"),
+        ("6.6.51+rpt-rpi-v8", "linux-headers-rpi-v8"),
+        ("6.12.25+rpt-rpi-2712", "linux-headers-rpi-2712"),
+        ("6.8.0-45-generic", "linux-headers-generic"),
+        ("6.8.0-1013-raspi", "linux-headers-raspi"),
+    ],
+)
+def test_headers_are_those_of_the_kernels_flavour(release: str, package: str) -> None:
+    """Packages of Debian, Raspberry Pi OS and Ubuntu that follow the kernel's upgrades."""
+    task = next(one for one in load("system_zfs", "tasks/packages.yml") if one["name"] == "Name what is missing")
+    pattern = re.search(r"regex_replace\('(.+?)', ''\)", task["vars"]["system_zfs_headers"])
+    assert pattern is not None
+    assert "linux-headers-" + re.sub(pattern[1].replace("\\\\", "\\"), "", release) == package
