@@ -48,7 +48,7 @@ pub struct Args {
     /// Also replicate descendants. They are discovered at run time and each is sent on its own, because histories may differ.
     #[serde(default = "yes")]
     recursive: bool,
-    /// Globs over full source paths; a match leaves out that dataset and all below it. V(*) stays within one component of
+    /// Globs over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there. V(*) stays within one component of
     /// the path, V(**) does not.
     #[serde(default)]
     exclude: Vec<String>,
@@ -350,6 +350,7 @@ impl Args {
         let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, zstd, is_local);
         Ok(Request {
             roots,
+            named: self.source.iter().filter_map(|name| name.parse().ok()).collect(),
             mapping,
             source: connections
                 .host(self.source_host.as_deref(), &ssh)

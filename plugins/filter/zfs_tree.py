@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -74,6 +74,31 @@ def zfs_offsite_datasets(zfs: Any) -> list[Entry]:
     return _with_config(d for d in _read(zfs).datasets if d.policy in OFFSITE_POLICIES)
 
 
+def zfs_replication_sources(zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None) -> dict[str, list[str]]:
+    """What a replication of these policies takes and leaves out, worded as the options of zfs_replicate.
+
+    Children that are not declared go along with the nearest declared dataset above them, so only where a declared one differs
+    from that does it have to be named.
+    """
+    if isinstance(policies, str) or not isinstance(policies, Sequence):
+        raise AnsibleFilterError(f"zfs_replication_sources: policies is a list of names, not {policies!r}")
+    datasets = _read(zfs).datasets
+    wanted = {d.name: d.policy in policies for d in datasets}
+    found: dict[str, list[str]] = {"source": [], "exclude": []}
+    for name, is_wanted in wanted.items():
+        above = next((wanted[ancestor] for ancestor in _ancestors(name) if ancestor in wanted), False)
+        if is_wanted != above:
+            found["source" if is_wanted else "exclude"].append(f"{below}/{name}" if below else name)
+    return found
+
+
+def _ancestors(name: str) -> Iterator[str]:
+    """Nearest first."""
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
+
+
 def zfs_encrypted_datasets(zfs: Any) -> list[Entry]:
     """What asks for encryption itself, each with the dataset whose key unlocks it."""
     encrypted = [d for d in _read(zfs).datasets if d.declares_encryption]
@@ -138,6 +163,7 @@ class FilterModule:
                 zfs_backup_datasets,
                 zfs_critical_datasets,
                 zfs_offsite_datasets,
+                zfs_replication_sources,
                 zfs_encrypted_datasets,
                 zfs_datasets_with_importance,
             )

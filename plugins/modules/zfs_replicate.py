@@ -88,8 +88,8 @@ options:
     default: true
   exclude:
     description:
-      - Globs over full source paths; a match leaves out that dataset and all below it. V(*) stays within one component of the path, V(**) does
-        not.
+      - Globs over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there. V(*) stays within
+        one component of the path, V(**) does not.
     type: list
     elements: str
     default: []

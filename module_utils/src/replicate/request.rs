@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct Request {
     /// Datasets to send; none is below another when `recursive`.
     pub roots: Vec<DatasetName>,
+    /// Datasets as they were named, overlapping or not.
+    pub named: Vec<DatasetName>,
     /// Where each lands.
     pub mapping: Mapping,
     /// The sending host.
@@ -23,7 +25,7 @@ pub struct Request {
     pub target: Host,
     /// With descendants.
     pub recursive: bool,
-    /// Datasets left out, with all below them.
+    /// Datasets left out, with all below them that is not named itself.
     pub exclude: Globs,
     /// What is sent of each.
     pub wish: Wish,
@@ -116,6 +118,14 @@ impl Request {
         Flow { buffer, limiter, stall, zstd }
     }
 
+    /// True for a dataset that is left out. The nearest word counts: what is named below something left out goes along.
+    #[must_use]
+    pub fn is_excluded(exclude: &Globs, named: &[DatasetName], dataset: &DatasetName) -> bool {
+        let is_decided = |name: &DatasetName| exclude.matches(name.as_str()) || named.contains(name);
+        let nearest = std::iter::once(dataset.clone()).chain(dataset.ancestors()).find(is_decided);
+        nearest.is_some_and(|name| exclude.matches(name.as_str()))
+    }
+
     /// True where both sides are the same host, so that one could lie within the other.
     #[must_use]
     pub fn is_local(&self) -> bool {
@@ -126,6 +136,8 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::Request;
+    use crate::glob::Globs;
+    use crate::model::DatasetName;
     use std::collections::BTreeMap;
 
     #[test]
@@ -149,6 +161,15 @@ mod tests {
             names("tank/a", "backup", Some("tank/b")),
             "strip_prefix tank/b does not fit source tank/a, which is neither it nor below it"
         );
+    }
+
+    #[test]
+    fn what_is_named_below_something_left_out_goes_along() {
+        let exclude = Globs::new(&["tank/a/b".to_owned(), "tank/x".to_owned()]).unwrap();
+        let named: Vec<DatasetName> = ["tank/a", "tank/a/b/c", "tank/x"].map(|name| name.parse().unwrap()).into();
+        let is_excluded = |name: &str| Request::is_excluded(&exclude, &named, &name.parse().unwrap());
+        let names = ["tank/a", "tank/a/b", "tank/a/b/c", "tank/a/b/c/d", "tank/a/b/e", "tank/a/bb", "tank/x"];
+        assert_eq!(names.map(is_excluded), [false, true, false, false, true, false, true]);
     }
 
     #[test]

@@ -73,6 +73,10 @@ EXPECTED = {
         {"dataset": "fastpool/compositions/cache", "policy": "low", "snapshots_discover_children": False},
         {"dataset": "fastpool/media/films", "policy": "high", "snapshots_discover_children": False},
     ],
+    "zfs_replication_sources": {
+        "source": ["fastpool/compositions", "fastpool/media/films"],
+        "exclude": ["fastpool/compositions/logs", "fastpool/compositions/cache"],
+    },
     "zfs_datasets_with_config": [
         {"dataset": "fastpool/compositions", "policy": "critical", "properties": {"compression": "zstd"}},
         {"dataset": "fastpool/compositions/gitea", "policy": "critical"},
@@ -366,6 +370,20 @@ def test_names_that_zfs_does_not_take(key, fault):
 @pytest.mark.parametrize("key", ["a b", "a.b:c_d-e", "2024", "x" * 250, "a/b c/d"])
 def test_names_that_zfs_takes(key):
     assert FILTERS["zfs_all_datasets"]({"tank": {"datasets": {key: None}}}) == [f"tank/{key}"]
+
+
+def test_replication_sources_name_what_differs_from_above():
+    zfs = yaml.safe_load(TREE)
+    # `logs/old` is as little wanted as `logs`, so it goes without saying.
+    zfs["fastpool"]["datasets"]["compositions"]["datasets"]["logs"]["datasets"]["audit"] = {"policy": "critical"}
+    sources = FILTERS["zfs_replication_sources"]
+    assert sources(zfs, ["critical"], below="vault/nas") == {
+        "source": ["vault/nas/fastpool/compositions", "vault/nas/fastpool/compositions/logs/audit"],
+        "exclude": ["vault/nas/fastpool/compositions/logs", "vault/nas/fastpool/compositions/cache"],
+    }
+    assert sources(zfs, policies=["mine"]) == {"source": [], "exclude": []}
+    with pytest.raises(AnsibleFilterError, match="policies is a list of names, not 'critical'"):
+        sources(zfs, "critical")
 
 
 # --- replicas ---
