@@ -149,7 +149,8 @@ def test_what_is_switched_off_is_removed(source: Fleet) -> None:
 def test_a_backup_host_prunes_replicas_and_never_snapshots_them(fleet: Fleet) -> None:
     fleet.sh("backup", "zpool create backuppool /dev/ubdb; zfs create backuppool/backups; zfs create backuppool/backups/source")
     fleet.sh("backup", "for h in 1 2 3; do zfs snapshot -r backuppool/backups@autosnap_2031-01-01_0$h:00:00_hourly; done")
-    fleet.role("zfs_policy", "backup", zfs_policies={"critical": {"hourly": 1}})
+    tree: dict[str, Any] = {"backuppool": {"datasets": {"backups": {"policy": "hour", "snapshots_discover_children": True}}}}
+    fleet.role("zfs_policy", "backup", zfs=tree, zfs_policies={"hour": {"hourly": 1}})
     assert [path for path in files(fleet, "backup") if "snapshot" in path] == []
     fleet.sh("backup", "systemctl start ferro-zfs-prune")
     left = fleet.sh("backup", "zfs list -Ht snapshot -o name").split()
