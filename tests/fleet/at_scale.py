@@ -97,7 +97,7 @@ class Break:
 
 
 BREAKS = {
-    "sshd is down": Break("kill $(cat /run/sshd.pid)", "Connection refused"),
+    "sshd is down": Break("kill $(cat /run/sshd.pid)", r"can be reached over ssh"),
     "zfs does not work": Break(
         "echo 'The ZFS modules cannot be auto-loaded.' >/var/lib/fake-zfs/BROKEN", "The ZFS modules cannot be auto-loaded"
     ),
@@ -105,7 +105,7 @@ BREAKS = {
         "rm /etc/ssh/ssh_host_ed25519_key; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; kill -HUP $(cat /run/sshd.pid)",
         "Host key verification failed",
     ),
-    "our key is not let in": Break("rm /root/.ssh/authorized_keys", "Permission denied (publickey)"),
+    "our key is not let in": Break("rm /root/.ssh/authorized_keys", r"Permission denied \(publickey\)"),
     "its disk is gone": Break("touch /var/lib/fake-zfs/no-disks", "no such device in /dev|cannot open 'tank|there is no pool"),
 }
 
@@ -157,7 +157,7 @@ class Fleet:
         wrong = []
         for name, row in play.recap.items():
             ended = row["failed"] + row["unreachable"]
-            if name in self.broken and not (ended and re.search(BREAKS[self.broken[name]].says, said.get(name, ""))):
+            if name in self.broken and not (ended and re.search(BREAKS[self.broken[name]].says, said.get(name, ""), re.IGNORECASE)):
                 wrong.append(f"{name} ({self.broken[name]}): {row}, {said.get(name)}")
             if name not in self.broken and ended:
                 wrong.append(f"{name} (nothing is wrong with it): {row}, {said.get(name)}")

@@ -6,10 +6,11 @@
 state=/var/lib/fake-systemctl
 verb=$1
 shift
-now=
+now= wanted=
 for word; do
   case $word in
     --now) now=yes ;;
+    --state=*) wanted=${word#--state=} ;;
     -*) ;;
     *) unit=$word ;;
   esac
@@ -38,6 +39,11 @@ case $verb in
     echo "LoadState=$(there && echo loaded || echo not-found)"
     echo "ActiveState=$(answer active active inactive)"
     echo "UnitFileState=$(answer enabled enabled disabled)"
+    ;;
+  list-unit-files | list-units)
+    cd "$state/$wanted"
+    # shellcheck disable=SC2086  # a pattern
+    ls -d $unit 2>/dev/null | sed "s/\$/ $wanted/"
     ;;
   enable) known && touch "$state/enabled/$unit" ${now:+"$state/active/$unit"} ;;
   disable) rm -f "$state/enabled/$unit" ${now:+"$state/active/$unit"} ;;
