@@ -10,6 +10,7 @@ reason, all others are as they should be, and the second run changes nothing on 
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,8 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=50, help="clients; a backup server and an offsite host come on top")
     parser.add_argument("--down", type=int, default=5, help="how many of the clients are broken")
     parser.add_argument("--forks", type=int, default=25)
-    parser.add_argument("--profile", action="store_true", help="print what each task took")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     archive = max((ROOT / "dist").glob("ferro-zfs-*.tar.gz"), key=lambda path: path.stat().st_mtime)
     with LightHosts(Fleet.names(options.hosts)) as hosts:
         programs = Path(sys.executable).parent
@@ -35,14 +36,13 @@ def main() -> None:
         subprocess.run(galaxy, check=True, capture_output=True)
         fleet = Fleet(hosts, hosts.scratch / "collections", options.forks, programs)
         fleet.break_some(options.down)
-        profile = {"ANSIBLE_CALLBACKS_ENABLED": "record,ansible.posix.profile_tasks"} if options.profile else {}
         for title, playbook in {
             "ferro.zfs.site, first run": "ferro.zfs.site",
             "ferro.zfs.site, second run": "ferro.zfs.site",
             "snapshots and pulls": [REPLICATION],
             "snapshots and pulls again": [REPLICATION],
         }.items():
-            play, cost = fleet.playbook(playbook, **profile)
+            play, cost = fleet.playbook(playbook)
             report(title, fleet, play, cost)
             changed = {name: tasks for name, tasks in play.changed.items() if tasks and name not in fleet.broken}
             if ("second" in title or "again" in title) and changed:

@@ -106,7 +106,7 @@ BREAKS = {
         "Host key verification failed",
     ),
     "our key is not let in": Break("rm /root/.ssh/authorized_keys", r"Permission denied \(publickey\)"),
-    "its disk is gone": Break("touch /var/lib/fake-zfs/no-disks", "no such device in /dev|cannot open 'tank|there is no pool"),
+    "its disk is gone": Break("touch /var/lib/fake-zfs/no-disks", "no such device in /dev|cannot open 'tank|the dataset does not exist"),
 }
 
 

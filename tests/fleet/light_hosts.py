@@ -13,6 +13,7 @@ process, and with it their processes, mounts and network go, however this progra
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import typing as t
@@ -107,7 +108,10 @@ class LightHosts:
 
 
 def refuse_where_impossible() -> None:
-    """Raises CannotStart, with the reason."""
+    """Raises CannotStart, with the reason. Programs that are missing are another matter: they can be installed."""
+    programs = ["unshare", "nsenter", "ip", "/usr/bin/python3", "/usr/sbin/sshd", "ssh-keygen"]
+    if missing := [program for program in programs if not shutil.which(program)]:
+        raise RuntimeError(f"not found: {', '.join(missing)}. Debian has them in util-linux, iproute2, python3, openssh-server, openssh-client")
     if os.geteuid() != 0:
         raise CannotStart("lightweight hosts need root, for mounts and networks of their own")
     script = "mount -t tmpfs tmpfs /mnt && cd /mnt && mkdir u w m && mount -t overlay overlay -o lowerdir=/,upperdir=u,workdir=w m"
