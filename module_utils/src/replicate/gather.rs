@@ -34,7 +34,8 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     });
     let (ours, theirs) = (ours?, theirs?);
     let missing_roots = request.roots.iter().filter(|root| !ours.contains_key(root)).cloned().collect();
-    let sources: BTreeMap<_, _> = ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
+    let sources: BTreeMap<_, _> =
+        ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
     let mut sides = Sides { sources, targets: theirs, missing_roots, target_pool: None };
     add_ancestors(request, target, &mut sides)?;
     ask_about_bases(request, source, target, &mut sides)?;
