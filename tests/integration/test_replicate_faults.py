@@ -1,49 +1,13 @@
 """zfs_replicate when things go wrong: one clear error on the right dataset and stage, nothing lost, nothing left behind."""
 
-import json
 import re
 import signal
-import subprocess
 import time
 from typing import Any
 
 import pytest
+from streaming import LOCAL, PULL, pools, result_of, start, wait_for_a_stream, wait_until
 from zfs_hosts import Hosts
-
-PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank"], "target": "vault"}
-LOCAL: dict[str, Any] = {"source": ["tank"], "target": "vault"}
-
-
-def pools(hosts: Hosts, megabytes: int = 0) -> None:
-    """tank on `source` with data, vault on `backup` and on `source`."""
-    hosts.pool("source", "tank")
-    hosts.pool("source", "vault")
-    hosts.pool("backup", "vault")
-    hosts.sh("source", f"zfs create tank/big; head -c {megabytes}M /dev/urandom > /tank/big/f; zfs snapshot -r tank@s1")
-
-
-def start(hosts: Hosts, host: str, **args: Any) -> subprocess.Popen[str]:
-    """Starts zfs_replicate and does not wait for it."""
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process: subprocess.Popen[str] = hosts.lab.popen(host, "zfs_replicate -", **options)
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({"retry_delay": "0.1s", **args}))
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
-def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
-    stdout, stderr = process.communicate(timeout=60)
-    assert stderr == ""
-    result: dict[str, Any] = json.loads(stdout)
-    return result
-
-
-def wait_until(hosts: Hosts, host: str, condition: str) -> None:
-    """Waits until a shell condition holds on a host."""
-    hosts.sh(host, f"for i in $(seq 200); do if {condition}; then exit 0; fi; sleep 0.05; done; exit 1")
-
 
 @pytest.mark.parametrize(
     ("args", "message"),
@@ -112,7 +76,7 @@ def test_a_full_target(hosts: Hosts) -> None:
 def test_an_end_that_is_killed_is_blamed_and_resumed_next_time(hosts: Hosts, victim: str) -> None:
     pools(hosts, megabytes=120)
     running = start(hosts, "source", **LOCAL, bandwidth_limit="40M")
-    wait_until(hosts, "source", "zfs get -H -o value receive_resume_token vault/tank/big 2>/dev/null | grep -q ^1-")
+    wait_for_a_stream(hosts, "source")
     hosts.sh("source", f"pkill -9 -f '^{victim}'")
     result = result_of(running)
     [failed] = [report for report in result["datasets"] if report["status"] == "failed"]
@@ -129,7 +93,7 @@ def test_a_lost_connection_is_taken_up_in_the_same_run(hosts: Hosts) -> None:
     pools(hosts, megabytes=120)
     hosts.sh("source", "echo more > /tank/big/g; zfs snapshot -r tank@s2; zfs create tank/later; zfs snapshot tank/later@s1")
     running = start(hosts, "backup", **PULL, bandwidth_limit="40M")
-    wait_until(hosts, "backup", "zfs get -H -o value receive_resume_token vault/tank/big 2>/dev/null | grep -q ^1-")
+    wait_for_a_stream(hosts, "backup")
     hosts.sh("backup", "pkill -9 -f '^ssh.*root@source'")
     result = result_of(running)
     assert not result.get("failed"), result["msg"]
@@ -144,7 +108,7 @@ def test_a_signal_ends_everything_and_the_result_says_so(hosts: Hosts, name: str
     pools(hosts, megabytes=120)
     hosts.sh("source", "zfs create tank/zlast; zfs snapshot tank/zlast@s1")
     running = start(hosts, "backup", **PULL, bandwidth_limit="40M")
-    wait_until(hosts, "backup", "zfs get -H -o value receive_resume_token vault/tank/big 2>/dev/null | grep -q ^1-")
+    wait_for_a_stream(hosts, "backup")
     hosts.sh("backup", f"pkill -{signal.Signals[name].value} -x zfs_replicate")
     result = result_of(running)
     assert running.returncode == 1
@@ -158,7 +122,7 @@ def test_a_signal_ends_everything_and_the_result_says_so(hosts: Hosts, name: str
 def test_killed_outright_it_leaves_nothing_running(hosts: Hosts) -> None:
     pools(hosts, megabytes=120)
     running = start(hosts, "backup", **PULL, bandwidth_limit="40M")
-    wait_until(hosts, "backup", "zfs get -H -o value receive_resume_token vault/tank/big 2>/dev/null | grep -q ^1-")
+    wait_for_a_stream(hosts, "backup")
     hosts.sh("backup", "pkill -9 -x zfs_replicate")
     running.communicate(timeout=20)
     # The streams end with their pipes; the idle shared connection ten seconds later.
@@ -183,7 +147,7 @@ def test_a_stale_partial_receive_is_discarded_with_the_reason(hosts: Hosts) -> N
 def test_a_stream_that_stalls_is_given_up(hosts: Hosts) -> None:
     pools(hosts, megabytes=60)
     running = start(hosts, "backup", **PULL, bandwidth_limit="20M", stall_timeout="1s", retries=0)
-    wait_until(hosts, "backup", "zfs get -H -o value receive_resume_token vault/tank/big 2>/dev/null | grep -q ^1-")
+    wait_for_a_stream(hosts, "backup")
     hosts.sh("source", "pkill -STOP -f '^zfs send'")
     try:
         result = result_of(running)
@@ -210,7 +174,7 @@ def test_a_vanished_snapshot_is_planned_around(hosts: Hosts) -> None:
     pools(hosts, megabytes=40)
     hosts.sh("source", "echo x > /tank/big/x; zfs snapshot tank/big@s2; echo y > /tank/big/y; zfs snapshot tank/big@s3")
     running = start(hosts, "source", **LOCAL, bandwidth_limit="20M", bookmarks=False)
-    wait_until(hosts, "source", "zfs get -H -o value receive_resume_token vault/tank/big 2>/dev/null | grep -q ^1-")
+    wait_for_a_stream(hosts, "source")
     hosts.sh("source", "zfs destroy tank/big@s3")
     result = result_of(running)
     assert not result.get("failed"), result["msg"]

@@ -6,7 +6,7 @@ import pytest
 from walk import Walk
 from zfs_hosts import NATIVE, Hosts
 
-ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "15"))
 SEEDS = [int(seed) for seed in os.environ.get("FERRO_WALK_SEED", "1").split(",")]
 
 

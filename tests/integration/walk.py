@@ -157,12 +157,12 @@ class Walk:
 
     def prune_the_target(self, chance: random.Random) -> None:
         """The target has its own policy: what that destroys does not come again."""
-        before = self.all_guids(self.target)
+        before = self.guids_there()
         self.run_prune(self.target, "vault/tank", chance.randrange(2, 6))
-        self.pruned_there |= before - self.all_guids(self.target)
+        self.pruned_there |= before - self.guids_there()
 
-    def all_guids(self, host: str) -> set[str]:
-        return set(self.sh(host, "zfs list -Hp -t snapshot -o guid").split())
+    def guids_there(self) -> set[str]:
+        return set(self.sh(self.target, "zfs list -Hp -t snapshot -o guid -r vault").split())
 
     def run_prune(self, host: str, dataset: str, keep: int) -> None:
         if not self.hosts.lab.run(host, f"zfs list -H {dataset}", check=False).stdout:
@@ -327,7 +327,7 @@ zfs list -H -t snapshot -o name -r {root} | while read -r snapshot; do
   echo "$snapshot ${{sum%% *}}"
 done
 """
-        return dict(line.split() for line in self.hosts.lab.run(host, "sh -e", input=script).stdout.splitlines())  # type: ignore[misc]
+        return dict(line.split() for line in self.hosts.lab.run(host, "sh -e", input=script, timeout=1200).stdout.splitlines())  # type: ignore[misc]
 
     # Small words
 

@@ -49,7 +49,8 @@ class Network:
         return sorted(found - ancestors(os.getpid()))
 
     def set_line(self, host: str, up: bool) -> None:
-        ip("-n", self.name, "link", "set", host, "up" if up else "down")
+        # Not by taking the device down: a guest whose frames are refused, and not merely lost, gives its interface up for good.
+        ip("-n", self.name, "link", "set", host, *(("master", "bridge") if up else ("nomaster",)))
 
     def limit_receiving(self, host: str, mbit: float | None) -> None:
         """Limits what the host receives; what it sends is limited in the guest."""

@@ -3,6 +3,7 @@
 use super::steps::{Step, StepKind, steps};
 use crate::glob::Globs;
 use crate::model::{Dataset, Kind, Partial, Version};
+use std::collections::HashMap;
 
 /// What the user asked for, as far as planning goes.
 #[derive(Clone, Debug, Default)]
@@ -228,11 +229,9 @@ pub enum Conflict {
 /// Snapshots and bookmarks compete in one list by createtxg: an old common snapshot never hides a newer common bookmark.
 #[must_use]
 pub fn common_base<'a>(source: &'a Dataset, target: &'a Dataset) -> Option<(&'a Version, &'a Version)> {
-    source.versions.iter().rev().find_map(|version| {
-        let twin = target.snapshots().find(|snapshot| snapshot.guid == version.guid)?;
-        // A snapshot sorts after its bookmark, so it is met first: of the two it can do more.
-        Some((version, twin))
-    })
+    let there: HashMap<u64, &Version> = target.snapshots().map(|snapshot| (snapshot.guid, snapshot)).collect();
+    // A snapshot sorts after its bookmark, so it is met first: of the two it can do more.
+    source.versions.iter().rev().find_map(|version| Some((version, *there.get(&version.guid)?)))
 }
 
 /// Snapshots of the target that are newer than `base`.
@@ -428,13 +427,11 @@ fn refuse_what_the_kernel_would(
     later: &[(&Version, bool)],
     raw: bool,
 ) -> Result<(), Conflict> {
+    let there: HashMap<String, u64> =
+        target.snapshots().map(|snapshot| (snapshot.name.clone(), snapshot.guid)).collect();
     for (snapshot, _) in later.iter().filter(|(_, wanted)| *wanted) {
-        if let Some(taken) = target.snapshots().find(|there| there.name == snapshot.name) {
-            return Err(Conflict::NameTaken {
-                name: snapshot.name.clone(),
-                source_guid: snapshot.guid,
-                target_guid: taken.guid,
-            });
+        if let Some(&target_guid) = there.get(&snapshot.name) {
+            return Err(Conflict::NameTaken { name: snapshot.name.clone(), source_guid: snapshot.guid, target_guid });
         }
     }
     let newer = newer_on_target(target, twin);

@@ -149,8 +149,8 @@ def test_a_missing_package_is_installed(fleet: Fleet) -> None:
 
 def test_check_mode_before_zfs_is_installed(fleet: Fleet) -> None:
     # As if it were not: neither in what the package manager says, nor commands, nor a module.
-    fleet.sh("offsite", "dpkg --purge --force-all zfsutils-linux zfs-zed 2>&1; mv /lib/modules /lib/moved; ! command -v zpool")
+    fleet.sh("offsite", "dpkg --purge --force-all zfsutils-linux zfs-zed zfs-dkms 2>&1; mv /lib/modules /lib/moved; ! command -v zpool")
     play = fleet.role("system_zfs", "offsite", check=True)
-    assert re.search("would install zfsutils-linux, zfs-zed, linux-headers-.*, zfs-dkms;", play.output)
+    assert re.search("would install zfsutils-linux, zfs-zed, linux-headers-.*, zfs-dkms;", play.output), play.output
     assert "zpool create offsitepool /dev/ubdb" in play.output
     assert "zfs create -o canmount=off offsitepool/backups" in play.output

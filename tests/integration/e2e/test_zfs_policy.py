@@ -20,22 +20,32 @@ TREE = {
     }
 }
 COUNTS = {"hours": {"hourly": 2}}
+METRICS = "/var/lib/metrics"
+OPTIONS: dict[str, Any] = {
+    "zfs_policies": COUNTS,
+    "zfs_policy_snapshot_delay": 0,
+    "zfs_policy_prune_delay": 0,
+    "zfs_policy_protect": ["keep-*"],
+    "zfs_policy_keep_within": "1m",
+    "zfs_policy_max_destroy": "90%",
+    "zfs_policy_metrics_directory": METRICS,
+}
 
 
 @pytest.fixture(scope="module")
 def source(fleet: Fleet) -> Fleet:
     fleet.sh("source", "zpool create tank /dev/ubdb; zfs create tank/documents; zfs create tank/documents/new; zfs create tank/films")
+    fleet.sh("source", f"mkdir {METRICS}")
     return fleet
 
 
 def policy(fleet: Fleet, check: bool = False, fails: bool = False, **variables: Any) -> Play:
-    settled = {"zfs": TREE, "zfs_policies": COUNTS, "zfs_policy_snapshot_delay": 0, "zfs_policy_prune_delay": 0}
-    return fleet.role("zfs_policy", "source", check=check, fails=fails, **(settled | variables))
+    return fleet.role("zfs_policy", "source", check=check, fails=fails, **({"zfs": TREE} | OPTIONS | variables))
 
 
 def files(fleet: Fleet, host: str = "source") -> list[str]:
     """Whatever of the role there is on a host."""
-    folders = "/etc/systemd/system /etc/ferro-zfs /usr/local/bin /var/lib/ferro-zfs /var/lib/systemd/timers"
+    folders = "/etc/systemd/system /etc/ferro-zfs /usr/local/bin /var/lib/ferro-zfs /var/lib/systemd/timers /var/lib/metrics"
     found = fleet.sh(host, f"find {folders} -name '*ferro-zfs-*' -o -name zfs_prune -o -name zfs_policy_snapshot -o -name '*.json'", check=False)
     return sorted(found.splitlines())
 
@@ -64,6 +74,8 @@ def test_both_timers_run_and_a_second_run_changes_nothing(source: Fleet) -> None
     policy(source)
     units = [f"ferro-zfs-{job}.timer" for job in JOBS]
     assert source.sh("source", f"systemctl is-active {' '.join(units)}; systemctl is-enabled {' '.join(units)}") == "active\n" * 2 + "enabled\n" * 2
+    options = source.json("source", "/etc/ferro-zfs/prune.json")
+    assert {key: options[key] for key in ("protect", "keep_within", "max_destroy")} == {"protect": ["keep-*"], "keep_within": "1m", "max_destroy": "90%"}
     assert policy(source).recap["source"]["changed"] == 0
     assert policy(source, check=True).recap["source"]["changed"] == 0
 
@@ -87,6 +99,7 @@ def test_the_timers_fire_by_the_clock(source: Fleet) -> None:
     assert len(snapshots(source, "tank/films", "daily")) == 1
     for job in JOBS:
         assert source.json("source", f"/var/lib/ferro-zfs/{job}.json")["summary"]["failed"] == 0
+        assert "ferro_zfs_" in source.sh("source", f"cat {METRICS}/ferro-zfs-{job}.prom")
     assert re.search(r"zfs_policy_snapshot\[\d+\]: \* created tank/documents@", journal(source))
 
 
@@ -136,7 +149,8 @@ def test_what_is_switched_off_is_removed(source: Fleet) -> None:
 def test_a_backup_host_prunes_replicas_and_never_snapshots_them(fleet: Fleet) -> None:
     fleet.sh("backup", "zpool create backuppool /dev/ubdb; zfs create backuppool/backups; zfs create backuppool/backups/source")
     fleet.sh("backup", "for h in 1 2 3; do zfs snapshot -r backuppool/backups@autosnap_2031-01-01_0$h:00:00_hourly; done")
-    fleet.role("zfs_policy", "backup", zfs_policies={"critical": {"hourly": 1}})
+    tree: dict[str, Any] = {"backuppool": {"datasets": {"backups": {"policy": "hour", "snapshots_discover_children": True}}}}
+    fleet.role("zfs_policy", "backup", zfs=tree, zfs_policies={"hour": {"hourly": 1}})
     assert [path for path in files(fleet, "backup") if "snapshot" in path] == []
     fleet.sh("backup", "systemctl start ferro-zfs-prune")
     left = fleet.sh("backup", "zfs list -Ht snapshot -o name").split()

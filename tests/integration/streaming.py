@@ -1,0 +1,47 @@
+"""A replication that is on its way: to be disturbed by tests."""
+
+import json
+import subprocess
+from typing import Any
+
+from zfs_hosts import Hosts
+
+PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank"], "target": "vault"}
+LOCAL: dict[str, Any] = {"source": ["tank"], "target": "vault"}
+
+
+def pools(hosts: Hosts, megabytes: int = 0) -> None:
+    """tank on `source` with data, vault on `backup` and on `source`."""
+    hosts.pool("source", "tank")
+    hosts.pool("source", "vault")
+    hosts.pool("backup", "vault")
+    hosts.sh("source", f"zfs create tank/big; head -c {megabytes}M /dev/urandom > /tank/big/f; zfs snapshot -r tank@s1")
+
+
+def start(hosts: Hosts, host: str, **args: Any) -> subprocess.Popen[str]:
+    """Starts zfs_replicate and does not wait for it."""
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process: subprocess.Popen[str] = hosts.lab.popen(host, "zfs_replicate -", **options)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({"retry_delay": "0.1s", **args}))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Waits for its end."""
+    stdout, stderr = process.communicate(timeout=60)
+    assert stderr == ""
+    result: dict[str, Any] = json.loads(stdout)
+    return result
+
+
+def wait_until(hosts: Hosts, host: str, condition: str) -> None:
+    """Waits until a shell condition holds on a host."""
+    hosts.sh(host, f"for i in $(seq 200); do if {condition}; then exit 0; fi; sleep 0.05; done; exit 1")
+
+
+def wait_for_a_stream(hosts: Hosts, host: str, dataset: str = "vault/tank/big") -> None:
+    """Waits until a receive has something that could be resumed."""
+    wait_until(hosts, host, f"zfs get -H -o value receive_resume_token {dataset} 2>/dev/null | grep -q ^1-")
