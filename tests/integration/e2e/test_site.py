@@ -1,6 +1,7 @@
 """A fleet from one inventory: what site.yml sets up works by itself, survives what befalls it, and gives everything back."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,12 @@ def test_one_run_sets_up_everything(fleet: Fleet) -> None:
     fleet.played("ferro.zfs.site")
     timers = fleet.sh("backup", "systemctl list-timers --all --no-legend 'ferro-zfs-*'")
     assert all(f"ferro-zfs-{job}.timer" in timers for job in ("prune", "pull@source", "push@offsite")), timers
+    jobs = "ferro-zfs-pull@source.service ferro-zfs-push@offsite.service"
+    assert fleet.sh("backup", f"systemd-analyze verify --man=no {jobs} 2>&1") == ""
+    for job in jobs.split():
+        score = fleet.sh("backup", f"systemd-analyze security --no-pager {job} | tail -1")
+        assert float(re.search(r"level.*: ([\d.]+)", score)[1]) < 2, score  # type: ignore[index]
+    assert "ferro-zfs-pull@source.service" in fleet.sh("backup", "systemctl show -P After ferro-zfs-push@offsite").split()
     for host, mode in (("source", "send"), ("offsite", "receive")):
         lines = fleet.sh(host, "cat /var/lib/zfsbackup/.ssh/authorized_keys").splitlines()[1:]
         assert len(lines) == 1 and lines[0].startswith(f'restrict,command="/usr/local/bin/zfs_gate --mode {mode} --dataset '), lines
