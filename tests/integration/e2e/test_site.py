@@ -14,16 +14,21 @@ RESULTS = "/var/lib/ferro-zfs/replication"
 SUSPEND = {"backup_server_suspend_command": "touch /run/suspended"}
 
 
-def run(fleet: Fleet, host: str, unit: str) -> dict[str, Any]:
-    """Starts a job and waits for its end, as its timer would; gives its result by source dataset."""
+def run(fleet: Fleet, host: str, unit: str) -> None:
+    """Starts a job and waits for its end, as its timer would."""
     fleet.sh(host, f"systemctl start ferro-zfs-{unit}.service || (journalctl --no-pager -u ferro-zfs-{unit} >&2; exit 1)")
-    name = unit.replace("@", "-")
-    result = fleet.json(host, f"{RESULTS}/{name}.json" if "@" in unit else f"/var/lib/ferro-zfs/{name}.json")
-    return {report["source"]: report for report in result.get("datasets", []) if "source" in report}
+
+
+def results(fleet: Fleet, job: str) -> dict[str, Any]:
+    """What the last run of a job on the backup server says of each source dataset."""
+    return {report["source"]: report for report in fleet.json("backup", f"{RESULTS}/{job}.json")["datasets"]}
 
 
 def round_trip(fleet: Fleet) -> tuple[dict[str, Any], dict[str, Any]]:
-    return run(fleet, "backup", "pull@source"), run(fleet, "backup", "push@offsite")
+    """Pulls and pushes; gives what each says of its source datasets."""
+    for job in ("pull@source", "push@offsite"):
+        run(fleet, "backup", job)
+    return results(fleet, "pull-source"), results(fleet, "push-offsite")
 
 
 def guids(fleet: Fleet, host: str, dataset: str) -> list[str]:
@@ -92,7 +97,9 @@ def test_timers_bring_data_from_the_source_to_offsite(fleet: Fleet) -> None:
 def test_a_child_made_later_reaches_offsite_and_an_excluded_one_does_not(fleet: Fleet) -> None:
     fleet.sh("source", "zfs create tank/documents/drafts; echo new >/tank/documents/drafts/novel; echo x >/tank/documents/cache/x")
     run(fleet, "source", "snapshot")
-    pull, push = round_trip(fleet)
+    # At once: the push waits for the pull, or it would find nothing new.
+    fleet.sh("backup", "systemctl start --no-block ferro-zfs-pull@source.service; systemctl start ferro-zfs-push@offsite.service")
+    pull, push = results(fleet, "pull-source"), results(fleet, "push-offsite")
     assert pull["tank/documents/drafts"]["action"] == "full"
     assert push[f"{HUB}/tank/documents/drafts"]["action"] == "full"
     assert guids(fleet, "source", "tank/documents/drafts") == guids(fleet, "offsite", f"{OFFSITE}/tank/documents/drafts") != []
@@ -174,7 +181,8 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
     assert "The last run failed of ferro-zfs-pull@ghost.service: " in play.failures["backup"], play.output
     failed = fleet.json("backup", f"{RESULTS}/pull-ghost.json")
     assert failed["failed"] and failed["msg"], failed
-    assert {report["status"] for report in run(fleet, "backup", "pull@source").values()} == {"ok"}
+    run(fleet, "backup", "pull@source")
+    assert {report["status"] for report in results(fleet, "pull-source").values()} == {"ok"}
 
     play = fleet.played("ferro.zfs.site", limit="backup")
     left = fleet.sh("backup", f"ls /etc/systemd/system/ /etc/ferro-zfs/* {RESULTS}; systemctl list-timers --all; systemctl list-units --all")
@@ -226,8 +234,7 @@ def test_a_host_that_was_reinstalled_gets_its_data_back_and_goes_on_where_it_was
     fleet.sh("source", "echo again >/tank/documents/again; zfs snapshot -r tank/documents@again; zfs snapshot tank/ledger@again")
     fleet.sh("backup", "systemctl start ferro-zfs-pull@source.service || true; systemctl start ferro-zfs-push@offsite.service || true")
     # The pull has one failure: of what was not restored, the copy waits.
-    pull = {one["source"]: one for one in fleet.json("backup", f"{RESULTS}/pull-source.json")["datasets"]}
-    push = {one["source"]: one for one in fleet.json("backup", f"{RESULTS}/push-offsite.json")["datasets"]}
+    pull, push = results(fleet, "pull-source"), results(fleet, "push-offsite")
     for dataset in ("tank/documents", "tank/documents/drafts", "tank/ledger"):
         assert pull[dataset]["action"] == push[f"{HUB}/{dataset}"]["action"] == "incremental", (pull, push)
 
