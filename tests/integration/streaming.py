@@ -37,9 +37,9 @@ def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     return result
 
 
-def wait_until(hosts: Hosts, host: str, condition: str) -> None:
+def wait_until(hosts: Hosts, host: str, condition: str, seconds: int = 10) -> None:
     """Waits until a shell condition holds on a host."""
-    hosts.sh(host, f"for i in $(seq 200); do if {condition}; then exit 0; fi; sleep 0.05; done; exit 1")
+    hosts.sh(host, f"for i in $(seq {20 * seconds}); do if {condition}; then exit 0; fi; sleep 0.05; done; exit 1")
 
 
 def wait_for_a_stream(hosts: Hosts, host: str, dataset: str = "vault/tank/big") -> None:

@@ -25,6 +25,27 @@ def equal(hosts: Hosts) -> bool:
     return same and hosts.checksum("backup", "vault/tank/big@s1") == hosts.checksum("source", "tank/big@s1")
 
 
+@pytest.fixture
+def own_sshd(hosts: Hosts, request: pytest.FixtureRequest) -> Iterator[Hosts]:
+    """A second sshd on `source`, at port 2222, with settings of the test's."""
+    # What a configuration file sets wins over the command line, so it needs one without the lab's generous limits.
+    hosts.sh(
+        "source",
+        "sed /^Max/d /etc/ssh/sshd_config.d/lab.conf > /run/own_sshd.conf;"
+        f"printf '{request.param}\\nPidFile /run/own_sshd.pid\\n' >> /run/own_sshd.conf; /usr/sbin/sshd -f /run/own_sshd.conf -p 2222",
+    )
+    yield hosts
+    hosts.sh("source", "kill $(cat /run/own_sshd.pid) 2>/dev/null || true")
+
+
+OTHER_PORT: dict[str, Any] = {**PULL, "ssh": {"port": 2222, "options": ["HostKeyAlias=source"]}}
+
+
+def sender_ends(hosts: Hosts) -> None:
+    """The other end learns what happened when TCP tries again, which takes the longer the longer the line was cut."""
+    wait_until(hosts, "source", "! pgrep -x zfs >/dev/null", seconds=60)
+
+
 def test_a_line_that_is_cut_and_comes_back(healed: Hosts) -> None:
     pools(healed, megabytes=80)
     running = start(healed, "backup", **PULL, **ALERT, bandwidth_limit="20M", retries=10, retry_delay="1s")
@@ -37,7 +58,7 @@ def test_a_line_that_is_cut_and_comes_back(healed: Hosts) -> None:
     [big] = [report for report in result["datasets"] if report["source"] == "tank/big"]
     assert big["bytes"] < 160_000_000, "it was taken up, not begun again"
     assert equal(healed)
-    wait_until(healed, "source", "! pgrep -x zfs >/dev/null")
+    sender_ends(healed)
 
 
 def test_a_line_that_stays_cut(healed: Hosts) -> None:
@@ -55,16 +76,21 @@ def test_a_line_that_stays_cut(healed: Hosts) -> None:
     healed.lab.heal_line("source")
     assert healed.replicated("backup", **PULL)["tank/big"]["action"] == "resume"
     assert equal(healed)
-    wait_until(healed, "source", "! pgrep -x zfs >/dev/null")
+    sender_ends(healed)
 
 
-@pytest.mark.parametrize("arguments", [PUSH, PULL], ids=["push", "pull"])
-def test_power_cut_of_the_receiving_host(hosts: Hosts, arguments: dict[str, Any]) -> None:
+@pytest.mark.parametrize("arguments", [PUSH, OTHER_PORT], ids=["push", "pull"])
+@pytest.mark.parametrize("own_sshd", ["ClientAliveInterval 1\\nClientAliveCountMax 2"], ids=["alert"], indirect=True)
+def test_power_cut_of_the_receiving_host(own_sshd: Hosts, arguments: dict[str, Any]) -> None:
+    """The sender's sshd asks whether its client lives, as docs/replication.md advises: otherwise it would wait for hours."""
+    hosts = own_sshd
     pools(hosts, megabytes=80)
     hosts.sh("source", "echo more > /tank/big/g; zfs snapshot -r tank@s2")
     hosts.sh("backup", "zpool destroy vault; zpool create vault /dev/ubdb")
     host = "source" if arguments is PUSH else "backup"
-    running = start(hosts, host, **arguments, **ALERT, bandwidth_limit="20M", retries=0)
+    ssh = arguments.get("ssh", {"options": []})
+    alert = {**ssh, "options": [*ssh["options"], *ALERT["ssh"]["options"]]}
+    running = start(hosts, host, **{**arguments, "ssh": alert}, bandwidth_limit="20M", retries=0)
     wait_for_a_stream(hosts, "backup")
     # The next transaction group has it on disk.
     hosts.sh("backup", "zpool sync vault")
@@ -84,46 +110,30 @@ def test_power_cut_of_the_receiving_host(hosts: Hosts, arguments: dict[str, Any]
     assert report["action"] == "resume"
     assert equal(hosts)
     assert hosts.replicate(host, **arguments)["changed"] is False
-    wait_until(hosts, "source", "! pgrep -x zfs >/dev/null")
+    sender_ends(hosts)
 
 
-@pytest.fixture
-def stingy(hosts: Hosts, request: pytest.FixtureRequest) -> Iterator[Hosts]:
-    """A second sshd on `source`, at port 2222, with a limit of the test's."""
-    # What a configuration file sets wins over the command line, so it needs one without the lab's generous limits.
-    hosts.sh(
-        "source",
-        "sed /^Max/d /etc/ssh/sshd_config.d/lab.conf > /run/stingy.conf;"
-        f"printf '{request.param}\\nPidFile /run/stingy.pid\\n' >> /run/stingy.conf; /usr/sbin/sshd -f /run/stingy.conf -p 2222",
-    )
-    yield hosts
-    hosts.sh("source", "kill $(cat /run/stingy.pid) 2>/dev/null || true")
-
-
-STINGY: dict[str, Any] = {**PULL, "ssh": {"port": 2222, "options": ["HostKeyAlias=source"]}}
-
-
-@pytest.mark.parametrize("stingy", ["MaxSessions 1"], indirect=True)
-def test_an_sshd_that_takes_one_session_for_each_connection(stingy: Hosts) -> None:
-    pools(stingy, megabytes=10)
-    stingy.sh("source", "zfs create tank/a; zfs snapshot -r tank@s2")
-    result = stingy.replicate("backup", **STINGY)
+@pytest.mark.parametrize("own_sshd", ["MaxSessions 1"], indirect=True)
+def test_an_sshd_that_takes_one_session_for_each_connection(own_sshd: Hosts) -> None:
+    pools(own_sshd, megabytes=10)
+    own_sshd.sh("source", "zfs create tank/a; zfs snapshot -r tank@s2")
+    result = own_sshd.replicate("backup", **OTHER_PORT)
     assert not result.get("failed"), result["msg"]
-    assert stingy.guids("backup", "vault/tank/big") == stingy.guids("source", "tank/big")
-    assert stingy.leftovers("backup") == ""
+    assert own_sshd.guids("backup", "vault/tank/big") == own_sshd.guids("source", "tank/big")
+    assert own_sshd.leftovers("backup") == ""
 
 
-@pytest.mark.parametrize("stingy", ["MaxStartups 1:100:1"], indirect=True)
-def test_an_sshd_that_refuses_connections(stingy: Hosts) -> None:
-    pools(stingy)
+@pytest.mark.parametrize("own_sshd", ["MaxStartups 1:100:1"], indirect=True)
+def test_an_sshd_that_refuses_connections(own_sshd: Hosts) -> None:
+    pools(own_sshd)
     # Somebody connects and says nothing; nobody else is let in meanwhile.
-    hog = stingy.lab.popen("backup", "exec 3<>/dev/tcp/10.99.0.1/2222; read -t 60 -u 3 hello; exec sleep 60")
-    wait_until(stingy, "source", "ss -Htn state established sport = :2222 | grep -q .")
-    result = stingy.replicate("backup", **STINGY, retries=1)
+    hog = own_sshd.lab.popen("backup", "exec 3<>/dev/tcp/10.99.0.1/2222; read -t 60 -u 3 hello; exec sleep 60")
+    wait_until(own_sshd, "source", "ss -Htn state established sport = :2222 | grep -q .")
+    result = own_sshd.replicate("backup", **OTHER_PORT, retries=1)
     assert "list on root@source failed" in result["msg"] and "the host cannot be reached over ssh" in result["msg"]
-    running = start(stingy, "backup", **STINGY, retries=20, retry_delay="0.5s")
+    running = start(own_sshd, "backup", **OTHER_PORT, retries=20, retry_delay="0.5s")
     time.sleep(1)
-    stingy.sh("backup", "pkill -x sleep")
+    own_sshd.sh("backup", "pkill -x sleep")
     hog.wait()
     result = result_of(running)
     assert not result.get("failed"), result["msg"]

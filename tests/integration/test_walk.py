@@ -6,22 +6,24 @@ import pytest
 from walk import Walk
 from zfs_hosts import NATIVE, Hosts
 
-ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "15"))
+ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "12"))
 SEEDS = [int(seed) for seed in os.environ.get("FERRO_WALK_SEED", "1").split(",")]
 
 
+WAYS = {"local": (False, False), "over ssh": (True, False), "with holds": (True, True)}
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("remote", [False, True], ids=["local", "over ssh"])
-def test_a_random_walk(hosts: Hosts, remote: bool, seed: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_random_walk(hosts: Hosts, way: str, seed: int) -> None:
     for host in ("source", "backup"):
         hosts.lab.copy(host, NATIVE / "zfs_prune_x86_64", "/usr/local/bin/zfs_prune")
-    walk = Walk(hosts, seed, remote)
+    walk = Walk(hosts, seed, *WAYS[way])
     try:
         walk.begin()
         for number in range(ROUNDS):
             walk.round(number)
         print(f"{ROUNDS} rounds from seed {seed}: {walk.check_the_end()} snapshots compared")
     except BaseException:
-        where = "over ssh" if remote else "local"
-        print(f"again: FERRO_WALK_SEED={seed} FERRO_WALK_ROUNDS={ROUNDS} pytest tests/integration/test_walk.py -k '{where}'", *walk.log, sep="\n")
+        print(f"again: FERRO_WALK_SEED={seed} FERRO_WALK_ROUNDS={ROUNDS} pytest tests/integration/test_walk.py -k '{way}'", *walk.log, sep="\n")
         raise

@@ -39,14 +39,16 @@ class Snapshot:
 
 @dataclass
 class Walk:
-    """`remote`: the target is on another host, and each replication is by chance a pull or a push."""
+    """`remote`: the target is on another host, and each replication is by chance a pull or a push. `holds`: with the option of that name,
+    and several datasets at once."""
 
     hosts: Hosts
     seed: int
     remote: bool
+    holds: bool = False
     log: list[str] = field(default_factory=list)
     serial: int = 0
-    pruned_there: set[str] = field(default_factory=set)
+    pruned_there: set[tuple[str, str]] = field(default_factory=set)  # target dataset and guid
     unclean: set[str] = field(default_factory=set)  # hosts where a killed run may have left files, which the next run there removes
 
     source, pool = "source", "tank"
@@ -68,7 +70,7 @@ class Walk:
 
     def round(self, number: int) -> None:
         """One step, and then nothing must be left behind."""
-        chance = random.Random(f"{self.seed} {number} {self.remote}")
+        chance = random.Random(f"{self.seed} {number} {self.remote} {self.holds}")
         step = chance.choices(list(STEPS), list(STEPS.values()))[0]
         self.log.append(f"{number}: {step}")
         getattr(self, step.replace(" ", "_"))(chance)
@@ -112,6 +114,9 @@ class Walk:
             snapshots = snapshots[:-1]  # it must have one; see begin()
         chance.shuffle(snapshots)
         for snapshot in snapshots[: chance.randrange(1, 4)]:
+            if snapshot.name in self.held(self.source, dataset):
+                self.did(f"not {dataset}@{snapshot.name}, which is held")
+                continue
             if self.is_the_only_base(dataset, snapshot):
                 # By hand nobody should: docs/replication.md, "one case remains". zfs_prune does not.
                 self.did(f"not {dataset}@{snapshot.name}, which is all that the two sides have in common")
@@ -139,7 +144,8 @@ class Walk:
         self.sh(self.source, f"zfs create {parent}/d{self.serial}")
 
     def destroy_dataset(self, chance: random.Random) -> None:
-        if own := self.disposable():
+        # What is held cannot be destroyed, as its replica is still to get the rest.
+        if own := [] if self.holds else self.disposable():
             dataset = chance.choice(own)
             self.did(dataset)
             self.sh(self.source, f"zfs destroy -r {dataset}")
@@ -161,8 +167,10 @@ class Walk:
         self.run_prune(self.target, "vault/tank", chance.randrange(2, 6))
         self.pruned_there |= before - self.guids_there()
 
-    def guids_there(self) -> set[str]:
-        return set(self.sh(self.target, "zfs list -Hp -t snapshot -o guid -r vault").split())
+    def guids_there(self) -> set[tuple[str, str]]:
+        # With the dataset: what was replicated under two names is there twice.
+        rows = self.sh(self.target, "zfs list -Hp -t snapshot -o name,guid -r vault").splitlines()
+        return {(name.partition("@")[0], guid) for name, guid in (row.split("\t") for row in rows)}
 
     def run_prune(self, host: str, dataset: str, keep: int) -> None:
         if not self.hosts.lab.run(host, f"zfs list -H {dataset}", check=False).stdout:
@@ -188,10 +196,18 @@ class Walk:
         there = self.snapshots(self.target, self.target_of(dataset))
         if snapshots:
             assert there[-1].guid == snapshots[-1].guid, f"{dataset}: {there[-1]} is not {snapshots[-1]}"
+        if snapshots and self.holds:
+            held = self.held(self.source, dataset), self.held(self.target, self.target_of(dataset))
+            assert held == ({snapshots[-1].name}, {there[-1].name}), f"{dataset}: {held}"
         bookmarks = self.sh(self.source, f"zfs list -Hp -t bookmark -d 1 -o name,guid {dataset}").split("\n")
         ours = [row for row in bookmarks if f"#ferro_{self.bookmark_prefix(dataset)}" in row]
         if report["action"] in ("full", "incremental", "resume"):
             assert len(ours) == 1 and ours[0].endswith(f"\t{snapshots[-1].guid}"), f"{dataset}: {ours}"
+
+    def held(self, host: str, dataset: str) -> set[str]:
+        """Names of snapshots that somebody holds."""
+        rows = self.sh(host, f"zfs list -Hp -t snapshot -d 1 -o name,userrefs {dataset} 2>/dev/null | grep -v '\t0$' || true").splitlines()
+        return {row.partition("\t")[0].partition("@")[2] for row in rows}
 
     def bookmark_prefix(self, dataset: str) -> str:
         """What the documented name of a bookmark begins with: guid of the target's pool, checksum (FNV-1a) of its path."""
@@ -250,6 +266,8 @@ class Walk:
     def directions(self) -> list[tuple[str, dict[str, Any]]]:
         """Where the program can run, and with what: twice the same, if both sides are on one host."""
         arguments: dict[str, Any] = {"source": ["tank"], "target": "vault", "retry_delay": "0.1s"}
+        if self.holds:
+            arguments |= {"holds": True, "parallel": 3}
         if not self.remote:
             return [(self.source, arguments)] * 2
         # A shared connection outlives a killed run by ten seconds: one is enough here.
@@ -279,8 +297,9 @@ class Walk:
             for file in files:
                 if file.endswith(".lock"):
                     self.sh(host, f"flock -n '{file}' true")
-            holds = self.sh(host, "zfs list -Hp -t snapshot -o name,userrefs | grep -v '\t0$' || true")
-            assert holds == "", f"held on {host}: {holds}"
+            held = "zfs list -Hp -t snapshot -o name,userrefs | grep -v '\t0$' | cut -f1 | tr '\\n' '\\0' | xargs -r0 zfs holds -H | cut -f1,2"
+            holds = [row for row in self.sh(host, held).splitlines() if not (self.holds and row.partition("\t")[2].startswith("ferro_"))]
+            assert holds == [], f"held on {host}: {holds}"
         replicas = self.sh(self.target, "zfs list -Hp -o name,mounted,readonly -r vault/tank 2>/dev/null || true").splitlines()
         assert not [row for row in replicas if "_diverged_" in row or "\tyes\t" in row], replicas
         bookmarks = self.sh(self.source, "zfs list -H -t bookmark -o name").split()
@@ -304,7 +323,7 @@ class Walk:
             here = self.snapshots(self.source, dataset)
             for snapshot in here:
                 if snapshot.guid not in there:
-                    assert snapshot.guid in self.pruned_there, f"{dataset}@{snapshot.name} is missing"
+                    assert (self.target_of(dataset), snapshot.guid) in self.pruned_there, f"{dataset}@{snapshot.name} is missing"
                     continue
                 compared += 1
                 name = f"{self.target_of(dataset)}@{there[snapshot.guid]}"
