@@ -74,16 +74,19 @@ def zfs_offsite_datasets(zfs: Any) -> list[Entry]:
     return _with_config(d for d in _read(zfs).datasets if d.policy in OFFSITE_POLICIES)
 
 
-def zfs_replication_sources(zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None) -> dict[str, list[str]]:
+def zfs_replication_sources(
+    zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None, replicas: Iterable[str] = ()
+) -> dict[str, list[str]]:
     """What a replication of these policies takes and leaves out, worded as the options of zfs_replicate.
 
     Children that are not declared go along with the nearest declared dataset above them, so only where a declared one differs
-    from that does it have to be named.
+    from that does it have to be named. Replicas are nobody's source here, whatever policy they are pruned by.
     """
     if isinstance(policies, str) or not isinstance(policies, Sequence):
         raise AnsibleFilterError(f"zfs_replication_sources: policies is a list of names, not {policies!r}")
-    datasets = _read(zfs).datasets
-    wanted = {d.name: d.policy in policies for d in datasets}
+    replicas = {replicas} if isinstance(replicas, str) else set(replicas)
+    wanted = {d.name: d.policy in policies and not replicas & {d.name, *_ancestors(d.name)} for d in _read(zfs).datasets}
+    wanted |= dict.fromkeys(sorted(replicas - wanted.keys()), False)
     found: dict[str, list[str]] = {"source": [], "exclude": []}
     for name, is_wanted in wanted.items():
         above = next((wanted[ancestor] for ancestor in _ancestors(name) if ancestor in wanted), False)

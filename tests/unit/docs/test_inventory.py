@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the ferro.zfs contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory that the guide shows is the one that the end-to-end tests use."""
+"""The inventory that the guide and the README show is the one that the end-to-end tests use."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = ROOT / "tests/integration/e2e/inventory"
-GUIDE = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/inventory.md"])
 @pytest.mark.parametrize("file", sorted(str(path.relative_to(INVENTORY)) for path in INVENTORY.rglob("*.yml")))
-def test_the_guide_shows_what_is_tested(file: str) -> None:
-    shown = re.search(rf"```yaml\n# {re.escape(file)}\n(.*?)```", GUIDE, re.DOTALL)
-    assert shown is not None, f"docs/inventory.md does not show {file}"
+def test_the_page_shows_what_is_tested(file: str, page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.search(rf"```yaml\n# {re.escape(file)}\n(.*?)```", text, re.DOTALL)
+    assert shown is not None, f"{page} does not show {file}"
     assert yaml.safe_load(shown[1]) == yaml.safe_load((INVENTORY / file).read_text(encoding="utf-8"))

@@ -381,6 +381,12 @@ def test_replication_sources_name_what_differs_from_above():
         "source": ["vault/nas/fastpool/compositions", "vault/nas/fastpool/compositions/logs/audit"],
         "exclude": ["vault/nas/fastpool/compositions/logs", "vault/nas/fastpool/compositions/cache"],
     }
+    mixed = yaml.safe_load("tank: {policy: high, datasets: {data: , backups: {policy: critical, datasets: {nas: {policy: critical}}}}}")
+    mixed["tank"]["children_inherit_policy"] = True
+    assert sources(mixed) == {"source": ["tank"], "exclude": []}
+    for replicas in ("tank/backups", ["tank/backups", "gone"]):
+        assert sources(mixed, replicas=replicas) == {"source": ["tank"], "exclude": ["tank/backups"]}
+    assert sources(mixed, replicas=["tank/undeclared"]) == {"source": ["tank"], "exclude": ["tank/undeclared"]}
     assert sources(zfs, policies=["mine"]) == {"source": [], "exclude": []}
     with pytest.raises(AnsibleFilterError, match="policies is a list of names, not 'critical'"):
         sources(zfs, "critical")
