@@ -83,6 +83,8 @@ REPLICATION = {
             },
             "vars": {"wanted": "{{ zfs | ferro.zfs.zfs_replication_sources }}", "server": "{{ groups.zfs_backup_servers[0] }}"},
             "delegate_to": "{{ server }}",
+            # More at once would be too many for the sshd of one server (MaxStartups).
+            "throttle": 5,
         },
     ],
 }
