@@ -43,7 +43,7 @@ case $verb in
   list-unit-files | list-units)
     cd "$state/$wanted"
     # shellcheck disable=SC2086  # a pattern
-    ls -d $unit 2>/dev/null | sed "s/\$/ $wanted/"
+    ls -d $unit 2>/dev/null | sed "s/\$/ $([ "$verb" = list-units ] && echo 'loaded active waiting' || echo 'enabled enabled')/"
     ;;
   enable) known && touch "$state/enabled/$unit" ${now:+"$state/active/$unit"} ;;
   disable) rm -f "$state/enabled/$unit" ${now:+"$state/active/$unit"} ;;
