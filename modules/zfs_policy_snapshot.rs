@@ -112,7 +112,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     drop(held);
     taken.warnings.extend(warning);
     let what = if task.check_mode { "to create" } else { "created" };
-    task.info(&format!("{} snapshots {what}, {} datasets skipped", taken.created.len(), taken.skipped.len()));
+    task.info(&format!("{} snapshots {what}, {} datasets left out", taken.created.len(), taken.left_out.len()));
     Ok(outcome(&taken, &runner, task))
 }
 
@@ -121,7 +121,7 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
     let summary = json!({
         "datasets": taken.datasets,
         "created": created.len(),
-        "skipped": taken.skipped.len(),
+        "left_out": taken.left_out.len(),
         "failed": report::failed_datasets(&taken.failures),
     });
     let mut body = Map::new();
@@ -131,7 +131,8 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
     }
     let changed = !created.is_empty();
     body.insert("created".to_owned(), json!(created));
-    body.insert("skipped".to_owned(), json!(taken.skipped));
+    // Not `skipped`, which Ansible takes for a task that was skipped.
+    body.insert("left_out".to_owned(), json!(taken.left_out));
     body.insert("failures".to_owned(), json!(report::list(&taken.failures)));
     body.insert("summary".to_owned(), summary);
     if !taken.warnings.is_empty() {

@@ -193,7 +193,7 @@ created:
   type: list
   elements: str
   sample: ["tank/data@autosnap_2026-11-21_14:00:00_hourly"]
-skipped:
+left_out:
   description: Datasets that a policy is about, but that got no snapshot, with the reason.
   returned: always, unless the task fails before anything is looked at
   type: list
@@ -253,7 +253,7 @@ summary:
       description: How many snapshots were taken.
       type: int
       returned: always
-    skipped:
+    left_out:
       description: How many datasets were left out.
       type: int
       returned: always

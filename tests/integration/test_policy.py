@@ -190,13 +190,13 @@ def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, install
 
     before = box.snapshots()
     taken, pruned = ansible.play(check=True)
-    assert (taken["changed"], without_seconds(taken["created"]), taken["skipped"]) == (True, first, skipped)
+    assert (taken["changed"], without_seconds(taken["created"]), taken["left_out"]) == (True, first, skipped)
     # In check mode nothing is taken, so one less has to go.
     assert sorted(pruned["destroyed"]) == sorted([f"fast/compositions@{n}" for n in hours[:4]] + [f"fast/media/films@{n}" for n in hours[:16]])
     assert box.snapshots() == before
 
     taken, pruned = ansible.play()
-    assert (without_seconds(taken["created"]), taken["skipped"], sorted(pruned["destroyed"])) == (first, skipped, pruned_first)
+    assert (without_seconds(taken["created"]), taken["left_out"], sorted(pruned["destroyed"])) == (first, skipped, pruned_first)
     assert pruned["summary"] == {"datasets": 5, "destroyed": 22, "kept": 36 + 3 + 1 + 24 + 3 + 4 + 4 + 3, "reclaim_bytes": None, "failed": 0}
     assert {"snapshot": "fast/compositions@manual", "reasons": ["foreign"]} in pruned["kept"]
     # What has no policy that prunes has all it had.
@@ -268,7 +268,7 @@ def test_a_dataset_that_vanishes_does_not_stop_the_others(box: Box) -> None:
     path = box.race("*snapshot?-o?name*", "/usr/sbin/zfs destroy -r tank/b")
     result = box.snapshot({"tank": "high+"}, interval="hourly", before=path)
     assert [name.partition("@")[0] for name in result["created"]] == ["tank", "tank/a", "tank/c"]
-    assert result["skipped"] == [{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]
+    assert result["left_out"] == [{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]
     box.sh("zfs create tank/b; for d in a b c; do for n in 1 2; do zfs snapshot tank/$d@autosnap_2026-01-01_00:0$n:00_daily; done; done")
     path = box.race("*userrefs*", "/usr/sbin/zfs destroy -r tank/b")
     result = box.prune({"tank": "none+", "tank/a": "one", "tank/b": "one", "tank/c": "one"}, policies={"one": {"hourly": 1}}, before=path)
@@ -294,7 +294,7 @@ def test_without_permission_each_dataset_is_named_and_what_may_be_done_is_done(b
     box.pool("a", "b", "c")
     datasets = {"tank/a": "high", "tank/b": "high", "tank/c": "high"}
     result = box.snapshot(datasets, interval="hourly", user="operator")
-    assert result["summary"] == {"datasets": 3, "created": 0, "skipped": 0, "failed": 3}
+    assert result["summary"] == {"datasets": 3, "created": 0, "left_out": 0, "failed": 3}
     assert result["msg"].startswith("3 datasets failed. tank/a, tank/b, tank/c: snapshot")
     assert "permission denied" in result["msg"]
     assert "the user operator lacks the ZFS permission snapshot on tank/a. Grant it there with `zfs allow -u operator snapshot tank/a`" in result["msg"]
@@ -362,7 +362,7 @@ def test_nothing_new_nothing_young_and_more_than_allowed(box: Box) -> None:
     box.sh("echo new >/tank/a/file; sync -f /tank/a/file; zpool sync tank")
     result = box.snapshot(both, interval="hourly", skip_unchanged=True)
     assert without_seconds(result["created"]) == ["tank/a@autosnap_2026-11-21_11:00_hourly"]
-    assert result["skipped"] == [{"dataset": "tank/b", "reason": "nothing was written since its newest snapshot"}]
+    assert result["left_out"] == [{"dataset": "tank/b", "reason": "nothing was written since its newest snapshot"}]
     box.clock("2026-11-21 12:00:05")
     box.snapshot(both, interval="hourly")
     one = {"high": {"hourly": 1}}

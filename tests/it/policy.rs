@@ -160,7 +160,7 @@ fn a_second_run_changes_nothing_for_real_and_in_check_mode() {
         if intervals(&again) != ["hourly", "hourly"] {
             assert_eq!(again["changed"], json!(false), "{again}");
             assert_eq!(
-                again["skipped"],
+                again["left_out"],
                 json!([{"dataset": "tank", "reason": "nothing is due"}, {"dataset": "tank/a", "reason": "nothing is due"}])
             );
             assert_eq!(fake.verbs(), ["list"]);
@@ -176,7 +176,7 @@ fn what_is_unchanged_is_left_out() {
     args["interval"] = json!("daily");
     let result = fake.run(SNAPSHOT, &args);
     assert_eq!(
-        result["skipped"],
+        result["left_out"],
         json!([{"dataset": "tank/a", "reason": "nothing was written since its newest snapshot"}])
     );
     assert!(names(&result["created"])[0].starts_with("tank@autosnap_"));
@@ -191,7 +191,7 @@ fn one_that_vanishes_does_not_fail_the_others() {
     args["interval"] = json!(["hourly"]);
     let result = fake.run(SNAPSHOT, &args);
     assert_eq!(names(&result["created"]).len(), 3);
-    assert_eq!(result["skipped"], json!([{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]));
+    assert_eq!(result["left_out"], json!([{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]));
     assert_eq!(fake.verbs(), ["list", "snapshot", "snapshot"]);
     // A listed one is missed, unless that is fine.
     let listed = |on_missing: &str| {
@@ -219,7 +219,7 @@ fn without_permission_the_tries_are_few() {
     let mut args = args("high");
     args["interval"] = json!(["hourly"]);
     let result = fake.run(SNAPSHOT, &args);
-    assert_eq!(result["summary"], json!({"datasets": 301, "created": 0, "skipped": 0, "failed": 301}));
+    assert_eq!(result["summary"], json!({"datasets": 301, "created": 0, "left_out": 0, "failed": 301}));
     assert!(result["msg"].as_str().unwrap().contains("(the user lacks a permission there"), "{}", result["msg"]);
     assert!(fake.commands().len() < 140, "{}", fake.commands().len());
     // Where only one is in the way, it is found.

@@ -40,7 +40,7 @@ pub struct Taken {
     /// The snapshots.
     pub created: Vec<SnapshotName>,
     /// Datasets that got none.
-    pub skipped: Vec<Skipped>,
+    pub left_out: Vec<LeftOut>,
     /// What failed.
     pub failures: Vec<Failed>,
     /// What harmed nothing.
@@ -51,7 +51,7 @@ pub struct Taken {
 
 /// A dataset that got no snapshot, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Skipped {
+pub struct LeftOut {
     /// Its path.
     pub dataset: String,
     /// Why.
@@ -203,7 +203,7 @@ impl Run<'_> {
     }
 
     fn skip(&mut self, dataset: &DatasetName, reason: impl Into<String>) {
-        self.taken.skipped.push(Skipped { dataset: dataset.to_string(), reason: reason.into() });
+        self.taken.left_out.push(LeftOut { dataset: dataset.to_string(), reason: reason.into() });
     }
 
     /// The snapshots to take, in that order: the longest interval first, so that the newest snapshot is of the shortest.

@@ -38,6 +38,15 @@ def test_examples_use_known_options(module: str) -> None:
         assert options is None or set(options) <= set(SPECS[module]["argument_spec"])
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_results_do_not_say_what_ansible_would_misread(module: str) -> None:
+    """A list that is called `skipped` and not empty would make Ansible count the task as skipped, changes and all."""
+    stub = importlib.import_module(f"ansible_collections.ferro.zfs.plugins.modules.{module}")
+    returned = yaml.safe_load(stub.RETURN)
+    states = {"changed", "failed", "skipped", "unreachable"} & set(returned)
+    assert {returned[state]["type"] for state in states} <= {"bool"}
+
+
 def test_versions_agree() -> None:
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
     cargo = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
