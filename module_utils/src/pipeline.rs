@@ -43,9 +43,12 @@ const LONG: u64 = 4 << 20;
 /// How often progress is told at least.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a flowing stream may gather in the sender's pipe before it is moved on: waking up for each record costs more than
-/// moving it.
-const NAP: Duration = Duration::from_micros(500);
+/// What is worth waking up for: waking up for each record costs more than moving it. Small enough that a pipe of [`SMALL_PIPE`] neither
+/// runs full nor empty meanwhile.
+const WORTH: std::ops::RangeInclusive<u64> = 256 << 10..=512 << 10;
+
+/// How long a flowing stream may gather in a pipe until it is worth it; `poll` counts in milliseconds.
+const NAPS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(8);
 
 /// Runs both ends until they are done and gives the bytes that passed.
 pub fn run(
@@ -162,6 +165,7 @@ impl Stream {
         }
         let mut last_byte = Instant::now();
         let mut blocked = Blocked::Empty;
+        let mut nap = Duration::ZERO;
         loop {
             if signals::received().is_some() {
                 return Err(Stopped::Signal);
@@ -171,24 +175,25 @@ impl Stream {
                 progress(self.bytes);
                 return Ok(side);
             }
-            if self.bytes > before {
+            let moved = self.bytes - before;
+            if moved > 0 {
                 last_byte = Instant::now();
-                if matches!(blocked, Blocked::Empty) && self.bytes > LONG {
-                    blocked = Blocked::Napping;
+                if matches!(blocked, Blocked::Empty | Blocked::Full) && self.bytes > LONG {
+                    nap = next_nap(nap, moved);
+                    blocked = if nap.is_zero() { blocked } else { Blocked::Napping(nap) };
                 }
             }
             progress(self.bytes);
             // Who watches wants to see that nothing moves, too.
             let patience = flow.stall.checked_sub(last_byte.elapsed()).ok_or(Stopped::Stalled)?.min(LOOK);
             let timeout = match blocked {
-                Blocked::Limited(wait) => patience.min(wait),
-                Blocked::Napping => patience.min(NAP),
+                Blocked::Limited(wait) | Blocked::Napping(wait) => patience.min(wait),
                 Blocked::Empty | Blocked::Full => patience,
             };
             let (read, write) = match blocked {
                 Blocked::Empty => (PollFlags::POLLIN, PollFlags::empty()),
                 Blocked::Full => (PollFlags::empty(), PollFlags::POLLOUT),
-                Blocked::Limited(_) | Blocked::Napping => (PollFlags::empty(), PollFlags::empty()),
+                Blocked::Limited(_) | Blocked::Napping(_) => (PollFlags::empty(), PollFlags::empty()),
             };
             let mut fds = vec![PollFd::new(waker.as_fd(), PollFlags::POLLIN), PollFd::new(to.as_fd(), write)];
             if !read.is_empty() {
@@ -290,12 +295,24 @@ impl Stream {
 enum Blocked {
     /// The sender has nothing yet.
     Empty,
-    /// The sender has nothing just now, but will have in a moment.
-    Napping,
+    /// Something can be moved at any moment, but it is not worth it for so long.
+    Napping(Duration),
     /// The receiver takes no more yet.
     Full,
     /// The limit is reached for so long.
     Limited(Duration),
+}
+
+/// The time after which so much will be there as is worth waking up for, going by how much it was after the last one. None for a stream
+/// that fills a pipe in less than the shortest.
+fn next_nap(nap: Duration, moved: u64) -> Duration {
+    if moved < *WORTH.start() {
+        (nap * 2).clamp(*NAPS.start(), *NAPS.end())
+    } else if moved > *WORTH.end() {
+        Some(nap / 2).filter(|half| half >= NAPS.start()).unwrap_or_default()
+    } else {
+        nap
+    }
 }
 
 fn is_readable(from: &ChildStdout) -> io::Result<bool> {
@@ -383,6 +400,18 @@ mod tests {
         let flow = Flow { stall: Duration::from_millis(300), ..flow() };
         let failure = piped(&flow, "echo some; exec sleep 60", "cat >/dev/null").unwrap_err();
         assert_eq!(failure.stderr, "no byte for 0 seconds (stall_timeout)");
+    }
+
+    #[test]
+    fn naps_follow_the_stream() {
+        let settled = |bytes_per_millisecond: u64| {
+            // Without a nap it wakes up for each record.
+            let moved = |nap: Duration| u64::try_from(nap.as_millis()).unwrap() * bytes_per_millisecond;
+            (0..20).fold(Duration::ZERO, |nap, _| super::next_nap(nap, moved(nap).max(128 << 10)))
+        };
+        assert_eq!(settled(1_000), Duration::from_millis(8));
+        assert!((2..=4).contains(&settled(125_000).as_millis()));
+        assert!(settled(4_000_000).as_millis() <= 1);
     }
 
     #[test]
