@@ -64,7 +64,7 @@ fn planned(shape: &Shape) -> (Value, Duration) {
         .output()
         .unwrap();
     // Of the processor, not of the clock: other work on the machine says nothing about the planner.
-    let took = processor_time() - before;
+    let took = processor_time().saturating_sub(before);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     (serde_json::from_slice(&output.stdout).unwrap(), took)
 }
