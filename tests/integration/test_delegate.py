@@ -240,6 +240,20 @@ def test_any_permission_less_is_named_before_a_stream(hosts: Hosts, job: str, ho
     assert not hosts.replicate(side, **args).get("failed")
 
 
+def test_a_stream_of_several_snapshots_needs_hold(hosts: Hosts) -> None:
+    pools(hosts)
+    delegated(hosts, dataset="tank/d", users="archive", permissions=["send"])
+    args = {**PULL, "bookmarks": False}
+    assert not hosts.replicate("backup", **args).get("failed")
+    for name in ("x1", "x2", "x3"):
+        hosts.sh("source", f"zfs snapshot -r tank/d@{name}")
+    refused = hosts.replicate("backup", **args)
+    assert "the user archive lacks the ZFS permission hold on tank/d" in refused["msg"]
+    assert {report["error"]["stage"] for report in refused["datasets"]} == {"preflight"}
+    hosts.sh("source", "zfs allow -u archive hold tank/d")
+    assert not hosts.replicate("backup", **args).get("failed")
+
+
 def test_an_interrupted_receive_is_resumed_by_the_job_and_thrown_away_only_by_root(hosts: Hosts) -> None:
     pools(hosts)
     hosts.sh("source", "zfs create tank/big; head -c 6M /dev/urandom > /tank/big/f; zfs snapshot tank/big@s1")

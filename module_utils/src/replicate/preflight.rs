@@ -65,6 +65,10 @@ fn of_source(request: &Request, source: &Dataset, transfer: &Transfer) -> Vec<Ne
     if request.holds {
         needs.extend(["hold", "release"].map(|permission| Need::new(permission, name)));
     }
+    if transfer.steps.iter().any(|step| step.kind == StepKind::Intermediates) {
+        // ZFS itself holds the snapshots of such a stream while it lasts (`zfs_send` in libzfs_sendrecv.c).
+        needs.push(Need::new("hold", name));
+    }
     needs
 }
 
