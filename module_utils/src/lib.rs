@@ -13,6 +13,7 @@ pub mod cmd;
 pub mod connections;
 pub mod limiter;
 pub mod lock;
+pub mod whole_file;
 
 pub mod pipeline;
 pub mod process;

@@ -1,7 +1,7 @@
 //! What a run leaves for those who look later: its result as JSON, and figures for Prometheus. Each file is replaced as a whole.
 
+use crate::whole_file;
 use serde_json::{Value, json};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +23,7 @@ impl Record {
     pub fn keep(&self, result: &Value, text: &str, check_mode: bool) -> Result<(), String> {
         let finished = SystemTime::now();
         let replaced = |path: &Path, text: &str| {
-            replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+            whole_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
         if let Some(path) = &self.result {
             let before = std::fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok());
@@ -90,14 +90,6 @@ fn escaped(label: &str) -> String {
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// A reader sees the old text or the new one, never a part.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    std::fs::write(&name, text)?;
-    std::fs::rename(&name, path)
 }
 
 #[cfg(test)]

@@ -13,4 +13,6 @@ done <<EOF
 $list
 EOF
 # Volumes appear below /dev/zvol a moment after they were received.
-udevadm settle 2>/dev/null || true
+if command -v udevadm >/dev/null; then
+  udevadm settle
+fi

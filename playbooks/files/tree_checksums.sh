@@ -7,7 +7,7 @@
 #   PATH@SNAPSHOT<tab>SHA256<tab>NUMBER OF FILES     PATH is that below ROOT, and empty for ROOT itself
 #
 # Without snapshots, every dataset's newest. The sum is one over names, types, modes, owners, times, targets of links and contents. A dataset that
-# cannot be read has a word in place of its sum. Of a volume the newest state is read.
+# cannot be read has a word in place of its sum. Of a volume the newest state is read; one without a device is not mounted, as a filesystem would be.
 set -eu
 tab=$(printf '\t')
 root=$1
@@ -33,7 +33,11 @@ for each; do
     continue
   fi
   if [ "$(zfs get -H -o value type "$dataset")" = volume ]; then
-    [ ! -e "/dev/zvol/$dataset" ] || echo "$each${tab}$(sha256sum <"/dev/zvol/$dataset" | cut -d ' ' -f 1)${tab}1"
+    if [ -e "/dev/zvol/$dataset" ]; then
+      echo "$each${tab}$(sha256sum <"/dev/zvol/$dataset" | cut -d ' ' -f 1)${tab}1"
+    else
+      echo "$each${tab}not-mounted${tab}0"
+    fi
     continue
   fi
   if [ "$(zfs get -H -o value mounted "$dataset")" != yes ]; then

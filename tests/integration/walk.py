@@ -336,8 +336,8 @@ class Walk:
         script = f"""
 mkdir -p /run/sum
 echo '{KEY}' > /run/key
-for d in $(zfs list -H -o name,keystatus -r {root} | awk '$2 == "unavailable" {{ print $1 }}'); do
-  zfs load-key -L file:///run/key $d 2>/dev/null || true
+for d in $(zfs list -H -o name,encryptionroot,keystatus -r {root} | awk '$1 == $2 && $3 == "unavailable" {{ print $1 }}'); do
+  zfs load-key -L file:///run/key $d
 done
 zfs list -H -t snapshot -o name -r {root} | while read -r snapshot; do
   mount -t zfs -o ro "$snapshot" /run/sum

@@ -185,15 +185,12 @@ impl Rules {
         if !(tag.starts_with("ferro") && check_version_name(tag).is_ok()) {
             return Err(format!("the hold {tag:?} is none of zfs_replicate's"));
         }
-        each(names, |name| match version(name)? {
-            Version { dataset, sign: Some('@') } => self.within(&dataset),
-            _ => Err(format!("{name:?} is not a snapshot")),
-        })
+        self.snapshots(names)
     }
 
     fn holds(&self, args: &[&str]) -> Result<Condition, String> {
         let ["-H", names @ ..] = args else { return Err(form("holds")) };
-        self.snapshots_below(names)
+        self.snapshots(names)
     }
 
     fn send(&self, args: &[&str]) -> Result<Condition, String> {
@@ -219,10 +216,7 @@ impl Rules {
             rest => rest,
         };
         let [name] = rest else { return Err(form("send")) };
-        each(&[*name], |name| match version(name)? {
-            Version { dataset, sign: Some('@') } => self.within(&dataset),
-            _ => Err(format!("{name:?} is not a snapshot")),
-        })
+        self.snapshots(&[*name])
     }
 
     fn bookmark(&self, args: &[&str]) -> Result<Condition, String> {
@@ -292,17 +286,17 @@ impl Rules {
 
     fn rollback(&self, args: &[&str]) -> Result<Condition, String> {
         let [name] = args else { return Err(form("rollback")) };
-        self.snapshots_below(&[*name])
+        self.snapshots(&[*name])
     }
 
     fn destroy_snapshots(&self, args: &[&str]) -> Result<Condition, String> {
         let [name] = args else { return Err(form("destroy")) };
         let (dataset, names) = name.split_once('@').ok_or("only snapshots are destroyed here")?;
         let all: Vec<String> = names.split(',').map(|name| format!("{dataset}@{name}")).collect();
-        self.snapshots_below(&all.iter().map(String::as_str).collect::<Vec<_>>())
+        self.snapshots(&all.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn snapshots_below(&self, names: &[&str]) -> Result<Condition, String> {
+    fn snapshots(&self, names: &[&str]) -> Result<Condition, String> {
         each(names, |name| match version(name)? {
             Version { dataset, sign: Some('@') } => self.within(&dataset),
             _ => Err(format!("{name:?} is not a snapshot")),

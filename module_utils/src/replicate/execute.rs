@@ -128,14 +128,13 @@ impl Execution<'_> {
         let mut entries = entries(self.request, &sides);
         entries.retain(|entry| only.is_none_or(|only| only.contains(&entry.source.name)));
         permit(self.request, self.runner, &sides, &mut entries, &mut self.run.warnings)?;
+        let source = Zfs { host: &self.request.source, runner: self.runner };
         let mut holds = Holds::look(self.request, &sides, self.runner)?;
         if let Some(holds) = &mut holds {
             let names = holds.before(&entries);
             self.run.changed |= !names.is_empty();
-            let source = Zfs { host: &self.request.source, runner: self.runner };
             self.run.warnings.extend(holds::hold(source, holds.tag(), names));
         }
-        let source = Zfs { host: &self.request.source, runner: self.runner };
         let bookmarks = match sides.target_pool.filter(|_| self.request.bookmarks) {
             Some(pool) => bookmarks::before(source, &entries, pool, &mut |warning| self.run.warnings.push(warning)),
             None => Bookmarks::new(),

@@ -1,9 +1,8 @@
 //! How far a stream is: a file that programs read, a line that a person watches. About once a second, and gone at the end.
 
 use crate::units::{ByteSize, Span};
+use crate::whole_file;
 use serde::Serialize;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -149,23 +148,14 @@ impl Drop for Progress<'_> {
 
 /// Checks before the run that the file can be written, and clears what an earlier run may have left.
 pub fn prepare(file: &Path) -> Result<(), String> {
-    // What an earlier run has left there is removed, or a link of that name would be followed.
-    let _ = std::fs::remove_file(file);
-    let written = File::options().write(true).create_new(true).open(file).and_then(|mut file| file.write_all(b"{}\n"));
+    let written = whole_file::replace(file, "{}\n");
     written.map_err(|error| format!("option progress_file: {} cannot be written: {error}", file.display()))
 }
 
-/// A reader sees all of it or nothing.
 fn write(file: &Path, state: &State) -> std::io::Result<()> {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".new");
     let mut text = serde_json::json!(state);
     text["line"] = state.line().into();
-    // In a folder that all may write, nobody's link of that name is followed.
-    let _ = std::fs::remove_file(&name);
-    let mut new = File::options().write(true).create_new(true).open(&name)?;
-    new.write_all(format!("{text}\n").as_bytes())?;
-    std::fs::rename(&name, file)
+    whole_file::replace(file, &format!("{text}\n"))
 }
 
 impl State {
