@@ -21,6 +21,7 @@ pub mod replicate;
 pub mod scripts;
 pub mod signals;
 pub mod ssh;
+pub mod stream;
 pub mod tail;
 pub mod zfs;
 pub mod zone;

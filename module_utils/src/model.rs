@@ -218,6 +218,8 @@ pub struct Dataset {
     pub partial: Option<Partial>,
     /// Made by us as a parent without data, so a first full stream may take its place.
     pub placeholder: bool,
+    /// The guid of the dataset that this one is a replica of, as its mark says. Children inherit it.
+    pub replica_of: Option<u64>,
     /// Snapshots and bookmarks, oldest first; a bookmark before the snapshot that it was made from.
     pub versions: Vec<Version>,
 }

@@ -11,6 +11,8 @@ pub enum Script {
     Compress,
     /// Decompresses standard input for its arguments.
     Decompress,
+    /// Compresses standard input for its arguments. Only ever run here, never sent anywhere.
+    CompressInput,
     /// Makes bookmarks of pairs: a snapshot, its bookmark.
     Bookmark,
     /// Destroys bookmarks.
@@ -29,6 +31,7 @@ impl Script {
             }
             // The exit status is that of the command. A broken input ends early, which `zfs receive` notices.
             Self::Decompress => "zstd -dqc | \"$@\"",
+            Self::CompressInput => "zstd -qc | \"$@\"",
             // What fails is named on standard output, and does not keep the others.
             Self::Bookmark => {
                 "while [ $# -gt 1 ]; do zfs bookmark \"$1\" \"$2\" </dev/null || echo \"$2\"; shift 2; done"
@@ -36,6 +39,12 @@ impl Script {
             // `#` once more here: whatever comes, no dataset and no snapshot can be destroyed by this.
             Self::RemoveBookmarks => "for b do zfs destroy \"${b%%#*}#${b#*#}\" </dev/null || echo \"$b\"; done",
         }
+    }
+
+    /// Decompresses standard input to standard output.
+    #[must_use]
+    pub fn decompressor() -> Cmd {
+        Cmd::new("zstd").arg("-dqc")
     }
 
     fn command(self) -> Cmd {

@@ -166,7 +166,9 @@ options:
     default: []
   send_properties:
     description:
-      - Send the properties of the datasets along (C(zfs send -p)).
+      - 'Take over properties of the datasets. Between two local pools all of them go along in the stream (C(zfs send -p)). Where one end is remote,
+        only those are set that say how data is stored, such as C(compression), C(recordsize), C(xattr) and C(acltype): nothing that mounts, shares,
+        limits or names a dataset comes from another host. Set others with O(receive_properties).'
     type: bool
     default: false
   require_encrypted_target:

@@ -1,17 +1,14 @@
 //! Serves one command: looks at what only ZFS or the stream can tell, then runs it by its words. No shell is ever run.
 
 use super::grammar::{Condition, Permit, Rules, permit};
-use super::properties::LEFT_OUT;
-use super::stream::{RECORD, check_compound, head};
+use super::receive::receive;
 use crate::cmd::Cmd;
 use crate::model::DatasetName;
 use crate::process::{Output, Runner};
 use crate::scripts::Script;
-use crate::zfs::parse::{self, PLACEHOLDER};
+use crate::zfs::parse;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -49,12 +46,11 @@ fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
             check_token(rules, &format!("{}\n{}", output.stdout, output.stderr))?;
             Ok(send(permit))
         }
-        Condition::Stream { target, over_placeholder } => {
-            if *over_placeholder {
-                check_placeholder(target)?;
-            }
-            receive(rules, target, permit)
+        Condition::Encryption(dataset) => {
+            check_plain(dataset)?;
+            Ok(send(permit))
         }
+        Condition::Receive(what) => receive(what, permit),
     }
 }
 
@@ -71,25 +67,23 @@ fn check_token(rules: &Rules, output: &str) -> Result<(), String> {
             snapshot.split_once('@').ok_or_else(|| format!("the resume token is of {snapshot:?}, no snapshot"))?;
         let dataset: DatasetName = dataset.parse().map_err(|error| format!("the resume token: {error}"))?;
         rules.within(&dataset).map_err(|reason| format!("the resume token would send {snapshot}: {reason}"))?;
+        if rules.raw_only && !content.raw {
+            check_plain(&dataset)?;
+        }
     }
     Ok(())
 }
 
-/// `receive -F` over a parent without data, which has no snapshot and bears our mark itself: children of such a parent inherit it.
-fn check_placeholder(target: &DatasetName) -> Result<(), String> {
-    let name = target.as_str();
-    let mark = ask(&["get", "-Hp", "-o", "value,source", PLACEHOLDER, name])?;
-    let snapshots = ask(&["list", "-Hp", "-t", "snapshot", "-o", "name", "-d", "1", name])?;
-    if mark.status.success()
-        && mark.stdout == format!("{name}\tlocal\n")
-        && snapshots.status.success()
-        && snapshots.stdout.is_empty()
-    {
-        return Ok(());
+/// Whether the plain text of a dataset may leave: not if it is encrypted.
+fn check_plain(dataset: &DatasetName) -> Result<(), String> {
+    let encryption = ask(&["get", "-Hp", "-o", "value", "encryption", dataset.as_str()])?;
+    match encryption.stdout.trim() {
+        "off" | "-" if encryption.status.success() => Ok(()),
+        _ if encryption.status.success() => {
+            Err(format!("{dataset} is encrypted, and leaves only as a raw stream here (--raw-only): use raw: auto"))
+        }
+        _ => Err(format!("{dataset} cannot be looked at: {}", encryption.stderr.trim())),
     }
-    Err(format!(
-        "`receive -F` needs a gate with --allow-rollback, as {target} is not an empty dataset made by zfs_replicate"
-    ))
 }
 
 fn just_run(permit: &Permit) -> End {
@@ -144,98 +138,19 @@ fn words(all: &[&str]) -> Vec<String> {
     all.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Lets a stream through, once its beginning has shown what kind it is.
-fn receive(rules: &Rules, target: &DatasetName, permit: &Permit) -> Result<End, String> {
-    // Found out first: nothing may come between the stream's beginning and its end.
-    let argv = with_left_out(&permit.argv, older_than_2_2());
-    if permit.script != Some(Script::Decompress) {
-        return pass(rules, target, &argv, io::stdin().as_fd());
-    }
-    let zstd = words(&["zstd", "-dqc"]);
-    match command(&zstd).stdout(Stdio::piped()).spawn() {
-        // It ends when its input does, or when nobody reads it any more.
-        Ok(mut zstd) => match zstd.stdout.take() {
-            Some(plain) => pass(rules, target, &argv, plain.as_fd()),
-            None => Err("zstd has no output".to_owned()),
-        },
-        Err(error) => Ok(not_run(&zstd, &error)),
-    }
-}
-
-fn pass(rules: &Rules, target: &DatasetName, argv: &[String], input: BorrowedFd<'_>) -> Result<End, String> {
-    // As a file, it is copied without passing through here.
-    let mut input = File::from(input.try_clone_to_owned().map_err(|error| format!("the stream: {error}"))?);
-    let mut begin = vec![0; RECORD];
-    let cut = |_| Ok(ended(Some(1), "cannot receive: failed to read from stream".to_owned()));
-    if let Err(error) = input.read_exact(&mut begin) {
-        return cut(error);
-    }
-    let record: &[u8; RECORD] = begin.first_chunk().ok_or("what comes is no ZFS stream")?;
-    let head = head(record)?;
-    begin.resize(RECORD + head.payload, 0);
-    if let Err(error) = input.read_exact(&mut begin[RECORD..]) {
-        return cut(error);
-    }
-    if head.compound {
-        check_compound(&begin[RECORD..])?;
-        // The parts of such a stream say themselves how their names go on after the target's.
-        if rules.is_own(target) {
-            return Err(format!(
-                "a stream of several snapshots, or with properties, may land below {target}, but not on it"
-            ));
-        }
-    }
-    let mut child = match command(argv).stdin(Stdio::piped()).spawn() {
-        Ok(child) => child,
-        Err(error) => return Ok(not_run(argv, &error)),
-    };
-    let pipe = child.stdin.take();
-    // When the receiver ends early, nobody reads the rest: this thread ends with the process.
-    std::thread::spawn(move || {
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.write_all(&begin).and_then(|()| io::copy(&mut input, &mut pipe));
-        }
-    });
-    Ok(ended_as(argv, child.wait()))
-}
-
-fn ended_as(argv: &[String], status: io::Result<ExitStatus>) -> End {
+pub(super) fn ended_as(argv: &[String], status: io::Result<ExitStatus>) -> End {
     match status {
         Ok(status) => ended(status.code().or_else(|| status.signal().map(|signal| 128 + signal)), String::new()),
         Err(error) => not_run(argv, &error),
     }
 }
 
-/// The command with what is never taken over from a stream, before the target.
-fn with_left_out(argv: &[String], too_old: bool) -> Vec<String> {
-    let mut all = argv.to_vec();
-    let at = all.len().saturating_sub(1);
-    let named = |property: &&str| {
-        argv.windows(2)
-            .any(|pair| matches!(pair[0].as_str(), "-o" | "-x") && pair[1].split('=').next() == Some(*property))
-    };
-    if !too_old {
-        let extra = LEFT_OUT.into_iter().filter(|property| !named(property));
-        all.splice(at..at, extra.flat_map(|property| ["-x".to_owned(), property.to_owned()]));
-    }
-    all
-}
-
-/// Before 2.2, `receive -x` of a property that the stream does not have is an error.
-fn older_than_2_2() -> bool {
-    let version = |text: &str| {
-        let mut numbers = text.strip_prefix("zfs-")?.split(['.', '-']).map(str::parse::<u32>);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    };
-    ask(&["version"]).ok().and_then(|output| version(&output.stdout)).is_some_and(|version| version < (2, 2))
-}
-
-fn ask(args: &[&str]) -> Result<Output, String> {
+pub(super) fn ask(args: &[&str]) -> Result<Output, String> {
     let output = Runner::default().output(&Cmd::new("zfs").args(args));
     output.map_err(|error| format!("zfs cannot be asked: {error}"))
 }
 
-fn command(argv: &[String]) -> Command {
+pub(super) fn command(argv: &[String]) -> Command {
     let (program, args) = argv.split_first().map_or(("false", &[][..]), |(program, args)| (program.as_str(), args));
     let mut command = Command::new(program);
     // Nothing that ssh or the login brings along has a say.
@@ -248,7 +163,7 @@ fn become_it(argv: &[String]) -> End {
     not_run(argv, &error)
 }
 
-fn not_run(argv: &[String], error: &io::Error) -> End {
+pub(super) fn not_run(argv: &[String], error: &io::Error) -> End {
     let program = argv.first().map_or("", String::as_str);
     match error.kind() {
         // The words and the exit status of a shell, which the other end understands.
@@ -263,12 +178,17 @@ fn ended(code: Option<i32>, words: String) -> End {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_token, with_left_out};
+    use super::check_token;
     use crate::gate::grammar::{Mode, Rules};
 
     #[test]
     fn a_token_is_judged_by_what_zfs_would_send() {
-        let rules = Rules { mode: Mode::Send, datasets: vec!["tank/data".parse().unwrap()], allow_rollback: false };
+        let rules = Rules {
+            mode: Mode::Send,
+            datasets: vec!["tank/data".parse().unwrap()],
+            allow_rollback: false,
+            raw_only: false,
+        };
         let output = |to_name: &str, sent: &str| {
             let head = format!("resume token contents:\nnvlist version: 0\n\ttoguid = 0x5\n\ttoname = {to_name}\n");
             format!("{head}full\t{sent}\t12912\nsize\t12912\n")
@@ -279,16 +199,5 @@ mod tests {
         let error = check_token(&rules, &output("tank/data@s", "tank/secret@s")).unwrap_err();
         assert_eq!(error, "the resume token would send tank/secret@s: tank/secret is not within its datasets");
         assert!(check_token(&rules, "\ttoguid = 0x5\n\ttoname = tank/data@s\n").is_err());
-    }
-
-    #[test]
-    fn what_a_stream_may_not_bring_is_left_out_once() {
-        let argv: Vec<String> =
-            "zfs receive -u -o mountpoint=none -x sharenfs vault/a".split(' ').map(str::to_owned).collect();
-        assert_eq!(
-            with_left_out(&argv, false).join(" "),
-            "zfs receive -u -o mountpoint=none -x sharenfs -x sharesmb vault/a"
-        );
-        assert_eq!(with_left_out(&argv, true), argv);
     }
 }

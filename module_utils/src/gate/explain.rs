@@ -10,19 +10,19 @@ pub fn explain(rules: &Rules, line: &str) -> (bool, String) {
     let whole = if line.starts_with("env ") { line.to_owned() } else { format!("{}{line}", login_shell_prefix()) };
     match permit(rules, &whole) {
         Err(reason) => (false, format!("refused: {line}: {reason}")),
-        Ok(permit) => (true, format!("allowed: {line}{}", condition(rules, &permit.condition))),
+        Ok(permit) => (true, format!("allowed: {line}{}", condition(&permit.condition))),
     }
 }
 
-fn condition(rules: &Rules, condition: &Condition) -> String {
+fn condition(condition: &Condition) -> String {
     match condition {
         Condition::None => String::new(),
         Condition::Token(_) => " (if the snapshot that the token stands for is within the datasets)".to_owned(),
-        Condition::Stream { target, over_placeholder } => {
-            let several = if rules.is_own(target) { ", nor several in one" } else { "" };
+        Condition::Encryption(dataset) => format!(" (if {dataset} is not encrypted)"),
+        Condition::Receive(what) => {
             let empty =
-                if *over_placeholder { ", and the target is an empty dataset made by zfs_replicate" } else { "" };
-            format!(" (if the stream is not of zfs send -R{several}{empty})")
+                if what.over_placeholder { ", and the target is an empty dataset made by zfs_replicate" } else { "" };
+            format!(" (if it is one plain stream after the other, the first of which fits onto the target{empty})")
         }
     }
 }

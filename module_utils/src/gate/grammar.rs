@@ -1,10 +1,10 @@
 //! What the gate lets through: just what `zfs_replicate` says to a remote end, about datasets within the gate's own. Pure.
 
-use super::properties;
 use super::words::split;
 use crate::model::{DatasetName, check_version_name};
 use crate::scripts::Script;
-use crate::zfs::parse::PLACEHOLDER;
+use crate::zfs::parse::{PLACEHOLDER, REPLICA};
+use crate::zfs::properties;
 
 /// Which end the gate guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Rules {
     pub datasets: Vec<DatasetName>,
     /// The receiving end may lose snapshots and changes.
     pub allow_rollback: bool,
+    /// Encrypted datasets leave the sending end only as raw streams.
+    pub raw_only: bool,
 }
 
 /// A command that may run, if what remains to be looked at is as it should be.
@@ -44,20 +46,28 @@ pub enum Condition {
     None,
     /// What a resume token sends must lie within the datasets (openzfs/zfs#14153).
     Token(String),
-    /// The stream must not rename or destroy, and must stay where it belongs.
-    Stream {
-        /// Where it goes.
-        target: DatasetName,
-        /// It may only take the place of an empty dataset that was made for it.
-        over_placeholder: bool,
-    },
+    /// The dataset must not be encrypted: the stream would be its plain text.
+    Encryption(DatasetName),
+    /// The stream must be plain, and fit onto its target.
+    Receive(Receiving),
+}
+
+/// What `zfs receive` was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receiving {
+    /// Where the stream goes.
+    pub target: DatasetName,
+    /// `-F`
+    pub forced: bool,
+    /// With `-F`: it may only take the place of an empty dataset that was made for it.
+    pub over_placeholder: bool,
 }
 
 /// The longest resume token: they are a few hundred bytes long.
 const MAX_TOKEN: usize = 16 * 1024;
 
 /// Columns and properties that may be read.
-const READABLE: [&str; 20] = [
+const READABLE: [&str; 21] = [
     "name",
     "type",
     "guid",
@@ -78,6 +88,7 @@ const READABLE: [&str; 20] = [
     "canmount",
     "value",
     PLACEHOLDER,
+    REPLICA,
 ];
 
 /// What a line asks for, or why it is refused.
@@ -98,7 +109,7 @@ pub fn permit(rules: &Rules, line: &str) -> Result<Permit, String> {
 fn fits(script: Option<Script>, verb: &str, args: &[&str]) -> bool {
     match script {
         None => true,
-        Some(Script::Bookmark | Script::RemoveBookmarks) => false,
+        Some(Script::Bookmark | Script::RemoveBookmarks | Script::CompressInput) => false,
         Some(Script::Compress) => verb == "send" && !args.iter().any(|arg| arg.starts_with("-nvP")),
         Some(Script::Decompress) => verb == "receive" && args.first() != Some(&"-A"),
     }
@@ -164,6 +175,13 @@ impl Rules {
     }
 
     fn get(&self, args: &[&str]) -> Result<Condition, String> {
+        if let ["-Hp", "-s", "local,received", "-o", "name,property,value", properties, names @ ..] = args {
+            // What `send_properties` takes over.
+            if *properties != properties::STORED.join(",") {
+                return Err(form("get"));
+            }
+            return each(names, |name| self.within(&dataset(name)?));
+        }
         let ["-Hp", "-o", "name,value", property, names @ ..] = args else { return Err(form("get")) };
         readable(property)?;
         each(names, |name| {
@@ -194,6 +212,7 @@ impl Rules {
     }
 
     fn send(&self, args: &[&str]) -> Result<Condition, String> {
+        let is_estimate = args.first() == Some(&"-nvP");
         let args = match args {
             ["-t" | "-nvPt", token] | ["-nvP", "-t", token] => {
                 let fits = (1..=MAX_TOKEN).contains(&token.len())
@@ -208,15 +227,18 @@ impl Rules {
             ["-nvP", rest @ ..] => rest,
             all => all,
         };
-        let ["-w" | "-Lc", rest @ ..] = args else { return Err(form("send")) };
-        let rest = if let ["-p", rest @ ..] = rest { rest } else { rest };
+        let [flags @ ("-w" | "-Lc"), rest @ ..] = args else { return Err(form("send")) };
         let rest = match rest {
             ["-i", from, rest @ ..] => of_same_dataset(from, "@#").map(|()| rest)?,
             ["-I", from, rest @ ..] => of_same_dataset(from, "@").map(|()| rest)?,
             rest => rest,
         };
         let [name] = rest else { return Err(form("send")) };
-        self.snapshots(&[*name])
+        self.snapshots(&[*name])?;
+        if self.raw_only && *flags == "-Lc" && !is_estimate {
+            return version(name).map(|version| Condition::Encryption(version.dataset));
+        }
+        Ok(Condition::None)
     }
 
     fn bookmark(&self, args: &[&str]) -> Result<Condition, String> {
@@ -252,7 +274,7 @@ impl Rules {
         }
         let ["-u", rest @ ..] = args else { return Err(form("receive")) };
         let rest = if let ["-s", rest @ ..] = rest { rest } else { rest };
-        let (force, mut rest) = if let ["-F", rest @ ..] = rest { (true, rest) } else { (false, rest) };
+        let (forced, mut rest) = if let ["-F", rest @ ..] = rest { (true, rest) } else { (false, rest) };
         loop {
             rest = match rest {
                 ["-o", setting, rest @ ..] => properties::check_setting(setting).map(|()| rest)?,
@@ -260,7 +282,8 @@ impl Rules {
                 [name] => {
                     let target = dataset(name)?;
                     self.within(&target)?;
-                    return Ok(Condition::Stream { target, over_placeholder: force && !self.allow_rollback });
+                    let over_placeholder = forced && !self.allow_rollback;
+                    return Ok(Condition::Receive(Receiving { target, forced, over_placeholder }));
                 }
                 _ => return Err(form("receive")),
             };
@@ -387,14 +410,14 @@ fn of_same_dataset(from: &str, signs: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Mode, Rules, Script, permit, split};
+    use super::{Condition, Mode, Receiving, Rules, Script, permit, split};
     use crate::cmd::{Cmd, login_shell_prefix};
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
     const ATTACKS: &str = include_str!("../../../tests/it/fixtures/attacks.txt");
 
     fn rules(mode: Mode, allow_rollback: bool) -> Rules {
-        Rules { mode, datasets: vec!["tank/data".parse().unwrap()], allow_rollback }
+        Rules { mode, datasets: vec!["tank/data".parse().unwrap()], allow_rollback, raw_only: false }
     }
 
     fn ask(rules: &Rules, words: &str) -> Result<Condition, String> {
@@ -455,12 +478,12 @@ mod tests {
         let send = rules(Mode::Send, false);
         for words in [
             "id",
-            "zfs list -Hp -t filesystem,volume -o name,type,encryption,written,receive_resume_token,ferro.zfs:placeholder -r tank/data",
+            "zfs list -Hp -t filesystem,volume -o name,type,encryption,written,receive_resume_token,ferro.zfs:placeholder,ferro.zfs:replica -r tank/data",
             "zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg -d 1 tank/data 'tank/data/my child'",
             "zfs get -Hp -o name,value ivsetguid tank/data@s1 'tank/data#b'",
             "zfs allow tank/data/child",
             "zfs send -Lc tank/data@s1",
-            "zfs send -nvP -w -p -i @s1 tank/data/child@s2",
+            "zfs send -nvP -w -i @s1 tank/data/child@s2",
             "zfs send -Lc -i '#ferro_x' tank/data@s2",
             "zfs send -Lc -I @s1 'tank/data@s 2'",
             &format!("zfs bookmark tank/data@s1 '{bookmark}'"),
@@ -489,7 +512,9 @@ mod tests {
         ] {
             assert_eq!(ask(&receive, words), Ok(Condition::None), "{words}");
         }
-        let stream = |over_placeholder| Condition::Stream { target: "tank/data/x".parse().unwrap(), over_placeholder };
+        let stream = |forced| {
+            Condition::Receive(Receiving { target: "tank/data/x".parse().unwrap(), forced, over_placeholder: forced })
+        };
         let options = "-o 'canmount=off' -o 'readonly=on' -x mountpoint tank/data/x";
         assert_eq!(ask(&receive, &format!("zfs receive -u -s {options}")), Ok(stream(false)));
         assert_eq!(ask(&receive, &format!("zfs receive -u -s -F {options}")), Ok(stream(true)));
@@ -510,7 +535,7 @@ mod tests {
             assert_eq!(ask(&rules(Mode::Receive, true), words), Ok(Condition::None), "{words}");
         }
         let forced = ask(&rules(Mode::Receive, true), "zfs receive -u -F tank/data/x");
-        assert!(matches!(forced, Ok(Condition::Stream { over_placeholder: false, .. })));
+        assert!(matches!(forced, Ok(Condition::Receive(Receiving { over_placeholder: false, .. }))));
         for words in [
             "zfs destroy tank/data/x",
             "zfs destroy -r tank/data/x@s1",

@@ -4,7 +4,6 @@ pub mod act;
 pub mod explain;
 pub mod grammar;
 pub mod options;
-pub mod properties;
-pub mod stream;
+pub mod receive;
 pub mod syslog;
 pub mod words;

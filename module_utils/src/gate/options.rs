@@ -17,7 +17,8 @@ pub enum Task {
 
 /// The usage.
 pub const USAGE: &str = "\
-Usage: zfs_gate --mode send|receive --dataset DATASET [--dataset ...] [--allow-rollback]
+Usage: zfs_gate --mode send --dataset DATASET [--dataset ...] [--raw-only]
+       zfs_gate --mode receive --dataset DATASET [--dataset ...] [--allow-rollback]
        zfs_gate ... --explain [COMMAND ...]
 
 A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothing else. In authorized_keys:
@@ -28,6 +29,7 @@ A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothi
   --mode receive    this end receives: list, create parents and receive within the datasets
   --dataset         a dataset, with all below it; may be given several times
   --allow-rollback  a receiving end may also lose snapshots and changes: receive -F, rollback, destroy of snapshots, setting aside
+  --raw-only        encrypted datasets leave a sending end only as raw streams, also while their keys are loaded
   --explain         say of each COMMAND, or each line of standard input, whether it is allowed, and why not
   --version         print the version
   --help            print this
@@ -40,6 +42,7 @@ pub fn parse(argv: &[String]) -> Result<Task, String> {
     let mut mode = None;
     let mut datasets = Vec::new();
     let mut allow_rollback = false;
+    let mut raw_only = false;
     let mut explain = None;
     let mut rest = argv.iter();
     while let Some(word) = rest.next() {
@@ -59,6 +62,7 @@ pub fn parse(argv: &[String]) -> Result<Task, String> {
             }
             "--dataset" => datasets.push(value()?.parse().map_err(|error| format!("--dataset: {error}"))?),
             "--allow-rollback" => allow_rollback = true,
+            "--raw-only" => raw_only = true,
             "--help" | "-h" => return Ok(Task::Help),
             "--version" | "-V" => return Ok(Task::Version),
             "--explain" => {
@@ -74,7 +78,10 @@ pub fn parse(argv: &[String]) -> Result<Task, String> {
     if allow_rollback && mode == Mode::Send {
         return Err("--allow-rollback is for --mode receive".to_owned());
     }
-    let rules = Rules { mode, datasets, allow_rollback };
+    if raw_only && mode == Mode::Receive {
+        return Err("--raw-only is for --mode send".to_owned());
+    }
+    let rules = Rules { mode, datasets, allow_rollback, raw_only };
     Ok(match explain {
         Some(lines) => Task::Explain(rules, lines),
         None => Task::Serve(rules),
@@ -109,5 +116,7 @@ mod tests {
             assert!(read(wrong).is_err(), "{wrong}");
         }
         assert!(read("--mode send --dataset t --allow-rollback").is_err());
+        assert!(read("--mode receive --dataset t --raw-only").is_err());
+        assert!(matches!(read("--mode send --dataset t --raw-only"), Ok(Task::Serve(rules)) if rules.raw_only));
     }
 }

@@ -494,6 +494,7 @@ mod tests {
             written: 0,
             partial: None,
             placeholder: false,
+            replica_of: None,
             versions: versions.collect(),
         }
     }

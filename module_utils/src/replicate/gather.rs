@@ -1,9 +1,12 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
 use super::request::Request;
+use super::streams::applies;
 use crate::model::{Dataset, DatasetName, Partial};
 use crate::plan::replicate::{common_base, newer_on_target};
 use crate::process::{Failure, Runner};
+use crate::zfs::parse::Settings;
+use crate::zfs::properties;
 use crate::zfs::verbs::Zfs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,6 +19,8 @@ pub struct Sides {
     pub targets: HashMap<DatasetName, Dataset>,
     /// Roots that do not exist on the source.
     pub missing_roots: Vec<DatasetName>,
+    /// Properties of the sources that are set on their targets, by `send_properties`.
+    pub properties: Settings,
     /// Identifies the target pool, in the names of our bookmarks.
     pub target_pool: Option<u64>,
 }
@@ -36,9 +41,12 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let missing_roots = request.roots.iter().filter(|root| !ours.contains_key(root)).cloned().collect();
     let sources: BTreeMap<_, _> =
         ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
-    let mut sides = Sides { sources, targets: theirs, missing_roots, target_pool: None };
+    let mut sides = Sides { sources, targets: theirs, missing_roots, ..Sides::default() };
     add_ancestors(request, target, &mut sides)?;
     ask_about_bases(request, source, target, &mut sides)?;
+    if request.sets_properties() {
+        sides.properties = properties_to_set(request, source, &sides)?;
+    }
     Ok(sides)
 }
 
@@ -75,6 +83,22 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
         }
         _ => Ok(()),
     }
+}
+
+/// What is taken over from sources of which something may be sent.
+fn properties_to_set(request: &Request, source: Zfs<'_>, sides: &Sides) -> Result<Settings, Failure> {
+    let with_snapshots = sides.sources.values().filter(|dataset| dataset.snapshots().next().is_some());
+    let names: Vec<String> = with_snapshots.map(|dataset| dataset.name.to_string()).collect();
+    let mut all = source.stored_properties(&names)?;
+    for (name, settings) in &mut all {
+        let kind = sides.sources.get(name).map(|dataset| dataset.kind);
+        settings.retain(|(property, value)| {
+            let given = request.receive_properties.contains_key(property) || request.receive_exclude.contains(property);
+            let fits = kind.is_some_and(|kind| applies(property, kind));
+            !given && fits && properties::check_setting(&format!("{property}={value}")).is_ok()
+        });
+    }
+    Ok(all)
 }
 
 /// Facts that only some datasets need, asked for all of them at once.

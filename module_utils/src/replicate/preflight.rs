@@ -104,6 +104,11 @@ fn of_target(
         for property in request.receive_properties.keys().filter(|name| applies(name, source.kind)) {
             need(if property.contains(':') { "userprop" } else { property }, target);
         }
+        // It is marked as a replica.
+        need("userprop", target);
+    }
+    for (property, _) in sides.properties.get(&source.name).into_iter().flatten() {
+        need(property, target);
     }
     if transfer.over_placeholder {
         need("userprop", target);

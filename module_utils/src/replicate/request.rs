@@ -33,7 +33,7 @@ pub struct Request {
     pub receive_properties: BTreeMap<String, String>,
     /// `-x`
     pub receive_exclude: Vec<String>,
-    /// `zfs send -p`
+    /// Properties of the sources go along.
     pub send_properties: bool,
     /// Nothing may land unencrypted.
     pub require_encrypted_target: bool,
@@ -124,6 +124,13 @@ impl Request {
         let is_decided = |name: &DatasetName| exclude.matches(name.as_str()) || named.contains(name);
         let nearest = std::iter::once(dataset.clone()).chain(dataset.ancestors()).find(is_decided);
         nearest.is_some_and(|name| exclude.matches(name.as_str()))
+    }
+
+    /// True where properties are read on the source and set on the target one by one. A stream that brings them along is a package, which
+    /// no other host sends or is sent; between pools of this one it is what `zfs send -p` makes.
+    #[must_use]
+    pub fn sets_properties(&self) -> bool {
+        self.send_properties && !self.is_local()
     }
 
     /// True where both sides are the same host, so that one could lie within the other.

@@ -5,6 +5,8 @@ use crate::cmd::Cmd;
 use crate::model::{Dataset, DatasetName, Kind};
 use crate::plan::replicate::{PartialPlan, Transfer};
 use crate::plan::steps::{Step, StepKind};
+use crate::stream::planned::Planned;
+use crate::zfs::parse::REPLICA;
 
 /// Native properties that only filesystems have. Given to a volume, `zfs receive` refuses the whole stream.
 /// Source: `zfs_prop_init` in OpenZFS, module/zcommon/zfs_prop.c.
@@ -76,7 +78,7 @@ fn send_with(extra: &[&str], request: &Request, source: &DatasetName, transfer: 
     // Large blocks stay as they are, compressed data is not inflated for the way. -L must not change within a lineage, so it is
     // always there (openzfs/zfs#6224); raw implies both. Not -e: an encrypted target refuses embedded data (openzfs/zfs#12480).
     let cmd = cmd.arg(if transfer.raw { "-w" } else { "-Lc" });
-    let cmd = if request.send_properties { cmd.arg("-p") } else { cmd };
+    let cmd = if request.send_properties && request.is_local() { cmd.arg("-p") } else { cmd };
     let cmd = match (step.kind, &step.from) {
         (StepKind::Incremental, Some(from)) => cmd.args(["-i", from]),
         (StepKind::Intermediates, Some(from)) => cmd.args(["-I", from]),
@@ -85,9 +87,41 @@ fn send_with(extra: &[&str], request: &Request, source: &DatasetName, transfer: 
     cmd.arg(format!("{source}@{}", step.to))
 }
 
-/// `zfs receive` of one step. `first` is true where the target gets its first snapshot.
+/// What the stream of one step must be.
 #[must_use]
-pub fn receive(request: &Request, source: &Dataset, target: &DatasetName, transfer: &Transfer, first: bool) -> Cmd {
+pub fn planned(source: &Dataset, transfer: &Transfer, step: &Step) -> Planned {
+    let from = step.from.as_ref().and_then(|from| source.versions.iter().find(|version| version.signed() == *from));
+    let to = source.snapshots().position(|snapshot| snapshot.guid == step.to_guid);
+    let all = source.snapshots().take(to.map_or(0, |to| to + 1));
+    let snapshots: Vec<(String, u64)> = match step.kind {
+        StepKind::Intermediates => all
+            .filter(|snapshot| from.is_some_and(|from| snapshot.createtxg > from.createtxg))
+            .map(|snapshot| (snapshot.name.clone(), snapshot.guid))
+            .collect(),
+        _ => vec![(step.to.clone(), step.to_guid)],
+    };
+    Planned {
+        dataset: source.name.clone(),
+        kind: source.kind,
+        // `zfs send -w` of what is not encrypted is an ordinary stream.
+        raw: transfer.raw && source.encrypted,
+        resuming: step.kind == StepKind::Resume,
+        from_guid: from.map_or(0, |from| from.guid),
+        snapshots,
+    }
+}
+
+/// `zfs receive` of one step. `first` is true where the target gets its first snapshot; `settings` are properties of the source that it
+/// is given each time.
+#[must_use]
+pub fn receive(
+    request: &Request,
+    source: &Dataset,
+    target: &DatasetName,
+    transfer: &Transfer,
+    first: bool,
+    settings: &[(String, String)],
+) -> Cmd {
     // -u: nothing is mounted, ever.
     let mut cmd = Cmd::new("zfs").args(["receive", "-u"]);
     if request.wish.resume {
@@ -109,6 +143,13 @@ pub fn receive(request: &Request, source: &Dataset, target: &DatasetName, transf
                 cmd = cmd.arg("-x").arg(name);
             }
         }
+    }
+    for (name, value) in settings {
+        cmd = cmd.arg("-o").arg(format!("{name}={value}"));
+    }
+    if first && !request.receive_properties.contains_key(REPLICA) {
+        // So that whoever prunes there knows that its dates are another host's word, and which dataset it is of.
+        cmd = cmd.arg("-o").arg(format!("{REPLICA}={}", source.guid));
     }
     cmd.arg(target)
 }

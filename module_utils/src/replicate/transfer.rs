@@ -124,9 +124,10 @@ impl<'a> Carrier<'a> {
         (first, number): (bool, usize),
         report: &mut DatasetReport,
     ) -> Result<(), Failure> {
-        let Shared { request, runner, progress, .. } = *self.shared;
+        let Shared { request, runner, progress, sides, .. } = *self.shared;
+        let settings = sides.properties.get(&entry.source.name).map_or(&[][..], Vec::as_slice);
         let send = streams::send(request, &entry.source.name, transfer, step);
-        let receive = streams::receive(request, entry.source, &entry.target, transfer, first);
+        let receive = streams::receive(request, entry.source, &entry.target, transfer, first, settings);
         let send = Attempt { stage: "send", host: &self.lane.source, cmd: &send };
         let receive = Attempt { stage: "receive", host: &self.lane.target, cmd: &receive };
         let before = report.bytes;
@@ -137,7 +138,9 @@ impl<'a> Carrier<'a> {
         let follow = progress.follow(number, entry.source.name.as_str(), &step.to, estimate.flatten());
         // Whatever happens from here on, the target may have changed.
         self.shared.state().changed = true;
-        let streamed = pipeline::run(runner, &request.flow, send, receive, &mut |bytes| {
+        // What this host itself sends is trusted; what comes from another one is looked at (docs/security.md).
+        let planned = self.lane.source.is_remote().then(|| streams::planned(entry.source, transfer, step));
+        let streamed = pipeline::run(runner, &request.flow, send, receive, planned, &mut |bytes| {
             report.bytes = before + bytes;
             follow.moved(bytes);
         });

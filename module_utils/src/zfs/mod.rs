@@ -4,6 +4,7 @@ pub mod allow;
 pub mod batches;
 pub mod blame;
 pub mod parse;
+pub mod properties;
 pub mod snapshots;
 pub mod stderr;
 pub mod verbs;

@@ -19,8 +19,13 @@ pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &s
 /// The user property that marks parents which we made without data. Its value is the name of the parent.
 pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 
+/// The user property that marks datasets as replicas. Its value is the guid of the dataset that was sent, or `pushed` where the sender did
+/// not say. Children inherit it.
+pub const REPLICA: &str = "ferro.zfs:replica";
+
 /// The columns that [`datasets`] reads.
-pub const DATASET_COLUMNS: &str = "name,type,guid,encryption,written,receive_resume_token,ferro.zfs:placeholder";
+pub const DATASET_COLUMNS: &str =
+    "name,type,guid,encryption,written,receive_resume_token,ferro.zfs:placeholder,ferro.zfs:replica";
 
 /// A dataset without its versions, and its resume token.
 pub type Row = (Dataset, Option<String>);
@@ -33,7 +38,7 @@ pub fn datasets(stdout: &str) -> Result<Vec<Row>, Unexpected> {
 fn dataset(line: &str) -> Result<Row, Unexpected> {
     let wrong = || unexpected("zfs list", DATASET_COLUMNS, line);
     let fields: Vec<&str> = line.split('\t').collect();
-    let [name, kind, guid, encryption, written, token, placeholder] = fields[..] else { return Err(wrong()) };
+    let [name, kind, guid, encryption, written, token, placeholder, replica] = fields[..] else { return Err(wrong()) };
     let kind = match kind {
         "filesystem" => Kind::Filesystem,
         "volume" => Kind::Volume,
@@ -48,6 +53,8 @@ fn dataset(line: &str) -> Result<Row, Unexpected> {
         partial: None,
         // Its own name, not just any value: children inherit user properties, and their data is not for overwriting.
         placeholder: placeholder == name,
+        // Anybody may write anything into it: what is no guid is no mark.
+        replica_of: replica.parse().ok(),
         versions: Vec::new(),
     };
     Ok((dataset, (token != "-" && !token.is_empty()).then(|| token.to_owned())))
@@ -120,6 +127,21 @@ pub fn numbers(stdout: &str) -> Result<HashMap<String, Option<u64>>, Unexpected>
     stdout.lines().map(|line| row(line).ok_or_else(|| unexpected("zfs get", "a name and a number", line))).collect()
 }
 
+/// Properties of each dataset, with their values.
+pub type Settings = HashMap<DatasetName, Vec<(String, String)>>;
+
+/// Reads `zfs get -Hp -o name,property,value PROPERTIES ...`.
+pub fn settings(stdout: &str) -> Result<Settings, Unexpected> {
+    let mut all = Settings::new();
+    for line in stdout.lines() {
+        let wrong = || unexpected("zfs get", "a name, a property and its value", line);
+        let [name, property, value] = line.split('\t').collect::<Vec<_>>()[..] else { return Err(wrong()) };
+        let name = name.parse().map_err(|_| wrong())?;
+        all.entry(name).or_default().push((property.to_owned(), value.to_owned()));
+    }
+    Ok(all)
+}
+
 /// Reads the estimate out of `zfs send -nvP ...`: bytes of the stream.
 #[must_use]
 pub fn estimate(stdout: &str) -> Option<u64> {
@@ -163,13 +185,14 @@ mod tests {
     #[test]
     fn datasets_are_read() {
         let rows = datasets(
-            "tank\tfilesystem\t11\toff\t24576\t-\t-\nbk/ph\tfilesystem\t12\taes-256-gcm\t0\t1-f11\tbk/ph\nbk/v\tvolume\t13\t-\t-\t-\t-\n",
+            "tank\tfilesystem\t11\toff\t24576\t-\t-\t7\nbk/ph\tfilesystem\t12\taes-256-gcm\t0\t1-f11\tbk/ph\tx\nbk/v\tvolume\t13\t-\t-\t-\t-\t-\n",
         )
         .unwrap();
         assert_eq!(rows[0].0.name.as_str(), "tank");
         assert_eq!((rows[0].0.written, rows[0].0.encrypted, rows[0].0.placeholder), (24576, false, false));
         assert_eq!((rows[1].0.encrypted, rows[1].0.placeholder, rows[1].1.as_deref()), (true, true, Some("1-f11")));
         assert_eq!((rows[2].0.kind, rows[2].0.written), (Kind::Volume, 0));
+        assert_eq!([0, 1, 2].map(|at| rows[at].0.replica_of), [Some(7), None, None]);
     }
 
     #[test]
@@ -183,8 +206,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_an_error() {
         assert!(datasets("tank\tfilesystem\n").is_err());
-        assert!(datasets("tank\tpool\t1\toff\t0\t-\t-\n").is_err());
-        assert!(datasets("tank\tfilesystem\t1\toff\tmuch\t-\t-\n").is_err());
+        assert!(datasets("tank\tpool\t1\toff\t0\t-\t-\t-\n").is_err());
+        assert!(datasets("tank\tfilesystem\t1\toff\tmuch\t-\t-\t-\n").is_err());
         assert!(versions("tank\t1\t2\n").is_err());
         assert!(versions("tank@a\t1\n").is_err());
         assert!(versions("tank@a@b\t1\t2\n").is_err());

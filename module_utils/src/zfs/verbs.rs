@@ -3,6 +3,7 @@
 use super::allow::{self, Block};
 use super::batches;
 use super::parse::{self, Row};
+use super::properties;
 use super::stderr::Cause;
 use crate::cmd::Cmd;
 use crate::grants::Permissions;
@@ -70,6 +71,16 @@ impl Zfs<'_> {
             let cmd = Cmd::new("zfs").args(["get", "-Hp", "-o", "name,value", property]).args(batch);
             let answers = self.list(&cmd, parse::numbers)?;
             all.extend(answers.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        }
+        Ok(all)
+    }
+
+    /// What of the properties in [`properties::STORED`] is set on datasets themselves, or was received with them.
+    pub fn stored_properties(&self, names: &[String]) -> Result<parse::Settings, Failure> {
+        let mut all = parse::Settings::new();
+        for batch in for_one_command(names) {
+            let cmd = Cmd::new("zfs").args(["get", "-Hp", "-s", "local,received", "-o", "name,property,value"]);
+            all.extend(self.list(&cmd.arg(properties::STORED.join(",")).args(batch), parse::settings)?);
         }
         Ok(all)
     }

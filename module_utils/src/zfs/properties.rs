@@ -1,10 +1,10 @@
-//! What a sender may set on what he sends: only what makes a replica less dangerous, or stores it differently. Pure.
+//! What another host may set on what it sends: only what makes a replica less dangerous, or stores it differently. Pure.
 
-use crate::zfs::parse::PLACEHOLDER;
+use super::parse::{PLACEHOLDER, REPLICA};
 
 /// Properties and the values that they may be given; no values: any word. Not among them is what mounts, shares, runs or hides
 /// something here (openzfs/zfs#12218), and whatever would let the sender use up the space or change a quota.
-const SAFE: [(&str, &[&str]); 25] = [
+const SAFE: [(&str, &[&str]); 30] = [
     ("readonly", &["on"]),
     ("canmount", &["off", "noauto"]),
     ("mountpoint", &["none", "legacy"]),
@@ -21,15 +21,39 @@ const SAFE: [(&str, &[&str]); 25] = [
     ("reservation", &["none"]),
     ("atime", &["on", "off"]),
     ("relatime", &["on", "off"]),
-    ("checksum", &[]),
+    // Not off: what is stored there could no longer be told from what has rotted.
+    ("checksum", &["on", "fletcher2", "fletcher4", "sha256", "sha512", "skein", "edonr", "blake3"]),
     ("compression", &[]),
     ("recordsize", &[]),
     ("logbias", &["latency", "throughput"]),
     ("primarycache", &["all", "none", "metadata"]),
     ("secondarycache", &["all", "none", "metadata"]),
-    ("redundant_metadata", &["all", "most", "some", "none"]),
+    ("redundant_metadata", &["all", "most", "some"]),
+    ("xattr", &["on", "off", "sa", "dir"]),
+    ("acltype", &["off", "noacl", "posix", "posixacl", "nfsv4"]),
+    ("aclinherit", &["discard", "noallow", "restricted", "passthrough", "passthrough-x"]),
+    ("aclmode", &["discard", "groupmask", "passthrough", "restricted"]),
+    ("dnodesize", &["legacy", "auto", "1k", "2k", "4k", "8k", "16k"]),
     ("com.sun:auto-snapshot", &["false"]),
-    ("ferro.zfs:replica", &[]),
+    (REPLICA, &[]),
+];
+
+/// What `send_properties` takes over from another host: how data is stored, nothing that mounts, shares, limits or names it.
+pub const STORED: [&str; 14] = [
+    "aclinherit",
+    "aclmode",
+    "acltype",
+    "atime",
+    "checksum",
+    "compression",
+    "dnodesize",
+    "logbias",
+    "primarycache",
+    "recordsize",
+    "redundant_metadata",
+    "relatime",
+    "secondarycache",
+    "xattr",
 ];
 
 /// Checks `PROPERTY=VALUE` of `zfs receive -o`.
@@ -54,7 +78,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 255
         && name.chars().all(fits)
-        && name != PLACEHOLDER
+        && ![PLACEHOLDER, REPLICA].contains(&name)
     {
         Ok(())
     } else {
@@ -62,13 +86,14 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What is left out of every received stream, whether the sender asks for it or not: else a stream with properties could say
-/// where it is mounted at the next boot, and to whom it is shared.
-pub const LEFT_OUT: [&str; 3] = ["mountpoint", "sharenfs", "sharesmb"];
-
 #[cfg(test)]
 mod tests {
-    use super::{check_name, check_setting};
+    use super::{SAFE, STORED, check_name, check_setting};
+
+    #[test]
+    fn what_is_taken_over_may_be_set() {
+        assert!(STORED.iter().all(|name| SAFE.iter().any(|(safe, _)| safe == name)));
+    }
 
     #[test]
     fn what_may_be_set() {
@@ -88,6 +113,10 @@ mod tests {
             "=on",
             "ferro.zfs:placeholder=on",
             "keylocation=file:///etc/shadow",
+            "checksum=off",
+            "redundant_metadata=none",
+            "dedup=on",
+            "copies=3",
             "quota=1",
             "org.openzfs.systemd:requires=x",
         ] {
