@@ -170,7 +170,7 @@ class NativeActionBase(ActionBase):
         )
         if "module_stdout" in result:
             return self._result(result.get("rc"), result["module_stdout"], result.get("module_stderr", ""))
-        return result
+        return _remote.only_result(result)
 
     def _in_background(self, args: Result) -> Result:
         """``async``: Ansible's own wrapper, which is a Python program."""
@@ -203,14 +203,14 @@ class NativeActionBase(ActionBase):
         return Reply.of(self._low_level_execute_command(command, in_data=stdin))
 
     def _result(self, rc: int | None, stdout: str, stderr: str) -> Result:
-        """The one JSON object that a module prints, without what only Ansible may set."""
+        """The one JSON object that a module prints."""
         try:
             said = json.loads(stdout)
         except ValueError:
             said = None
         if not isinstance(said, dict):
             return _remote.no_result(self.MODULE, rc, stdout, stderr)
-        result = {key: value for key, value in said.items() if not key.startswith("_ansible_")}
+        result = _remote.only_result(said)
         if rc:
             # Ansible ignores the exit status of a module that prints JSON.
             result.setdefault("failed", True)

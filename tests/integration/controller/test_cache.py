@@ -71,12 +71,14 @@ def test_damage_heals(probed: Controller, sshd: Sshd, fresh: str) -> None:
 def test_old_versions_go_and_new_ones_stay(probed: Controller, sshd: Sshd, fresh: str) -> None:
     folder = sshd.home(fresh) / ".cache/ansible-ferro.zfs"
     folder.mkdir(parents=True)
-    for name, days in (("zfs_replicate-old", 40), ("zfs_replicate-other", 5)):
+    folder.chmod(0o700)
+    old, recent = f"zfs_replicate-{'0' * 64}", f"zfs_replicate-{'1' * 64}"
+    for name, days in ((old, 40), (recent, 5), ("notes", 40)):
         (folder / name).touch()
         os.utime(folder / name, (time.time() - days * 86400,) * 2)
     probed.play(fresh, TASK)
-    assert len(cached(folder.parent.parent)) == 2
-    assert not (folder / "zfs_replicate-old").exists()
+    assert len(cached(folder.parent.parent)) == 3
+    assert not (folder / old).exists()
 
 
 def test_many_at_once(probed: Controller, sshd: Sshd, fresh: str) -> None:
@@ -91,15 +93,16 @@ def test_many_at_once(probed: Controller, sshd: Sshd, fresh: str) -> None:
 def test_another_directory(probed: Controller, sshd: Sshd, fresh: str) -> None:
     folder = sshd.home(fresh) / "it's elsewhere"
     run = probed.play(fresh, TASK + f'  vars: {{zfs_native_cache_dir: "{folder}"}}\n')
-    assert Path(run.one("it").result["program"]).parent == folder
+    assert Path(run.one("it").result["program"]).parent == folder / f"ansible-ferro.zfs-{os.getuid()}"
     assert cached(sshd.home(fresh)) == []
 
 
 def test_a_link_is_not_followed(probed: Controller, sshd: Sshd, fresh: str) -> None:
     """Whoever could put it there could also move it between the check and the run."""
-    link = sshd.home(fresh) / "link"
-    link.symlink_to(sshd.home(fresh))
-    run = probed.play(fresh, TASK + f'  vars: {{zfs_native_cache_dir: "{link}"}}\n')
+    folder = sshd.home(fresh) / "folder"
+    folder.mkdir()
+    (folder / f"ansible-ferro.zfs-{os.getuid()}").symlink_to(sshd.home(fresh))
+    run = probed.play(fresh, TASK + f'  vars: {{zfs_native_cache_dir: "{folder}"}}\n')
     assert "ansible-tmp-" in run.one("it").result["program"]
 
 
@@ -150,8 +153,8 @@ def test_noexec(probed: Controller, sshd: Sshd, fresh: str, noexec: Path) -> Non
 def test_noexec_home(probed: Controller, sshd: Sshd, fresh: str, noexec: Path) -> None:
     (sshd.home(fresh) / ".cache").symlink_to(noexec)
     run = probed.play(fresh, TASK)
-    assert run.one("it").result["program"].startswith("/tmp/ansible-ferro.zfs-0/")
-    shutil.rmtree("/tmp/ansible-ferro.zfs-0")
+    assert run.one("it").result["program"].startswith("/var/cache/ansible-ferro.zfs/")
+    shutil.rmtree("/var/cache/ansible-ferro.zfs")
 
 
 @pytest.fixture(scope="session")
