@@ -1,7 +1,9 @@
 //! What a run leaves for those who look later: its result as JSON, and figures for Prometheus. Each file is replaced as a whole.
 
 use crate::whole_file;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,8 +28,7 @@ impl Record {
             whole_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
         if let Some(path) = &self.result {
-            let before = std::fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok());
-            let last_success = last_success(before.as_ref(), result, finished, check_mode);
+            let last_success = last_success(|| recorded(path), result, finished, check_mode);
             let last_success = last_success.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
             // Put in front of the text, so that a long result need not be copied.
             let rest = text.strip_prefix('{').unwrap_or("}");
@@ -35,9 +36,7 @@ impl Record {
             replaced(path, &text)?;
         }
         if let Some(path) = &self.metrics {
-            let before = std::fs::read_to_string(path).unwrap_or_default();
-            let before = value_of(&before, LAST_SUCCESS).map(|seconds| json!({ "last_success": seconds }));
-            let last_success = last_success(before.as_ref(), result, finished, check_mode);
+            let last_success = last_success(|| measured(path), result, finished, check_mode);
             let took = finished.duration_since(self.started).unwrap_or_default();
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let label = format!("{{program=\"{}\",name=\"{}\"}}", self.program, escaped(&name));
@@ -47,12 +46,37 @@ impl Record {
     }
 }
 
+/// More than any record has.
+const LONGEST: u64 = 1 << 30;
+
+/// The last success that an earlier record has as JSON.
+fn recorded(path: &Path) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Earlier {
+        last_success: Option<u64>,
+    }
+    let file = whole_file::open(path).ok()?;
+    let earlier: Earlier = serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()?;
+    earlier.last_success
+}
+
+/// The same in the format of Prometheus.
+fn measured(path: &Path) -> Option<u64> {
+    let mut text = String::new();
+    whole_file::open(path).ok()?.take(1 << 20).read_to_string(&mut text).ok()?;
+    value_of(&text, LAST_SUCCESS)
+}
+
 const LAST_SUCCESS: &str = "ferro_zfs_last_success_timestamp_seconds";
 
 /// Seconds since 1970 of the last run that did all it should; a failed one does not make an earlier one forgotten.
-fn last_success(before: Option<&Value>, result: &Value, finished: SystemTime, check_mode: bool) -> Option<u64> {
+fn last_success(
+    earlier: impl FnOnce() -> Option<u64>,
+    result: &Value,
+    finished: SystemTime,
+    check_mode: bool,
+) -> Option<u64> {
     let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
-    let earlier = || before?.get("last_success")?.as_u64();
     if failed || check_mode { earlier() } else { Some(seconds(finished)) }
 }
 
@@ -125,6 +149,20 @@ mod tests {
             "{text}"
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        // The owner of the folder may put anything there: a link, or a pipe that would hold the run for ever.
+        for path in [&result, &metrics] {
+            std::fs::rename(path, folder.path().join("moved")).unwrap();
+            std::os::unix::fs::symlink(folder.path().join("moved"), path).unwrap();
+        }
+        keep(json!({"failed": true, "msg": "linked"}));
+        assert_eq!(read()["last_success"], Value::Null);
+        for path in [&result, &metrics] {
+            std::fs::remove_file(path).unwrap();
+            nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
+        keep(json!({"failed": true, "msg": "piped"}));
+        assert_eq!(read()["msg"], "piped");
+        std::fs::remove_file(folder.path().join("moved")).unwrap();
         let lost = Record { result: Some(folder.path().join("none/x.json")), ..record };
         assert!(lost.keep(&json!({}), "{}", false).unwrap_err().contains("none/x.json cannot be written: "));
     }

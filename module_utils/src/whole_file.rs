@@ -2,7 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// Opens what [`replace`] has left at `path`. Whoever owns the folder may have put something else there:
+/// a link to a file of ours, or a pipe that never ends.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
 
 /// Puts `text` in the place of what is at `path`. In a folder that all may write, nobody's link is followed.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
@@ -17,7 +26,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::replace;
+    use super::{open, replace};
     use std::fs;
 
     #[test]
@@ -33,5 +42,18 @@ mod tests {
             ("text".into(), "precious".into())
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link, pipe) = (folder.path().join("x"), folder.path().join("link"), folder.path().join("pipe"));
+        fs::write(&path, "text").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(open(&path).is_ok());
+        for other in [&link, &pipe, &folder.path().to_owned(), &folder.path().join("none")] {
+            assert!(open(other).is_err(), "{}", other.display());
+        }
     }
 }

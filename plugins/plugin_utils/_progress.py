@@ -53,7 +53,9 @@ class Watch:
         # The original is busy until the module has ended; what a copy shares with it is only read.
         self._connection = copy.copy(connection)
         self._host = host
-        self._command = f"cat {shlex.quote(path)} 2>/dev/null"
+        # When the module has removed its file, somebody else may have put anything under that name: nothing
+        # that is read without end.
+        self._command = f"[ -f {shlex.quote(path)} ] && dd if={shlex.quote(path)} bs=4096 count=1 2>/dev/null"
         self._show = show
         self._every = every
         self._over = threading.Event()
