@@ -1,0 +1,156 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What hosts say of themselves comes through as one line of a strict form, or not at all."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.ferro.zfs.plugins.filter.peers import FilterModule
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _peers, _remote, _ssh_lines
+from hypothesis import given
+from hypothesis import strategies as st
+
+FILTERS = FilterModule().filters()
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKQ8iXEpRVC0gmjLHhHMH0WJqvRlS/WXlxHKl+PjK0zY"
+SHELL = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def refused(name: str, *arguments: t.Any) -> str:
+    with pytest.raises(AnsibleFilterError) as error:
+        FILTERS[name](*arguments)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("words", ["-t ed25519", "-t rsa -b 2048", "-t ecdsa -b 256", "-t ecdsa -b 384", "-t ecdsa -b 521"])
+def test_every_key_of_ssh_keygen_is_taken_without_its_comment(words: str, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", *words.split(), "-N", "", "-C", "a comment of words", "-f", str(path)], check=True)
+    text = (tmp_path / "key.pub").read_text(encoding="utf-8")
+    assert FILTERS["ssh_public_key"](text) == " ".join(text.split()[:2])
+
+
+def test_the_longest_rsa_key_is_taken() -> None:
+    def field(blob: bytes) -> bytes:
+        return len(blob).to_bytes(4, "big") + blob
+
+    blob = field(b"ssh-rsa") + field(b"\1\0\1") + field(b"\0" + b"\xff" * 2048)
+    text = f"ssh-rsa {base64.b64encode(blob).decode()}"
+    assert FILTERS["ssh_public_key"](text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{KEY} hub\n{SHELL} without a forced command\n",
+        f"{KEY} hub\r{SHELL}",
+        f"{KEY} hub\x0b{SHELL}",
+        f"{KEY} hub\u2028{SHELL}",
+        f'command="/bin/sh" {KEY}',
+        f"restrict {KEY}",
+        f"@cert-authority * {KEY}",
+        f"# {KEY}",
+        KEY.replace("ssh-ed25519", "ssh-rsa"),
+        KEY.replace("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"),
+        KEY[:-1],
+        KEY[:-4],
+        f"{KEY}AAAA",
+        f"{KEY}=",
+        KEY.replace("/", "_"),
+        KEY[:40] + "\u00e9" + KEY[41:],
+        "ssh-ed25519",
+        "ssh-ed25519 {{lookup('pipe','id')}}",
+        "",
+        "\n\n",
+        None,
+        7,
+        [KEY],
+        "ssh-rsa " + base64.b64encode(b"\0\0\0\7ssh-rsa" + b"\0\0\xff\xff" + b"x" * 0xFFFF).decode(),
+    ],
+)
+def test_what_is_no_single_key_is_refused(text: t.Any) -> None:
+    said = refused("ssh_public_key", text)
+    assert said.isprintable() and len(said) < 400
+    refused("ssh_known_host", "nas", text)
+    refused("ssh_authorized_key", text, ["/usr/local/bin/zfs_gate"])
+
+
+@given(st.text(), st.text(), st.sampled_from([KEY, SHELL]))
+def test_whatever_stands_around_a_key_never_comes_along(before: str, after: str, key: str) -> None:
+    try:
+        line = _ssh_lines.public_key(f"{before}{key} {after}")
+    except _ssh_lines.SshLineError as error:
+        assert str(error).isprintable()
+    else:
+        assert line == key
+
+
+@pytest.mark.parametrize("name", ["*", "a,b", "!a", "|1|x|y", "@revoked", "a b", "a\nb", "a\n", "../a", "-a", "a/b", "", "n\u00e4s", "a?", "[a]", None])
+def test_names_that_stand_for_more_than_one_host_or_for_a_path_are_refused(name: t.Any) -> None:
+    refused("ssh_known_host", name, KEY)
+
+
+def test_lines() -> None:
+    assert FILTERS["ssh_known_host"]("nas-1.example.org", f"{KEY} root@nas\n") == f"nas-1.example.org {KEY}"
+    command = ["/usr/local/bin/zfs_gate", "--mode", "send", "--dataset", "tank/my data"]
+    assert FILTERS["ssh_authorized_key"](f"{KEY} hub", command, ['from="10.0.0.2,10.0.0.3"', "no-pty"]) == (
+        f'restrict,command="/usr/local/bin/zfs_gate --mode send --dataset \'tank/my data\'",from="10.0.0.2,10.0.0.3",no-pty {KEY}'
+    )
+
+
+@pytest.mark.parametrize("word", ['a"b', "a\nb", "a\\b", "", "a\x1bb", 7])
+def test_words_that_end_the_forced_command_are_refused(word: t.Any) -> None:
+    refused("ssh_authorized_key", KEY, ["/usr/local/bin/zfs_gate", word])
+
+
+@pytest.mark.parametrize("option", ['from="a" ssh-rsa', 'from="a"b"', "from=a", "a,b", 'command="sh"', 'COMMAND="sh"', "a\n", 'from="a\nb"', "", 7])
+def test_options_that_are_more_than_one_are_refused(option: t.Any) -> None:
+    refused("ssh_authorized_key", KEY, ["/usr/local/bin/zfs_gate"], [option])
+    refused("ssh_authorized_key", KEY, [], [])
+
+
+@pytest.fixture
+def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every program for both architectures, in a folder beside which there is a secret."""
+    folder = tmp_path / "_native"
+    folder.mkdir()
+    for program in _peers.PROGRAMS:
+        for architecture in ("x86_64", "aarch64"):
+            (folder / f"{program}_{architecture}").touch()
+    (tmp_path / "secret").touch()
+    monkeypatch.setattr(_peers, "NATIVE", folder)
+    return folder
+
+
+def test_a_machine_chooses_from_a_fixed_list(native: Path) -> None:
+    for machine, architecture in _remote.ARCHITECTURES.items():
+        assert FILTERS["zfs_program"](machine, "zfs_gate") == str(native / f"zfs_gate_{architecture}")
+    assert {path.stem for path in (Path(__file__).resolve().parents[4] / "modules").glob("*.rs")} == set(_peers.PROGRAMS)
+
+
+@pytest.mark.parametrize("machine", ["x/../../secret", "../secret", "x86_64\n", "x86_64 ", "X86_64", "riscv64", "", None, ["x86_64"], "\x1b]0;x\x07"])
+def test_a_machine_that_is_none_reads_nothing(native: Path, machine: t.Any) -> None:
+    said = refused("zfs_program", machine, "zfs_gate")
+    assert "There are programs for aarch64 and x86_64" in said and said.isprintable()
+
+
+def test_a_program_that_is_not_there_is_named(native: Path) -> None:
+    assert "no program '../secret'" in refused("zfs_program", "x86_64", "../secret")
+    (native / "zfs_gate_x86_64").unlink()
+    assert "zfs_gate_x86_64 is missing" in refused("zfs_program", "x86_64", "zfs_gate")
+
+
+def test_variables_that_a_host_has_set_by_itself_are_named() -> None:
+    facts = {"backup_client_pull_options": {}, "zfs": {}, "zfsbackup_dataset": "x", "distribution": "Debian", "zfs_datasets": [], "backup_\n": 1}
+    hostvars = {"nas": {"ansible_facts": facts}, "hub": {"ansible_facts": {}}, "new": {}}
+    assert FILTERS["zfs_variables_from_facts"](["nas", "hub", "new", "gone"], hostvars) == [
+        "nas: backup_client_pull_options",
+        "nas: zfs",
+        "nas: zfsbackup_dataset",
+    ]
