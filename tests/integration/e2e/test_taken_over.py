@@ -161,3 +161,19 @@ def test_what_the_server_encrypted_itself_comes_back_plain_and_what_the_client_d
     said = play.one("Say what came back", "source")["msg"]
     assert {f"{HUB}/tank/documents", f"{HUB}/tank/ledger"} <= set(said["same_guids"])
     fleet.sh("source", "zfs destroy -r tank/all")
+
+
+def test_a_server_that_has_left_its_group_keeps_no_key_and_no_job(fleet: Fleet) -> None:
+    tasks = [{"ansible.builtin.import_role": {"name": "ferro.zfs.backup_server", "tasks_from": "absent"}}]
+    play = [{"hosts": "backup", "gather_facts": False, "become": True, "tasks": tasks}]
+    assert fleet.played(play, check=True).changed["backup"]
+    assert "ferro-zfs-pull@source.timer" in fleet.sh("backup", "systemctl list-timers --all")
+    fleet.played(play)
+    left = fleet.sh("backup", "find /etc/systemd /etc/ferro-zfs /var/lib/ferro-zfs | grep -E 'pull|push|id_ed25519|known_hosts|replication' || true")
+    assert left == "" and "ferro-zfs-pull" not in fleet.sh("backup", "systemctl list-timers --all")
+    assert fleet.sh("backup", f"zfs list -H -o name {HUB}/tank/documents") == f"{HUB}/tank/documents\n", "backups stay"
+    again = fleet.played(play)
+    assert again.changed["backup"] == []
+    # A key of somebody else in that place is none of the role's business.
+    fleet.sh("backup", "mkdir -p /etc/ferro-zfs; touch /etc/ferro-zfs/id_ed25519")
+    assert fleet.played(play).changed["backup"] == []
