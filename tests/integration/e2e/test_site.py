@@ -68,6 +68,8 @@ def test_one_run_sets_up_everything(fleet: Fleet) -> None:
     for job in jobs.split():
         score = fleet.sh("backup", f"systemd-analyze security --no-pager {job} | tail -1")
         assert float(re.search(r"level.*: ([\d.]+)", score)[1]) < 2, score  # type: ignore[index]
+        limits = fleet.sh("backup", f"systemctl show -p MemoryMax,TasksMax,TimeoutStartUSec {job}")
+        assert "MemoryMax=1073741824\n" in limits and "TasksMax=512\n" in limits and "infinity" not in limits, limits
     assert "ferro-zfs-pull@source.service" in fleet.sh("backup", "systemctl show -P After ferro-zfs-push@offsite").split()
     for host, mode in (("source", "send"), ("offsite", "receive")):
         lines = fleet.sh(host, "cat /var/lib/zfsbackup/.ssh/authorized_keys").splitlines()[1:]
@@ -81,6 +83,19 @@ def test_a_second_run_changes_nothing_in_check_mode_or_for_real(fleet: Fleet) ->
     for check in (True, False):
         play = fleet.played("ferro.zfs.site", check=check)
         assert not any(play.changed.values()), play.changed
+
+
+def test_nothing_runs_where_backups_land_also_where_that_was_made_before(fleet: Fleet) -> None:
+    fleet.sh("backup", f"zfs set setuid=on backuppool/backups; zfs set exec=on devices=on {HUB}")
+    role = [{"hosts": "backup", "gather_facts": False, "become": True, "roles": ["ferro.zfs.backup_server"]}]
+    properties = f"zfs get -H -o name,property,value canmount,setuid,exec,devices backuppool/backups {HUB}"
+    before = fleet.sh("backup", properties)
+    for check in (True, False):
+        changed = fleet.played(role, check=check).changed["backup"]
+        assert changed == ["ferro.zfs.backup_server : Set what is not as it should be"], changed
+        rows = fleet.sh("backup", properties)
+        assert rows == before if check else {row.split("\t")[2] for row in rows.splitlines()} == {"off"}, rows
+    assert fleet.played(role).changed["backup"] == []
 
 
 def test_timers_bring_data_from_the_source_to_offsite(fleet: Fleet) -> None:
