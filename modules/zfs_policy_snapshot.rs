@@ -4,7 +4,7 @@ use anyhow::{Context, Error, Result};
 use jiff::Timestamp;
 use module_utils::ansible::{self, Outcome, Task};
 use module_utils::plan::jobs::Job;
-use module_utils::plan::period::{FREQUENTLY_MINUTES, Interval};
+use module_utils::plan::period::Interval;
 use module_utils::plan::schedule::{Clock, Schedule};
 use module_utils::policy::permission;
 use module_utils::policy::report;
@@ -38,7 +38,7 @@ pub struct Args {
     #[serde(default = "due")]
     interval: Vec<Which>,
     /// Length of the V(frequently) period in minutes, from 1 to 1440, counted from midnight.
-    #[serde(default = "frequently_minutes")]
+    #[serde(default = "request::frequently_minutes")]
     frequently_minutes: u32,
     /// How names begin. A name is C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
     #[serde(default = "request::prefix")]
@@ -89,10 +89,6 @@ enum OnMissing {
 
 fn due() -> Vec<Which> {
     vec![Which::Due]
-}
-
-fn frequently_minutes() -> u32 {
-    15
 }
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
@@ -148,9 +144,7 @@ impl Args {
     /// Checks everything that can be checked without running a command.
     fn into_request(self, now: Timestamp, zone: jiff::tz::TimeZone) -> Result<Request, String> {
         request::check_prefix(&self.prefix)?;
-        if !FREQUENTLY_MINUTES.contains(&self.frequently_minutes) {
-            return Err(format!("option frequently_minutes: expected 1 to 1440, got {}", self.frequently_minutes));
-        }
+        request::check_frequently_minutes(self.frequently_minutes)?;
         if self.interval.is_empty() {
             return Err("option interval: expected due, or at least one interval, got none".to_owned());
         }

@@ -3,10 +3,11 @@
 use anyhow::{Context, Error, Result};
 use module_utils::ansible::{self, Outcome, Task};
 use module_utils::glob::Globs;
+use module_utils::model::DatasetName;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::retain::MaxDestroy;
 use module_utils::policy::permission;
-use module_utils::policy::prune::{Pruned, Request, prune};
+use module_utils::policy::prune::{Pruned, Request, prune, state_folder};
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
 use module_utils::process::{self, Runner};
@@ -47,6 +48,22 @@ pub struct Args {
     keep_unreplicated: bool,
     /// Nothing younger than this is destroyed, such as V(2d).
     keep_within: Option<Span>,
+    /// Datasets at and below which the snapshots of other hosts land. Of these, what has no place by the count of its policy goes only
+    /// when it is also older than that many of its interval, by its name, by its creation and by when it arrived here; and
+    /// however many arrive at once, they take up no more places than what arrives in normal operation. So whoever sends them
+    /// cannot have others destroyed by it. What M(ferro.zfs.zfs_replicate) received is known by a mark, also where it is not listed here.
+    #[serde(default)]
+    replicas: Vec<String>,
+    /// Believe that snapshots of replicas arrived when their names say, instead of when they were first seen here. Meant for the
+    /// first weeks with replicas that are older than the account of what arrived, if there is no room to keep the double.
+    ///
+    /// Whoever may send snapshots here can then, with made-up dates, have those destroyed that are older than the count of their
+    /// interval. Those that are younger are safe all the same.
+    #[serde(default)]
+    trust_dates: bool,
+    /// Length of the V(frequently) period in minutes where replicas were taken, from 1 to 1440.
+    #[serde(default = "request::frequently_minutes")]
+    frequently_minutes: u32,
     /// The most that may be destroyed of one dataset's snapshots: a number, or a percentage such as V(50%) of those with the
     /// prefix. Of a dataset where it would be more nothing is destroyed, and the task fails.
     max_destroy: Option<String>,
@@ -108,6 +125,8 @@ impl Args {
     fn into_request(self, now: i64, is_root: bool, list_kept: bool) -> Result<Request, String> {
         request::check_prefix(&self.prefix)?;
         let max_destroy = self.max_destroy.as_deref().map(str::parse::<MaxDestroy>).transpose();
+        request::check_frequently_minutes(self.frequently_minutes)?;
+        let replicas = self.replicas.iter().map(|name| name.parse::<DatasetName>()).collect::<Result<_, _>>();
         let seconds = |span: Span| i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX);
         let keep_after = self.keep_within.map(|span| now.saturating_sub(seconds(span)));
         Ok(Request {
@@ -115,6 +134,11 @@ impl Args {
             prefix: self.prefix,
             protect: Globs::new(&self.protect).map_err(|error| format!("option protect: {error}"))?,
             keep_unreplicated: self.keep_unreplicated,
+            replicas: replicas.map_err(|error| format!("option replicas: {error}"))?,
+            trust_dates: self.trust_dates,
+            frequently_minutes: self.frequently_minutes,
+            now,
+            state_folder: state_folder(is_root),
             keep_after,
             max_destroy: max_destroy.map_err(|error| format!("option max_destroy: {error}"))?,
             defer: self.defer,

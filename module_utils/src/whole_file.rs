@@ -15,12 +15,24 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Puts `text` in the place of what is at `path`. In a folder that all may write, nobody's link is followed.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    put(path, text, false)
+}
+
+/// The same for what nobody can write again: after a power cut it is the old text or the new one.
+pub fn replace_durably(path: &Path, text: &str) -> io::Result<()> {
+    put(path, text, true)
+}
+
+fn put(path: &Path, text: &str, durably: bool) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     // What a run that was killed has left, or somebody's link.
     let _ = fs::remove_file(&name);
     let mut new = File::options().write(true).create_new(true).open(&name)?;
     new.write_all(text.as_bytes())?;
+    if durably {
+        new.sync_all()?;
+    }
     fs::rename(&name, path)
 }
 

@@ -239,6 +239,19 @@ SPECS = {
             "keep_within": {
                 "type": "str",
             },
+            "replicas": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "trust_dates": {
+                "type": "bool",
+                "default": False,
+            },
+            "frequently_minutes": {
+                "type": "int",
+                "default": 15,
+            },
             "max_destroy": {
                 "type": "str",
             },

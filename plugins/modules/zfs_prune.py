@@ -18,6 +18,8 @@ author:
 description:
   - Of each dataset and interval the newest snapshots stay, as many as the policy says; their order is that in which ZFS wrote them,
     whatever their names say. The others are destroyed, if nothing speaks against it.
+  - Of replicas, which other hosts send, the others must also be old enough, see O(replicas). So nobody who may send snapshots can have
+    others destroyed by it.
   - What always stays is the newest snapshot of a dataset, one that is held or has clones, one that does not begin with O(prefix) or does
     not have the form that M(ferro.zfs.zfs_policy_snapshot) gives, one that O(protect) names, and one that a replication may need.
   - The last holds for the snapshot that M(ferro.zfs.zfs_replicate) bookmarked last for a target. While it has not finished, or after it
@@ -121,6 +123,28 @@ options:
     description:
       - Nothing younger than this is destroyed, such as V(2d).
     type: str
+  replicas:
+    description:
+      - Datasets at and below which the snapshots of other hosts land. Of these, what has no place by the count of its policy goes only when it
+        is also older than that many of its interval, by its name, by its creation and by when it arrived here; and however many arrive at once,
+        they take up no more places than what arrives in normal operation. So whoever sends them cannot have others destroyed by it. What M(ferro.zfs.zfs_replicate)
+        received is known by a mark, also where it is not listed here.
+    type: list
+    elements: str
+    default: []
+  trust_dates:
+    description:
+      - Believe that snapshots of replicas arrived when their names say, instead of when they were first seen here. Meant for the first weeks
+        with replicas that are older than the account of what arrived, if there is no room to keep the double.
+      - Whoever may send snapshots here can then, with made-up dates, have those destroyed that are older than the count of their interval. Those
+        that are younger are safe all the same.
+    type: bool
+    default: false
+  frequently_minutes:
+    description:
+      - Length of the V(frequently) period in minutes where replicas were taken, from 1 to 1440.
+    type: int
+    default: 15
   max_destroy:
     description:
       - 'The most that may be destroyed of one dataset''s snapshots: a number, or a percentage such as V(50%) of those with the prefix. Of a dataset
@@ -193,6 +217,8 @@ kept:
         - Why it stays. V(newest) of its dataset; V(retained) by the policy; V(foreign), it does not have the prefix; V(unparsable), it has the
           prefix, but no date and interval; V(protected) by O(protect); V(cloned); V(held); V(replication_base), a replication may need it;
           V(unreplicated), see O(keep_unreplicated); V(keep_within), see O(keep_within); V(busy), ZFS would not destroy it now.
+        - Of replicas, see O(replicas), also V(recent_arrival), not here for long enough; V(too_young), by its name or creation; V(future), dated
+          later than now.
       type: list
       elements: str
       returned: always

@@ -2,112 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod fake;
+
+use fake::Fake;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
-use tempfile::TempDir;
-
-/// Lists what is in the file `list`, adds what is taken, removes what is destroyed. A file `on_snapshot` or `on_destroy` is run before.
-const ZFS: &str = r#"#!/bin/sh
-cd "${0%/*}" || exit 9
-printf '%s\n' "$*" >>log
-verb=$1
-shift
-case "$verb $*" in
-'list '*' -r '*' name '*) cut -f1 list ;;
-'list '*' name,written '*) sed '/@/d; /#/d; s/\t.*/\t0/' list ;;
-'list '*' -r '*) cat list ;;
-'list '*)
-  for name; do
-    case $name in *@*) if grep -qxF "$name" held; then echo "$name	1	0"; else echo "$name	0	0"; fi ;; esac
-  done | if [ "$5" = name,userrefs ]; then cut -f1,2; else cat; fi ;;
-'snapshot '*)
-  [ ! -e on_snapshot ] || . ./on_snapshot
-  for name; do printf '%s\t9999\t0\n' "$name" >>list; done ;;
-'destroy -nvp '*) printf 'destroy\tx\nreclaim\t1000\n' ;;
-'program '*)
-  cat >program
-  [ ! -e no_program ] || exit 1
-  shift 4
-  printf '%s\n' "$@" >gone
-  cut -f1 list | grep -nxFf gone | sed 's/:.*/d/' >drop
-  sed -i -f drop list
-  echo '{"return":{}}' ;;
-'destroy '*)
-  [ ! -e on_destroy ] || . ./on_destroy
-  for last; do :; done
-  dataset=${last%%@*}
-  echo "${last#*@}" | tr , '\n' | while read -r name; do printf '%s\n' "$dataset@$name"; done >gone
-  cut -f1 list | grep -nxFf gone | sed 's/:.*/d/' >drop
-  sed -i -f drop list ;;
-esac
-"#;
-
-struct Fake {
-    folder: TempDir,
-}
-
-impl Fake {
-    /// `list` holds lines of `name createtxg numclones`, parted by blanks.
-    fn new(list: &str) -> Self {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let fake = Self { folder };
-        fake.write("zfs", ZFS);
-        fs::set_permissions(fake.path().join("zfs"), fs::Permissions::from_mode(0o755)).unwrap();
-        let rows: Vec<String> =
-            list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join("\t")).collect();
-        fake.write("list", &(rows.join("\n") + "\n"));
-        fake.write("held", "");
-        fake
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn output(&self, binary: &str, flags: &[&str], args: &Value) -> Output {
-        self.write("args.json", &args.to_string());
-        let _ = fs::remove_file(self.path().join("log"));
-        Command::new(binary)
-            .args(flags)
-            .arg(self.path().join("args.json"))
-            .env("PATH", format!("{}:/usr/bin:/bin", self.path().display()))
-            .env("XDG_RUNTIME_DIR", self.path())
-            .env("TZ", "UTC0")
-            .output()
-            .unwrap()
-    }
-
-    fn run(&self, binary: &str, args: &Value) -> Value {
-        let output = self.output(binary, &[], args);
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(output.status.success(), result.get("failed").is_none());
-        result
-    }
-
-    /// The commands of the last run, by verb.
-    fn commands(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.path().join("log")).unwrap_or_default();
-        log.lines().map(str::to_owned).collect()
-    }
-
-    fn verbs(&self) -> Vec<String> {
-        self.commands().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
-    }
-
-    fn datasets_left(&self) -> Vec<String> {
-        let list = fs::read_to_string(self.path().join("list")).unwrap();
-        list.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
-    }
-}
+use std::process::Command;
 
 const SNAPSHOT: &str = env!("CARGO_BIN_EXE_zfs_policy_snapshot");
 const PRUNE: &str = env!("CARGO_BIN_EXE_zfs_prune");
@@ -254,9 +155,10 @@ fn processes_do_not_grow_with_datasets_and_snapshots() {
     };
     // Without root there is no command for several datasets, but one does for all snapshots of a dataset.
     let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    assert_eq!(count(2, 2), (1, 2, 1, if root { 1 } else { 2 }));
-    assert_eq!(count(60, 2), (1, 2, 1, if root { 1 } else { 60 }));
-    assert_eq!(count(3, 500), (1, 2, 1, if root { 1 } else { 3 }));
+    // The one besides asks which of those that lose something are replicas.
+    assert_eq!(count(2, 2), (1, 2, 1, 1 + if root { 1 } else { 2 }));
+    assert_eq!(count(60, 2), (1, 2, 1, 1 + if root { 1 } else { 60 }));
+    assert_eq!(count(3, 500), (1, 2, 1, 1 + if root { 1 } else { 3 }));
 }
 
 #[test]
@@ -265,7 +167,7 @@ fn commands_never_exceed_what_linux_takes() {
     let result = fake.run(PRUNE, &args_for_prune());
     assert_eq!(result["summary"]["destroyed"], 6999);
     assert!(fake.commands().iter().all(|line| line.split(' ').all(|word| word.len() < 128 * 1024)));
-    assert_eq!(fake.verbs(), ["list", "list", "destroy", "destroy", "destroy"]);
+    assert_eq!(fake.verbs(), ["list", "get", "list", "destroy", "destroy", "destroy"]);
 }
 
 fn args_for_prune() -> Value {
@@ -295,11 +197,11 @@ fn pruning_says_why_all_the_others_stay() {
     args["_ansible_diff"] = json!(true);
     args["_ansible_check_mode"] = json!(true);
     let planned = fake.run(PRUNE, &args);
-    assert_eq!(fake.verbs(), ["list", "list", "destroy"]);
-    assert!(fake.commands()[2].starts_with("destroy -nvp "));
+    assert_eq!(fake.verbs(), ["list", "get", "list", "destroy"]);
+    assert!(fake.commands()[3].starts_with("destroy -nvp "));
     args["_ansible_check_mode"] = json!(false);
     let mut result = fake.run(PRUNE, &args);
-    assert_eq!(fake.commands()[2], "destroy tank@autosnap_2020-01-01_00:00:00_hourly");
+    assert_eq!(fake.commands()[3], "destroy tank@autosnap_2020-01-01_00:00:00_hourly");
     let kept = |name: &str, reason: &str| json!({"snapshot": format!("tank@{name}"), "reasons": [reason]});
     assert_eq!(
         planned,
@@ -429,6 +331,12 @@ fn bad_input_is_refused_before_any_command() {
             PRUNE,
             with("protect", json!("[")),
             "option protect: \"[\" is not a valid pattern: an unclosed, empty or odd [...]",
+        ),
+        (PRUNE, with("frequently_minutes", json!(1441)), "option frequently_minutes: expected 1 to 1440, got 1441"),
+        (
+            PRUNE,
+            with("replicas", json!(["tank/"])),
+            "option replicas: \"tank/\" is not a valid dataset name: a component of the path is empty",
         ),
         (SNAPSHOT, with("frequently_minutes", json!(0)), "option frequently_minutes: expected 1 to 1440, got 0"),
         (SNAPSHOT, with("interval", json!([])), "option interval: expected due, or at least one interval, got none"),

@@ -1,5 +1,7 @@
 //! What to do, decided without doing it: no process, no clock, no file.
 
+pub mod arrivals;
+pub mod elsewhere;
 pub mod grants;
 pub mod jobs;
 pub mod mapping;

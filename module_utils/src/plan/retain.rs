@@ -1,10 +1,12 @@
 //! Which snapshots stay, and why: every snapshot gets a verdict, and one without a reason to stay may go.
 
+use super::elsewhere::{self, Elsewhere};
 use super::naming::{self, Name};
 use super::period::Interval;
 use super::policy::Policy;
 use super::replicated::Replicated;
 use crate::glob::Globs;
+use jiff::civil::DateTime;
 
 /// A snapshot as the cheap columns of a listing show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Rules<'a> {
     pub protect: &'a Globs,
     /// What no target has got yet stays.
     pub keep_unreplicated: bool,
+    /// They were taken by another host.
+    pub elsewhere: Option<&'a Elsewhere<'a>>,
 }
 
 /// Why a snapshot stays.
@@ -53,13 +57,19 @@ pub enum Reason {
     Unreplicated,
     /// It is younger than `keep_within`.
     Young,
+    /// It came from another host, and is too young to go for lack of a place.
+    TooYoung,
+    /// It came from another host, and arrived too lately to have a place, or to go for lack of one.
+    RecentArrival,
+    /// It came from another host, and says that it was taken at a time that is yet to come.
+    Future,
     /// ZFS would not destroy it: in use.
     Busy,
 }
 
 impl Reason {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Newest,
         Self::Retained,
         Self::Foreign,
@@ -70,6 +80,9 @@ impl Reason {
         Self::ReplicationBase,
         Self::Unreplicated,
         Self::Young,
+        Self::TooYoung,
+        Self::RecentArrival,
+        Self::Future,
         Self::Busy,
     ];
 
@@ -87,6 +100,9 @@ impl Reason {
             Self::ReplicationBase => "replication_base",
             Self::Unreplicated => "unreplicated",
             Self::Young => "keep_within",
+            Self::TooYoung => "too_young",
+            Self::RecentArrival => "recent_arrival",
+            Self::Future => "future",
             Self::Busy => "busy",
         }
     }
@@ -139,25 +155,52 @@ impl From<Reason> for Reasons {
     }
 }
 
+/// The places that a policy has for snapshots of each interval, given from the newest to the oldest.
+enum Places<'a> {
+    /// Taken here: one after the other, as many as the policy says.
+    Here([u32; 6]),
+    /// Taken elsewhere.
+    Elsewhere(elsewhere::Places<'a>),
+}
+
+impl<'a> Places<'a> {
+    fn new(rules: &Rules<'a>) -> Self {
+        match rules.elsewhere {
+            None => Self::Here(Interval::ALL.map(|interval| rules.policy.count(interval))),
+            Some(replica) => Self::Elsewhere(elsewhere::Places::new(replica, rules.policy)),
+        }
+    }
+
+    /// Why the next snapshot stays, if there is a reason.
+    fn judge(&mut self, clock: DateTime, interval: Interval, createtxg: u64) -> Option<Reason> {
+        match self {
+            Self::Here(left) => {
+                let left = &mut left[interval as usize];
+                let retained = *left > 0;
+                *left = left.saturating_sub(1);
+                retained.then_some(Reason::Retained)
+            }
+            Self::Elsewhere(places) => places.judge(clock, interval, createtxg),
+        }
+    }
+}
+
 /// The verdict on each snapshot of one dataset, in the order given, which must be oldest first.
 #[must_use]
 pub fn verdicts(snapshots: &[Snapshot<'_>], replicated: &Replicated, rules: &Rules<'_>) -> Vec<Reasons> {
-    let mut left = Interval::ALL.map(|interval| rules.policy.count(interval));
+    let mut places = Places::new(rules);
     let mut all: Vec<Reasons> = snapshots
         .iter()
         .rev()
         .enumerate()
         .map(|(age, snapshot)| {
-            let mut reasons = Reasons::default();
-            match naming::parse(rules.prefix, snapshot.name) {
-                Name::Foreign => reasons.add(Reason::Foreign),
-                Name::Unparsable => reasons.add(Reason::Unparsable),
-                Name::Ours(_, interval) => {
-                    let left = &mut left[interval as usize];
-                    reasons.add_if(Reason::Retained, *left > 0);
-                    *left = left.saturating_sub(1);
+            let mut reasons = match naming::parse(rules.prefix, snapshot.name) {
+                Name::Foreign => Reason::Foreign.into(),
+                Name::Unparsable => Reason::Unparsable.into(),
+                Name::Ours(clock, interval) => {
+                    places.judge(clock, interval, snapshot.createtxg).map_or(Reasons::default(), Reasons::from)
                 }
-            }
+            };
             reasons.add_if(Reason::Newest, age == 0);
             reasons.add_if(Reason::Protected, rules.protect.matches(snapshot.name));
             reasons.add_if(Reason::Cloned, snapshot.cloned);

@@ -33,6 +33,7 @@ fn judged(points: &str, counts: [u32; 6], protect: &[&str], replicated: Option<&
         policy: Policy::new(counts, true, true),
         protect: &Globs::new(protect).unwrap(),
         keep_unreplicated: replicated.is_some(),
+        elsewhere: None,
     };
     verdicts(&snapshots, replicated.unwrap_or(&Replicated::default()), &rules)
 }

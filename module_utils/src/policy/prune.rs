@@ -1,18 +1,23 @@
 //! Destroys the snapshots that no policy wants any more: one listing for each pool, then one batch for each dataset.
 
+mod arrivals;
 mod destroy;
+mod judge;
+mod listing;
+mod question;
+
+pub use arrivals::state_folder;
 
 use super::report::Failed;
 use crate::glob::Globs;
 use crate::model::{DatasetName, ShortName};
-use crate::plan::policy::Table;
-use crate::plan::replicated::{self, Replicated};
-use crate::plan::retain::{MaxDestroy, Reason, Reasons, Rules, Snapshot, verdicts};
-use crate::process::{Failure, Runner};
+use crate::plan::policy::{Policy, Table};
+use crate::plan::retain::{MaxDestroy, Reason, Reasons};
+use crate::process::Runner;
 use crate::ssh::Host;
-use crate::zfs::batches::{self, COMMAND, POINTER};
 use crate::zfs::verbs::Zfs;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What is wanted.
 #[derive(Debug)]
@@ -25,6 +30,16 @@ pub struct Request {
     pub protect: Globs,
     /// What not every target has got stays.
     pub keep_unreplicated: bool,
+    /// What lies at or below these was taken by other hosts, whether it is marked or not.
+    pub replicas: Vec<DatasetName>,
+    /// Replicas count as having arrived when their names say.
+    pub trust_dates: bool,
+    /// Length of the `frequently` period of replicas.
+    pub frequently_minutes: u32,
+    /// Now, in seconds since 1970.
+    pub now: i64,
+    /// Where to keep account of arrivals, if there is such a place.
+    pub state_folder: Option<PathBuf>,
     /// What was created after this stays; seconds since 1970.
     pub keep_after: Option<i64>,
     /// More than that of one dataset are not destroyed.
@@ -63,22 +78,34 @@ struct Doomed {
     names: Vec<ShortName>,
     /// How many snapshots of ours it has.
     own: usize,
+    /// The policy, if it is a replica.
+    replica: Option<Policy>,
 }
 
 /// Destroys what may go; with `check` says what that would be.
 pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)) -> Pruned {
     let zfs = Zfs { host: &Host::Local, runner };
-    let mut run = Run { request, zfs, tell, pruned: Pruned::default() };
-    let mut doomed = Vec::new();
+    let mut run = Run {
+        request,
+        zfs,
+        tell,
+        check,
+        pruned: Pruned::default(),
+        first_seen: BTreeMap::new(),
+        too_new: BTreeMap::new(),
+        future: None,
+    };
+    let mut pools = Vec::new();
     for (pool, roots) in request.table.roots() {
-        match run.pool(&roots) {
-            Ok(of_pool) => doomed.extend(of_pool),
+        match run.list(&pool, &roots) {
+            Ok(listed) => pools.push(listed),
             Err(failure) => {
                 let of_pool = request.table.datasets().filter(|name| name.pool() == pool).cloned();
                 run.pruned.failures.push(Failed::command(of_pool.collect(), failure));
             }
         }
     }
+    let doomed = run.judge(pools);
     let doomed = run.without_held(doomed);
     let doomed = run.within_limit(doomed);
     if check {
@@ -88,6 +115,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
             run.destroy_of_pool(of_pool);
         }
     }
+    run.warn();
     run.pruned
 }
 
@@ -95,169 +123,28 @@ struct Run<'a> {
     request: &'a Request,
     zfs: Zfs<'a>,
     tell: &'a dyn Fn(&str),
+    check: bool,
     pruned: Pruned,
-}
-
-/// A dataset as the listing shows it. There may be a million snapshots, so their names lie in one text.
-#[derive(Debug, Default)]
-struct Listed {
-    exists: bool,
-    names: String,
-    snapshots: Vec<ListedSnapshot>,
-    bookmarks: Vec<(String, u64)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct ListedSnapshot {
-    start: u32,
-    end: u32,
-    cloned: bool,
-    createtxg: u64,
-}
-
-impl Listed {
-    fn add(&mut self, name: &str, createtxg: u64, cloned: bool) -> Option<()> {
-        let start = u32::try_from(self.names.len()).ok()?;
-        self.names.push_str(name);
-        let end = u32::try_from(self.names.len()).ok()?;
-        self.snapshots.push(ListedSnapshot { start, end, cloned, createtxg });
-        Some(())
-    }
-
-    /// Oldest first.
-    fn sorted(&mut self) -> Vec<Snapshot<'_>> {
-        self.snapshots.sort_unstable_by_key(|snapshot| snapshot.createtxg);
-        let name = |at: &ListedSnapshot| &self.names[at.start as usize..at.end as usize];
-        let snapshot = |at: &ListedSnapshot| Snapshot { name: name(at), createtxg: at.createtxg, cloned: at.cloned };
-        self.snapshots.iter().map(snapshot).collect()
-    }
+    /// Pools whose arrivals nobody has noted yet, with the file where that is done from now on.
+    first_seen: BTreeMap<String, PathBuf>,
+    /// For each pool how many stay because they have not been seen here for long enough.
+    too_new: BTreeMap<String, usize>,
+    /// How many are dated in the future, and the first of them.
+    future: Option<(usize, String)>,
 }
 
 impl Run<'_> {
-    /// What may go of a pool, by all that the cheap columns tell.
-    fn pool(&mut self, roots: &[DatasetName]) -> Result<Vec<Doomed>, Failure> {
-        let mut listed: HashMap<String, Listed> = HashMap::new();
-        self.zfs.tree(roots, "filesystem,volume,snapshot,bookmark", "name,createtxg,numclones", &mut |fields| {
-            let [name, createtxg, clones] = fields else { return None };
-            let end = name.find(['@', '#']).unwrap_or(name.len());
-            let entry = match listed.get_mut(&name[..end]) {
-                Some(entry) => entry,
-                None => listed.entry(name[..end].to_owned()).or_default(),
-            };
-            match name.as_bytes().get(end) {
-                None => entry.exists = true,
-                Some(b'@') => entry.add(&name[end + 1..], createtxg.parse().ok()?, *clones != "0")?,
-                Some(_) if replicated::target(&name[end + 1..]).is_some() => {
-                    entry.bookmarks.push((name[end + 1..].to_owned(), createtxg.parse().ok()?));
-                }
-                Some(_) => {}
-            }
-            Some(())
-        })?;
-        let missing = |name: &&DatasetName| !listed.get(name.as_str()).is_some_and(|listed| listed.exists);
-        let of_pool =
-            self.request.table.datasets().filter(|name| Some(name.pool()) == roots.first().map(DatasetName::pool));
-        self.pruned
-            .warnings
-            .extend(of_pool.filter(missing).map(|name| format!("{name} does not exist, so nothing is pruned there")));
-        let mut all: Vec<(String, Listed)> = listed.into_iter().filter(|(_, listed)| listed.exists).collect();
-        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Ok(all.into_iter().filter_map(|(name, listed)| self.judge(name.parse().ok()?, listed)).collect())
-    }
-
-    fn judge(&mut self, dataset: DatasetName, mut listed: Listed) -> Option<Doomed> {
-        let policy = self.request.table.of(&dataset)?.policy;
-        if !policy.autoprune {
-            return None;
-        }
-        self.pruned.datasets += 1;
-        let replicated = Replicated::from(listed.bookmarks.iter().map(|(name, txg)| (name.as_str(), *txg)));
-        let rules = Rules {
-            prefix: &self.request.prefix,
-            policy,
-            protect: &self.request.protect,
-            keep_unreplicated: self.request.keep_unreplicated,
-        };
-        let snapshots = listed.sorted();
-        if rules.keep_unreplicated && replicated.is_empty() && !snapshots.is_empty() {
-            let words = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
-            self.pruned.warnings.push(format!("{dataset} {words}"));
-        }
-        let verdicts = verdicts(&snapshots, &replicated, &rules);
-        let mut doomed = Doomed { dataset, names: Vec::new(), own: 0 };
-        for (snapshot, reasons) in snapshots.iter().zip(verdicts) {
-            doomed.own += usize::from(!reasons.not_ours());
-            match snapshot.name.parse() {
-                Ok(name) if reasons.is_empty() => doomed.names.push(name),
-                _ => self.keep(&doomed.dataset, snapshot.name, reasons),
-            }
-        }
-        (!doomed.names.is_empty()).then_some(doomed)
-    }
-
     fn keep(&mut self, dataset: &DatasetName, name: &str, reasons: Reasons) {
         self.pruned.kept_count += 1;
+        if reasons.contains(Reason::RecentArrival) && self.first_seen.contains_key(dataset.pool()) {
+            *self.too_new.entry(dataset.pool().to_owned()).or_default() += 1;
+        }
+        if reasons.contains(Reason::Future) {
+            self.future.get_or_insert_with(|| (0, format!("{dataset}@{name}"))).0 += 1;
+        }
         if self.request.list_kept {
             self.pruned.kept.push((format!("{dataset}@{name}"), reasons));
         }
-    }
-
-    /// Asks what is too dear to ask of all: only of those that would go, as many at once as a command holds.
-    fn without_held(&mut self, doomed: Vec<Doomed>) -> Vec<Doomed> {
-        let columns = if self.request.keep_after.is_some() { "name,userrefs,creation" } else { "name,userrefs" };
-        let mut asked = Vec::new();
-        let mut names: Vec<(usize, ShortName)> = Vec::new();
-        for (index, doomed) in doomed.into_iter().enumerate() {
-            names.extend(doomed.names.into_iter().map(|name| (index, name)));
-            asked.push(Doomed { names: Vec::new(), ..doomed });
-        }
-        let index: HashMap<String, usize> =
-            asked.iter().enumerate().map(|(index, doomed)| (doomed.dataset.to_string(), index)).collect();
-        let cost = |(index, name): &(usize, ShortName)| {
-            asked[*index].dataset.as_str().len() + 1 + name.as_str().len() + POINTER
-        };
-        let batches = batches::split(&names, COMMAND, cost);
-        let mut failed = Vec::new();
-        for batch in batches {
-            let full: Vec<String> =
-                batch.iter().map(|(index, name)| format!("{}@{name}", asked[*index].dataset)).collect();
-            let mut held = Vec::new();
-            let result = self.zfs.snapshots(&full, columns, &mut |fields| {
-                let (dataset, name) = fields.first()?.split_once('@')?;
-                let (index, name) = (*index.get(dataset)?, name.parse::<ShortName>().ok()?);
-                let mut reasons = Reasons::default();
-                if *fields.get(1)? != "0" {
-                    reasons.add(Reason::Held);
-                }
-                if let Some(keep_after) = self.request.keep_after
-                    && fields.get(2)?.parse::<i64>().ok()? > keep_after
-                {
-                    reasons.add(Reason::Young);
-                }
-                if reasons.is_empty() {
-                    asked[index].names.push(name);
-                } else {
-                    held.push((index, name, reasons));
-                }
-                Some(())
-            });
-            for (index, name, reasons) in held {
-                self.keep(&asked[index].dataset, name.as_str(), reasons);
-            }
-            if let Err(failure) = result {
-                // Of these it is not known whether they are held, so none of them goes.
-                let mut indices: Vec<usize> = batch.iter().map(|(index, _)| *index).collect();
-                indices.dedup();
-                let datasets = indices.iter().map(|index| asked[*index].dataset.clone()).collect();
-                self.pruned.failures.push(Failed::command(datasets, failure));
-                failed.extend(indices);
-            }
-        }
-        for index in failed {
-            asked[index].names.clear();
-        }
-        asked.retain(|doomed| !doomed.names.is_empty());
-        asked
     }
 
     fn within_limit(&mut self, doomed: Vec<Doomed>) -> Vec<Doomed> {
@@ -273,5 +160,23 @@ impl Run<'_> {
             self.pruned.failures.push(Failed::refused(&doomed.dataset, words));
         }
         fine
+    }
+
+    /// Says once what keeps many snapshots.
+    fn warn(&mut self) {
+        for (pool, file) in &self.first_seen {
+            let Some(count) = self.too_new.get(pool) else { continue };
+            self.pruned.warnings.push(format!(
+                "pool {pool}: when its replicas arrived is not known yet, so {count} snapshots beyond the count of their policy stay until \
+                 they have been seen here for as long as it wants them. From now on {} keeps account. trust_dates=true believes their dates instead",
+                file.display()
+            ));
+        }
+        if let Some((count, first)) = &self.future {
+            self.pruned.warnings.push(format!(
+                "{count} snapshots of replicas are dated in the future, such as {first}: they take up no place, and stay until then. \
+                 Either a clock was wrong where they come from, or somebody made them up; destroy them by hand if you do not want them"
+            ));
+        }
     }
 }

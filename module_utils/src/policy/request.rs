@@ -1,7 +1,7 @@
 //! What both policy modules are told: datasets, policies and the prefix, all checked before any command runs.
 
 use crate::model::{DatasetName, check_version_name};
-use crate::plan::period::Interval;
+use crate::plan::period::{FREQUENTLY_MINUTES, Interval};
 use crate::plan::policy::{self, BUILT_IN, Declared, Policy, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -95,6 +95,20 @@ pub fn table(datasets: &[DatasetArg], policies: &Policies) -> Result<Table, Stri
 /// Checks the prefix.
 pub fn check_prefix(prefix: &str) -> Result<(), String> {
     check_version_name(prefix).map_err(|error| format!("option prefix: {error}"))
+}
+
+/// The default length of the `frequently` period.
+#[must_use]
+pub fn frequently_minutes() -> u32 {
+    15
+}
+
+/// Checks the length of the `frequently` period.
+pub fn check_frequently_minutes(minutes: u32) -> Result<(), String> {
+    if FREQUENTLY_MINUTES.contains(&minutes) {
+        return Ok(());
+    }
+    Err(format!("option frequently_minutes: expected 1 to 1440, got {minutes}"))
 }
 
 #[cfg(test)]

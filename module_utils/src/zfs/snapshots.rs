@@ -7,7 +7,7 @@ use super::verbs::{Zfs, only_missing};
 use crate::cmd::Cmd;
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::process::{Attempt, Failure};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::process::Stdio;
 
@@ -46,6 +46,33 @@ impl Zfs<'_> {
             self.rows(&cmd, columns, read)?;
         }
         Ok(())
+    }
+
+    /// Those of the datasets that have one of these user properties, of their own or inherited, whatever its value. Values are not
+    /// asked for: whoever sends a stream can put anything into them, line ends too.
+    pub fn having_any(&self, properties: &str, datasets: &[&DatasetName]) -> Result<HashSet<String>, Failure> {
+        let mut having = HashSet::new();
+        for batch in batches::split(datasets, COMMAND, |name| name.as_str().len() + POINTER) {
+            let cmd = Cmd::new("zfs").args(["get", "-H", "-o", "name,source", properties]).args(batch);
+            self.rows(&cmd, "name,source", &mut |fields| {
+                let [name, source] = fields else { return None };
+                if *source != "-" {
+                    having.insert((*name).to_owned());
+                }
+                Some(())
+            })?;
+        }
+        Ok(having)
+    }
+
+    /// The guid of a pool.
+    pub fn pool_guid(&self, pool: &str) -> Result<u64, Failure> {
+        let cmd = Cmd::new("zpool").args(["get", "-Hp", "-o", "value", "guid", pool]);
+        let said = self.run("list", &cmd)?.stdout;
+        said.trim().parse().map_err(|_| {
+            let attempt = Attempt { stage: "list", host: self.host, cmd: &cmd };
+            attempt.failure(None, unexpected("zpool get", "guid", said.trim()).to_string(), Cause::Other)
+        })
     }
 
     fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {

@@ -1,0 +1,102 @@
+//! Which snapshots may go, by all that listings tell: their order, their names, where they come from and since when they are here.
+
+use super::listing::{Found, Pool};
+use super::{Doomed, Run};
+use crate::model::DatasetName;
+use crate::plan::arrivals::Evidence;
+use crate::plan::elsewhere::Elsewhere;
+use crate::plan::replicated::Replicated;
+use crate::plan::retain::{Reasons, Rules, verdicts};
+use crate::policy::report::Failed;
+
+/// `zfs_replicate` leaves the one on what it receives, and the other on parents that it makes for that.
+const MARKS: &str = "ferro.zfs:replica,ferro.zfs:placeholder";
+
+impl Run<'_> {
+    /// What may go of all pools.
+    pub(super) fn judge(&mut self, mut pools: Vec<Pool>) -> Vec<Doomed> {
+        self.mark_replicas(&mut pools);
+        let mut doomed = Vec::new();
+        for pool in pools {
+            let has_replicas = pool.datasets.iter().any(|found| found.elsewhere);
+            let evidence = if has_replicas { self.arrivals(&pool) } else { Evidence::default() };
+            doomed.extend(pool.datasets.into_iter().filter_map(|found| self.sort_out(found, &evidence)));
+        }
+        doomed
+    }
+
+    /// Finds out which of the datasets that would lose something are replicas. Those that lose nothing by the rule for what was
+    /// taken here lose nothing by that for replicas.
+    fn mark_replicas(&mut self, pools: &mut [Pool]) {
+        let mut asked: Vec<&mut Found> = Vec::new();
+        for found in pools.iter_mut().flat_map(|pool| &mut pool.datasets).filter(|found| !found.elsewhere) {
+            let verdicts = self.verdicts(found, None);
+            let loses = verdicts.iter().any(|reasons| reasons.is_empty());
+            found.verdicts = Some(verdicts);
+            if loses {
+                asked.push(found);
+            }
+        }
+        let names: Vec<&DatasetName> = asked.iter().map(|found| &found.dataset).collect();
+        match self.zfs.having_any(MARKS, &names) {
+            Ok(marked) => {
+                for found in asked.into_iter().filter(|found| marked.contains(found.dataset.as_str())) {
+                    found.elsewhere = true;
+                    found.verdicts = None;
+                }
+            }
+            Err(failure) => {
+                // Of these it is not known whose they are, so nothing of them goes.
+                let unknown: Vec<DatasetName> = names.into_iter().cloned().collect();
+                for pool in pools {
+                    pool.datasets.retain(|found| !unknown.contains(&found.dataset));
+                }
+                self.pruned.failures.push(Failed::command(unknown, failure));
+            }
+        }
+    }
+
+    pub(super) fn elsewhere<'a>(&self, evidence: &'a Evidence) -> Elsewhere<'a> {
+        Elsewhere {
+            evidence,
+            now: self.request.now,
+            frequently_minutes: self.request.frequently_minutes,
+            trust_dates: self.request.trust_dates,
+        }
+    }
+
+    fn verdicts(&self, found: &mut Found, elsewhere: Option<&Elsewhere<'_>>) -> Vec<Reasons> {
+        let bookmarks = found.listed.bookmarks.iter().map(|(name, txg)| (name.as_str(), *txg));
+        let replicated = Replicated::from(bookmarks);
+        let rules = Rules {
+            prefix: &self.request.prefix,
+            policy: found.policy,
+            protect: &self.request.protect,
+            keep_unreplicated: self.request.keep_unreplicated,
+            elsewhere,
+        };
+        verdicts(&found.listed.sorted(), &replicated, &rules)
+    }
+
+    fn sort_out(&mut self, mut found: Found, evidence: &Evidence) -> Option<Doomed> {
+        self.pruned.datasets += 1;
+        let verdicts = match found.verdicts.take() {
+            Some(verdicts) => verdicts,
+            None => self.verdicts(&mut found, Some(&self.elsewhere(evidence))),
+        };
+        let Found { dataset, policy, mut listed, elsewhere, .. } = found;
+        if self.request.keep_unreplicated && listed.bookmarks.is_empty() && !verdicts.is_empty() {
+            let words = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
+            self.pruned.warnings.push(format!("{dataset} {words}"));
+        }
+        let mut doomed = Doomed { dataset, names: Vec::new(), own: 0, replica: elsewhere.then_some(policy) };
+        for (snapshot, reasons) in listed.sorted().iter().zip(verdicts) {
+            doomed.own += usize::from(!reasons.not_ours());
+            match snapshot.name.parse() {
+                Ok(name) if reasons.is_empty() => doomed.names.push(name),
+                _ => self.keep(&doomed.dataset, snapshot.name, reasons),
+            }
+        }
+        (!doomed.names.is_empty()).then_some(doomed)
+    }
+}

@@ -1,0 +1,137 @@
+//! What the cheap columns of a listing tell: every snapshot with its order, every bookmark of a replication.
+
+use super::Run;
+use crate::model::DatasetName;
+use crate::plan::policy::Policy;
+use crate::plan::replicated;
+use crate::plan::retain::{Reasons, Snapshot};
+use crate::process::Failure;
+use std::collections::HashMap;
+
+/// The datasets of a pool that are pruned.
+#[derive(Debug)]
+pub(super) struct Pool {
+    /// Its name.
+    pub(super) name: String,
+    /// What was listed, to tell one listing from another.
+    pub(super) view: String,
+    /// The highest `createtxg` of a snapshot.
+    pub(super) newest: Option<u64>,
+    /// By name.
+    pub(super) datasets: Vec<Found>,
+}
+
+/// A dataset that is pruned.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its path.
+    pub(super) dataset: DatasetName,
+    /// What it keeps.
+    pub(super) policy: Policy,
+    /// What it has.
+    pub(super) listed: Listed,
+    /// Its snapshots were taken by another host.
+    pub(super) elsewhere: bool,
+    /// What was found so far about its snapshots, oldest first.
+    pub(super) verdicts: Option<Vec<Reasons>>,
+}
+
+/// A dataset as the listing shows it. There may be a million snapshots, so their names lie in one text.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    exists: bool,
+    names: String,
+    snapshots: Vec<ListedSnapshot>,
+    /// The bookmarks that `zfs_replicate` left, with their createtxg.
+    pub(super) bookmarks: Vec<(String, u64)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ListedSnapshot {
+    start: u32,
+    end: u32,
+    cloned: bool,
+    createtxg: u64,
+}
+
+impl Listed {
+    fn add(&mut self, name: &str, createtxg: u64, cloned: bool) -> Option<()> {
+        let start = u32::try_from(self.names.len()).ok()?;
+        self.names.push_str(name);
+        let end = u32::try_from(self.names.len()).ok()?;
+        self.snapshots.push(ListedSnapshot { start, end, cloned, createtxg });
+        Some(())
+    }
+
+    /// Oldest first.
+    pub(super) fn sorted(&mut self) -> Vec<Snapshot<'_>> {
+        self.snapshots.sort_unstable_by_key(|snapshot| snapshot.createtxg);
+        let name = |at: &ListedSnapshot| &self.names[at.start as usize..at.end as usize];
+        let snapshot = |at: &ListedSnapshot| Snapshot { name: name(at), createtxg: at.createtxg, cloned: at.cloned };
+        self.snapshots.iter().map(snapshot).collect()
+    }
+}
+
+impl Run<'_> {
+    /// Lists a pool at these roots and below.
+    pub(super) fn list(&mut self, pool: &str, roots: &[DatasetName]) -> Result<Pool, Failure> {
+        let mut listed: HashMap<String, Listed> = HashMap::new();
+        let mut newest = None;
+        self.zfs.tree(roots, "filesystem,volume,snapshot,bookmark", "name,createtxg,numclones", &mut |fields| {
+            let [name, createtxg, clones] = fields else { return None };
+            let end = name.find(['@', '#']).unwrap_or(name.len());
+            let entry = match listed.get_mut(&name[..end]) {
+                Some(entry) => entry,
+                None => listed.entry(name[..end].to_owned()).or_default(),
+            };
+            match name.as_bytes().get(end) {
+                None => entry.exists = true,
+                Some(b'@') => {
+                    let createtxg = createtxg.parse().ok()?;
+                    newest = newest.max(Some(createtxg));
+                    entry.add(&name[end + 1..], createtxg, *clones != "0")?;
+                }
+                Some(_) if replicated::target(&name[end + 1..]).is_some() => {
+                    entry.bookmarks.push((name[end + 1..].to_owned(), createtxg.parse().ok()?));
+                }
+                Some(_) => {}
+            }
+            Some(())
+        })?;
+        listed.retain(|_, listed| listed.exists);
+        let missing = self.request.table.datasets().filter(|name| name.pool() == pool);
+        let missing = missing.filter(|name| !listed.contains_key(name.as_str()));
+        self.pruned.warnings.extend(missing.map(|name| format!("{name} does not exist, so nothing is pruned there")));
+        let mut datasets: Vec<Found> =
+            listed.into_iter().filter_map(|(name, listed)| self.found(name.parse().ok()?, listed)).collect();
+        datasets.sort_unstable_by(|a, b| a.dataset.as_str().cmp(b.dataset.as_str()));
+        Ok(Pool { name: pool.to_owned(), view: fingerprint(roots), newest, datasets })
+    }
+
+    fn found(&self, dataset: DatasetName, listed: Listed) -> Option<Found> {
+        let policy = self.request.table.of(&dataset)?.policy;
+        let elsewhere = self.request.replicas.iter().any(|replicas| dataset.below(replicas).is_some());
+        policy.autoprune.then_some(Found { dataset, policy, listed, elsewhere, verdicts: None })
+    }
+}
+
+/// A short name for a list of datasets: FNV-1a, which is the same in every version of this program.
+fn fingerprint(roots: &[DatasetName]) -> String {
+    let bytes = roots.iter().flat_map(|root| root.as_str().bytes().chain([b'\n']));
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fingerprint;
+
+    #[test]
+    fn a_fingerprint_never_changes() {
+        let roots = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>();
+        assert_eq!(fingerprint(&[]), "cbf29ce484222325");
+        assert_eq!(fingerprint(&roots(&["a"])), "089bdc07b544e7b2");
+        assert_ne!(fingerprint(&roots(&["a", "b"])), fingerprint(&roots(&["b", "a"])));
+    }
+}
