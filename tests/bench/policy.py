@@ -22,6 +22,7 @@ echo >>count
 case "$*" in
 'list '*' -r '*' name '*) exec cat names ;;
 'list '*' -r '*) exec cat list ;;
+'list '*,creation*) shift 6; printf '%s\\t0\\t1\\n' "$@" ;;
 'list '*) shift 6; printf '%s\\t0\\n' "$@" ;;
 'destroy -nvp '*) echo 'reclaim\t1' ;;
 esac
@@ -43,9 +44,13 @@ def fake_zfs(folder: Path, datasets: int, snapshots: int) -> None:
             if dataset != "tank":
                 full.writelines(f"{dataset}@{snapshot}\t{txg}\t0\n" for txg, snapshot in enumerate(names, 2))
                 short.writelines(f"{dataset}@{snapshot}\n" for snapshot in names)
-    program = folder / "zfs"
-    program.write_text(FAKE)
-    program.chmod(0o755)
+    # Arrived one an hour, as they were taken; of each dataset one of the same transaction.
+    hours = {"samples": [[1704067200 + 3600 * txg, txg] for txg in range(2, snapshots + 2)], "newest": {}, "last_run": 1704067200}
+    (folder / "arrivals").mkdir()
+    (folder / "arrivals/4711.json").write_text(json.dumps(hours))
+    for program, text in (("zfs", FAKE), ("zpool", "#!/bin/sh\necho 4711\n")):
+        (folder / program).write_text(text)
+        (folder / program).chmod(0o755)
 
 
 def measured(folder: Path, module: str, args: dict[str, object]) -> tuple[dict[str, object], str]:
@@ -55,7 +60,7 @@ def measured(folder: Path, module: str, args: dict[str, object]) -> tuple[dict[s
     (folder / "args.json").write_text(json.dumps({"_ansible_check_mode": True, **args}))
     began = time.monotonic()
     with (folder / "out.json").open("w") as out:
-        env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "STATE_DIRECTORY": str(folder)}
         process = subprocess.Popen([str(NATIVE / f"{module}_x86_64"), str(folder / "args.json")], stdout=out, env=env)
         _pid, _status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
@@ -73,10 +78,14 @@ def million(datasets: int, snapshots: int) -> None:
         for what, module, keep in (
             ("zfs_policy_snapshot", "zfs_policy_snapshot", 24),
             ("zfs_prune, nothing to do", "zfs_prune", snapshots),
+            ("  replicas", "zfs_prune", snapshots),
             ("zfs_prune, one each", "zfs_prune", snapshots - 1),
+            ("  replicas", "zfs_prune", snapshots - 1),
             ("zfs_prune, keep 36", "zfs_prune", 36),
+            ("  replicas", "zfs_prune", 36),
         ):
-            result, line = measured(folder, module, {**tank, "policies": {"own": {"hourly": keep}}})
+            replicas = {"replicas": ["tank"]} if "replicas" in what else {}
+            result, line = measured(folder, module, {**tank, **replicas, "policies": {"own": {"hourly": keep}}})
             summary = result["summary"]
             assert isinstance(summary, dict)
             print(f"  {what:26} {line}   planned: {summary.get('created', summary.get('destroyed')):,}")
