@@ -39,6 +39,18 @@ PLAY = """
       options: "{{ hostvars[inventory_hostname].backup_client_pull_options | default('none') }}"
       groups: "{{ groups | dict2items | selectattr('key', 'match', 'planted|zfs_') | list }}"
       hosts: "{{ groups.all }}"
+# As roles pass it on: through a fact, filters, another host's variables, a message, a loop and a template.
+- name: kept
+  ansible.builtin.set_fact:
+    kept: "{{ [answer.said] | select('match', '.*lookup') | map('regex_replace', ' $', '') | first | default('') }}"
+- name: through
+  ansible.builtin.assert:
+    that: through is not match('.*lookup')
+    fail_msg: "{{ through ~ item }} {{ hostvars[inventory_hostname].kept | trim }} {{ lookup('ansible.builtin.vars', 'kept') }}"
+  vars:
+    again: "{{ hostvars[inventory_hostname].kept | default(kept) }}"
+    through: "{{ again.splitlines() | join('') }}"
+  loop: "{{ [kept, answer.said] | unique }}"
 """
 
 
@@ -71,6 +83,8 @@ def test_its_answer_becomes_no_variable_no_host_and_no_template(lying: t.Callabl
     seen = run.one("seen").result["msg"]
     assert not place.exists(), "the controller ran what the target said"
     assert seen["said"].startswith("{{ lookup")
+    through = [record.result for record in run.records if record.task == "through"]
+    assert through and all("{{ lookup" in str(result) for result in through), run.output
     assert (seen["greeting"], seen["options"], seen["groups"]) == ("none", "none", [])
     assert "planted" not in seen["hosts"]
     assert {"add_host", "add_group", "ansible_facts", "ansible_connection", "_ansible_secret"} & set(answer) == set(), answer
