@@ -56,3 +56,28 @@ def test_headers_are_those_of_the_kernels_flavour(release: str, package: str) ->
     pattern = re.search(r"regex_replace\('(.+?)', ''\)", task["vars"]["system_zfs_headers"])
     assert pattern is not None
     assert "linux-headers-" + re.sub(pattern[1].replace("\\\\", "\\"), "", release) == package
+
+
+UNITS = sorted(ROOT.glob("roles/*/templates/*.service.j2"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: f"{path.parts[-3]}-{path.name}")
+def test_every_unit_has_what_all_have_in_common_from_one_place(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    assert re.search(r"lookup\('ansible.builtin.template', role_path ~ '/../system_zfs/templates/hardening.j2', template_vars=\{", text)
+    assert all(f"'unit_{limit}': " in text for limit in ("memory", "tasks", "timeout"))
+    common = (ROOT / "roles/system_zfs/templates/hardening.j2").read_text(encoding="utf-8")
+    settings = {line.partition("=")[0] for line in common.splitlines() if "=" in line and not line.startswith("#")}
+    assert {"MemoryMax", "TasksMax", "TimeoutStartSec", "NoNewPrivileges", "SystemCallFilter"} <= settings
+    assert settings.isdisjoint(line.partition("=")[0] for line in text.splitlines())
+
+
+def test_what_a_host_says_is_no_part_of_a_path_on_the_controller() -> None:
+    """`copy` and the like read there: what chooses the file is ours, or goes through zfs_program."""
+    reads = {}
+    for path in (path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")):
+        for task, src in re.findall(r"^ *ansible\.builtin\.(copy|template|script|unarchive|include_vars|assemble):\n +src: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            reads[src] = f"{path.relative_to(ROOT)}: {task}"
+    from_hosts = [src for src in reads if re.search(r"stdout|content|hostvars|ansible_|results?\b", src)]
+    assert len(from_hosts) == 3, reads
+    assert all(re.search(r"\| ferro\.zfs\.zfs_program\([^|]*\) }}\"$", src) for src in from_hosts), reads
