@@ -68,3 +68,28 @@ def test_what_is_pushed_lands_below_the_name_that_is_given(fleet: t.Callable[...
     show = PUBLIC + f"- name: seen\n  vars: {{item: push@far}}\n  ansible.builtin.debug: {{msg: \"{{{{ lookup('ansible.builtin.template', '{template}') }}}}\"}}\n"
     seen = fleet({}, ["far"], show, backup_server_push_below=below).one("seen").result["msg"]
     assert (json.loads(seen) if isinstance(seen, str) else seen)["target"] == target
+
+
+GATE = """
+- name: it
+  ansible.builtin.include_role: {name: ferro.zfs.backup_gate, tasks_from: validate}
+  vars: {backup_gate_mode: send, backup_gate_datasets: [tank], backup_gate_servers: [], backup_gate_user: zfsbackup, GIVEN}
+"""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        'backup_gate_user: "zfsbackup\\nMatch all\\nPermitRootLogin yes"',
+        'backup_gate_user: "root,zfsbackup"',
+        "backup_gate_user: ../x",
+        'backup_gate_home: "/x\\n"',
+        "backup_gate_home: x",
+        "backup_gate_program: '/bin/sh -c x'",
+    ],
+)
+def test_names_that_would_be_more_than_one_word_in_a_file_are_refused(probed: Controller, given: str) -> None:
+    name = given.partition(":")[0]
+    task = GATE.replace("backup_gate_user: zfsbackup, ", "" if name == "backup_gate_user" else "backup_gate_user: zfsbackup, ")
+    run = probed.play("local", task.replace("GIVEN", given))
+    assert "an account has small letters" in failures(run), run.output
