@@ -74,6 +74,7 @@ def test_one_run_sets_up_everything(fleet: Fleet) -> None:
     for host, mode in (("source", "send"), ("offsite", "receive")):
         lines = fleet.sh(host, "cat /var/lib/zfsbackup/.ssh/authorized_keys").splitlines()[1:]
         assert len(lines) == 1 and lines[0].startswith(f'restrict,command="/usr/local/bin/zfs_gate --mode {mode} --dataset '), lines
+        assert (' --raw-only"' in lines[0]) == (mode == "send"), lines
         assert fleet.sh(host, "stat -c '%U %a' /var/lib/zfsbackup/.ssh/authorized_keys") == "root 644\n"
         assert fleet.sh(host, "getent shadow zfsbackup | cut -d: -f2") == "*\n"
     assert fleet.sh("backup", "stat -c '%U %a' /etc/ferro-zfs/id_ed25519") == "zfsbackup 600\n"

@@ -169,6 +169,15 @@ def test_what_the_server_encrypted_itself_comes_back_plain_and_what_the_client_d
     fleet.sh("source", "zfs destroy -r tank/all")
 
 
+def test_the_backup_server_gets_what_a_client_encrypts_only_raw(fleet: Fleet) -> None:
+    """Also while the client has the key loaded."""
+    options = "-i /etc/ferro-zfs/id_ed25519 -o UserKnownHostsFile=/etc/ferro-zfs/known_hosts.d/source -o BatchMode=yes"
+    newest = fleet.sh("source", "zfs list -H -o name -s createtxg -t snapshot -d 1 tank/ledger | tail -1").strip()
+    for flags, works in (("", False), ("-w ", True)):
+        got = fleet.sh("backup", f"ssh {options} zfsbackup@source 'zfs send {flags}{newest}' 2>&1 | wc -c; exit 0", check=False)
+        assert (int(got) > 10_000) == works, (flags, got)
+
+
 def test_a_server_that_has_left_its_group_keeps_no_key_and_no_job(fleet: Fleet) -> None:
     tasks = [{"ansible.builtin.import_role": {"name": "ferro.zfs.backup_server", "tasks_from": "absent"}}]
     play = [on("backup", tasks=tasks)]
