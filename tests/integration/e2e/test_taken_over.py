@@ -163,6 +163,8 @@ def test_what_the_server_encrypted_itself_comes_back_plain_and_what_the_client_d
     rows = fleet.sh("source", "zfs get -Hr -t filesystem -o name,value encryption tank/all").splitlines()
     encryption = dict(row.split("\t") for row in rows)
     assert encryption["tank/all/documents"] == "off" and encryption["tank/all/ledger"] == "aes-256-gcm", encryption
+    marks = fleet.sh("source", "zfs get -Hr -t filesystem -o value ferro.zfs:replica tank/all").split()
+    assert set(marks) == {"-"}, "it is data of this host now, of which snapshots are taken"
     assert fleet.sh("source", "diff -r /tank/documents/perl /tank/all/documents/perl; cat /tank/all/ledger/book") == "x\n"
     said = play.one("Say what came back", "source")["msg"]
     assert {f"{HUB}/tank/documents", f"{HUB}/tank/ledger"} <= set(said["same_guids"])
