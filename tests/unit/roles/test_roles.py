@@ -58,6 +58,11 @@ def test_headers_are_those_of_the_kernels_flavour(release: str, package: str) ->
     assert "linux-headers-" + re.sub(pattern[1].replace("\\\\", "\\"), "", release) == package
 
 
+@pytest.mark.parametrize("path", sorted(path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_is_yaml(path: Path) -> None:
+    assert yaml.safe_load(path.read_text(encoding="utf-8")) is not None
+
+
 UNITS = sorted(ROOT.glob("roles/*/templates/*.service.j2"))
 
 
