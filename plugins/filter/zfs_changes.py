@@ -13,7 +13,8 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import 
 from ansible_collections.ferro.zfs.plugins.plugin_utils._delegations import delegations
 from ansible_collections.ferro.zfs.plugins.plugin_utils._key_changes import key_changes, key_files
 from ansible_collections.ferro.zfs.plugins.plugin_utils._pool_changes import pool_changes
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError, walk
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import in_context, read_tree
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError
 
 Entry = dict[str, Any]
 T = TypeVar("T")
@@ -28,15 +29,16 @@ def zfs_pool_changes(
     force_import: Any = (),
     search: Any = (),
     keys_directory: str = KEYS_DIRECTORY,
+    strict: bool = True,
 ) -> list[Entry]:
     """The commands that import, create and set the properties of pools."""
     lists = _names(create), _names(force_import), _names(search)
-    return _plain(lambda: pool_changes(walk(zfs), read, importable, *lists, keys_directory))
+    return _plain(lambda: pool_changes(read_tree(zfs, strict), read, importable, *lists, keys_directory))
 
 
-def zfs_key_files(zfs: Any, keys_directory: str = KEYS_DIRECTORY) -> list[Entry]:
+def zfs_key_files(zfs: Any, keys_directory: str = KEYS_DIRECTORY, strict: bool = True) -> list[Entry]:
     """The files with the keys of encrypted datasets."""
-    return _plain(lambda: key_files(walk(zfs), keys_directory))
+    return _plain(lambda: key_files(read_tree(zfs, strict), keys_directory))
 
 
 def zfs_key_changes(files: list[Mapping[str, Any]], keys: Mapping[str, Any], sums: str = "") -> list[Entry]:
@@ -44,21 +46,21 @@ def zfs_key_changes(files: list[Mapping[str, Any]], keys: Mapping[str, Any], sum
     return _plain(lambda: key_changes(files, keys, sums))
 
 
-def zfs_properties_to_read(zfs: Any) -> list[str]:
+def zfs_properties_to_read(zfs: Any, strict: bool = True) -> list[str]:
     """The properties that zfs_dataset_changes compares."""
-    return _plain(lambda: properties_to_read(walk(zfs)))
+    return _plain(lambda: properties_to_read(read_tree(zfs, strict)))
 
 
 def zfs_dataset_changes(
-    zfs: Any, read: str = "", errors: str = "", keys_directory: str = KEYS_DIRECTORY, replicas: Any = ()
+    zfs: Any, read: str = "", errors: str = "", keys_directory: str = KEYS_DIRECTORY, replicas: Any = (), strict: bool = True
 ) -> list[Entry]:
     """The commands that create datasets and set their properties."""
-    return _plain(lambda: dataset_changes(walk(zfs), read, errors, keys_directory, _names(replicas)))
+    return _plain(lambda: dataset_changes(read_tree(zfs, strict), read, errors, keys_directory, _names(replicas)))
 
 
-def zfs_delegations(zfs: Any) -> list[Entry]:
+def zfs_delegations(zfs: Any, strict: bool = True) -> list[Entry]:
     """The grants of a tree."""
-    return _plain(lambda: delegations(walk(zfs)))
+    return _plain(lambda: delegations(read_tree(zfs, strict)))
 
 
 def _names(value: Any) -> list[str]:
@@ -79,13 +81,12 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
-            one.__name__: one
+            one.__name__: in_context(one)
             for one in (
                 zfs_pool_changes,
                 zfs_key_files,
-                zfs_key_changes,
                 zfs_properties_to_read,
                 zfs_dataset_changes,
                 zfs_delegations,
             )
-        }
+        } | {"zfs_key_changes": zfs_key_changes}

@@ -9,36 +9,34 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.utils.display import Display
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree, TreeError, walk
-
-display = Display()
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import display, in_context, read_tree
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree, TreeError
 
 Entry = dict[str, Any]
 BACKUP_POLICIES = ("high", "critical")
 OFFSITE_POLICIES = ("critical",)
 
 
-def zfs_all_pools(zfs: Any) -> list[str]:
+def zfs_all_pools(zfs: Any, strict: bool = True) -> list[str]:
     """Every pool's name."""
-    return _read(zfs).pools
+    return _read(zfs, strict).pools
 
 
-def zfs_all_datasets(zfs: Any) -> list[str]:
+def zfs_all_datasets(zfs: Any, strict: bool = True) -> list[str]:
     """Every declared dataset's name."""
-    return [dataset.name for dataset in _read(zfs).datasets]
+    return [dataset.name for dataset in _read(zfs, strict).datasets]
 
 
-def zfs_datasets_with_config(zfs: Any) -> list[Entry]:
+def zfs_datasets_with_config(zfs: Any, strict: bool = True) -> list[Entry]:
     """Every declared dataset, with its properties and delegation where it has any."""
-    return _with_config(_read(zfs).datasets)
+    return _with_config(_read(zfs, strict).datasets)
 
 
-def zfs_datasets_with_policy(zfs: Any, replicas: Iterable[str] = ()) -> list[Entry]:
+def zfs_datasets_with_policy(zfs: Any, replicas: Iterable[str] = (), strict: bool = True) -> list[Entry]:
     """Every declared dataset, worded as the ``datasets`` option of the snapshot and prune modules."""
     entries = [
         {"dataset": d.name, "policy": d.policy, "snapshots_discover_children": d.discovers}
-        for d in _read(zfs).datasets
+        for d in _read(zfs, strict).datasets
     ]
     return _without(entries, [replicas] if isinstance(replicas, str) else list(replicas))
 
@@ -59,23 +57,23 @@ def _without(entries: list[Entry], replicas: list[str]) -> list[Entry]:
     return kept + shields
 
 
-def zfs_backup_datasets(zfs: Any) -> list[Entry]:
+def zfs_backup_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
     """What a backup server holds too."""
-    return _with_config(d for d in _read(zfs).datasets if d.policy in BACKUP_POLICIES)
+    return _with_config(d for d in _read(zfs, strict).datasets if d.policy in BACKUP_POLICIES)
 
 
-def zfs_critical_datasets(zfs: Any) -> list[Entry]:
+def zfs_critical_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
     """What must never be lost."""
-    return _with_config(d for d in _read(zfs).datasets if d.policy == "critical")
+    return _with_config(d for d in _read(zfs, strict).datasets if d.policy == "critical")
 
 
-def zfs_offsite_datasets(zfs: Any) -> list[Entry]:
+def zfs_offsite_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
     """What is kept in another place too."""
-    return _with_config(d for d in _read(zfs).datasets if d.policy in OFFSITE_POLICIES)
+    return _with_config(d for d in _read(zfs, strict).datasets if d.policy in OFFSITE_POLICIES)
 
 
 def zfs_replication_sources(
-    zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None, replicas: Iterable[str] = ()
+    zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None, replicas: Iterable[str] = (), strict: bool = True
 ) -> dict[str, list[str]]:
     """What a replication of these policies takes and leaves out, worded as the options of zfs_replicate.
 
@@ -85,7 +83,7 @@ def zfs_replication_sources(
     if isinstance(policies, str) or not isinstance(policies, Sequence):
         raise AnsibleFilterError(f"zfs_replication_sources: policies is a list of names, not {policies!r}")
     replicas = {replicas} if isinstance(replicas, str) else set(replicas)
-    wanted = {d.name: d.policy in policies and not replicas & {d.name, *_ancestors(d.name)} for d in _read(zfs).datasets}
+    wanted = {d.name: d.policy in policies and not replicas & {d.name, *_ancestors(d.name)} for d in _read(zfs, strict).datasets}
     wanted |= dict.fromkeys(sorted(replicas - wanted.keys()), False)
     found: dict[str, list[str]] = {"source": [], "exclude": []}
     for name, is_wanted in wanted.items():
@@ -102,17 +100,20 @@ def _ancestors(name: str) -> Iterator[str]:
         yield name
 
 
-def zfs_encrypted_datasets(zfs: Any) -> list[Entry]:
+def zfs_encrypted_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
     """What asks for encryption itself, each with the dataset whose key unlocks it."""
-    encrypted = [d for d in _read(zfs).datasets if d.declares_encryption]
+    encrypted = [d for d in _read(zfs, strict).datasets if d.declares_encryption]
+    for dataset in encrypted:
+        if dataset.encryption_fault:
+            raise AnsibleFilterError(str(dataset.encryption_fault))
     return [{**entry, "encryption_root": d.encryption_root} for entry, d in zip(_with_config(encrypted), encrypted)]
 
 
-def zfs_datasets_with_importance(zfs: Any) -> list[Entry]:
+def zfs_datasets_with_importance(zfs: Any, strict: bool = True) -> list[Entry]:
     """The old name of zfs_datasets_with_policy, in the old words that its old readers look for."""
     _deprecate("the filter zfs_datasets_with_importance", "ferro.zfs.zfs_datasets_with_policy")
     return [
-        {"dataset": d.name, "importance": d.policy, "discover_children": d.discovers} for d in _read(zfs).datasets
+        {"dataset": d.name, "importance": d.policy, "discover_children": d.discovers} for d in _read(zfs, strict).datasets
     ]
 
 
@@ -130,16 +131,14 @@ def _entry(dataset: Dataset) -> Entry:
     return entry
 
 
-def _read(zfs: Any) -> Tree:
+def _read(zfs: Any, strict: bool) -> Tree:
     try:
-        tree = walk(zfs)
+        tree = read_tree(zfs, strict)
     except TreeError as error:
         # Not chained: newer ansible-core would print the same text a second time as its cause.
         raise AnsibleFilterError(str(error)) from None
     for old, new in tree.old_words:
         _deprecate(f"the word '{old}' in the zfs tree", f"'{new}'")
-    for path in tree.misplaced:
-        display.warning(f"{path} sets a policy but is not below 'datasets', so it is not a dataset and is ignored.")
     return tree
 
 
@@ -157,7 +156,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[[Any], Any]]:
         return {
-            one.__name__: one
+            one.__name__: in_context(one)
             for one in (
                 zfs_all_pools,
                 zfs_all_datasets,

@@ -77,6 +77,8 @@ def dataset_changes(tree: Tree, read: str, errors: str, keys_directory: str, rep
             continue
         there = actual.get(dataset.name)
         try:
+            if dataset.encryption_fault:
+                raise dataset.encryption_fault
             if there is None:
                 changes += _creation(dataset, declared, keys_directory)
             else:

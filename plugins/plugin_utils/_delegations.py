@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError
+from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant
 
 OPTIONS = sorted(set(SPECS["zfs_delegate"]["argument_spec"]) - {"dataset"})
 
@@ -22,7 +23,7 @@ def delegations(tree: Tree) -> list[dict[str, Any]]:
             for word in grant:
                 if word not in OPTIONS:
                     path = f"{dataset.path}.delegation{f'[{index}]' if many else ''}.{word}"
-                    raise TreeError(path, f"not an option of zfs_delegate, which are: {', '.join(OPTIONS)}")
+                    raise TreeError(path, f"not an option of zfs_delegate, which are: {', '.join(OPTIONS)}{meant(word, OPTIONS)}")
             if grant:
                 found.append({"dataset": dataset.name, **grant})
     return found

@@ -26,6 +26,8 @@ def key_files(tree: Tree, keys_directory: str) -> list[Entry]:
     """``{dataset, path, keyformat}`` of each encryption root whose key is in a file. Raises TreeError."""
     found: dict[str, Entry] = {}
     for dataset in tree.datasets:
+        if dataset.encryption_fault:
+            raise dataset.encryption_fault
         if not dataset.declares_encryption or dataset.encryption_root != dataset.name:
             continue
         at = properties_path(dataset)

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _properties
 from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import Entry, ReadError, creation_properties
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError, _said
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError, _said, one_of
+from ansible_collections.ferro.zfs.plugins.plugin_utils._words import DEVICES, POOL_PROPERTIES, ROLES, TOPOLOGIES, VDEV_WORDS, meant
 
 # Of one start, or of what is added later, or only for looking at: not to be held against a pool that exists.
 NOT_COMPARED = {"altroot", "ashift", "bootfs", "cachefile", "load_guid", "readonly", "version"}
@@ -36,7 +37,7 @@ def pool_changes(
             raise ReadError(f"{name} is to be created, but the zfs tree has no such pool")
     changes: list[Entry] = []
     for name, (path, settings) in tree.settings.items():
-        properties = _properties.words(_mapping(settings, path, "properties"), f"{path}.properties")
+        properties = _properties.words(one_of(settings, path, POOL_PROPERTIES, "pool properties"), f"{path}.properties")
         if name in actual:
             changes += _setting(name, properties, actual[name])
             continue
@@ -51,7 +52,7 @@ def pool_changes(
         elif found is None:
             changes.append({"pool": name, "action": "import", "command": ["zpool", "import", *searched, name]})
         else:
-            devices = " ".join(vdevs(settings, path, name)) if _has_vdevs(settings) else "the devices that it names"
+            devices = " ".join(vdevs(settings, path, name)) if has_vdevs(settings) else "the devices that it names"
             raise TreeError(
                 path,
                 f"there is no pool {name} on this host, neither imported nor to be found by `zpool import`. Attach its disks; or, "
@@ -86,33 +87,37 @@ def candidates(importable: str, name: str) -> list[dict[str, str]]:
 
 def vdevs(settings: Any, path: str, name: str) -> list[str]:
     """The words of ``zpool create`` after the pool's name: ``vdevs`` as they are, or ``topology`` and ``devices``."""
-    if settings.get("vdevs") and settings.get("devices"):
-        raise TreeError(f"{path}.vdevs", "give vdevs, or devices and topology, not both")
-    if settings.get("vdevs"):
-        found = _words(settings["vdevs"], f"{path}.vdevs", "the words of zpool create, such as mirror /dev/a /dev/b")
-    elif settings.get("devices"):
-        topology = _words(settings.get("topology") or [], f"{path}.topology", "mirror, raidz1, raidz2, raidz3 or stripe")
-        devices = _words(settings["devices"], f"{path}.devices", "a list of devices")
-        found = [*(word for word in topology if word != "stripe"), *devices]
-    else:
+    given = [word for word in ("vdevs", *DEVICES) if settings.get(word)]
+    if len(given) > 1:
+        raise TreeError(f"{path}.{given[0]}", "give vdevs, or devices and topology (disks is another name of devices), not both")
+    if not given:
         raise TreeError(path, f"{name} is to be created, but on what? Give devices (and topology), or vdevs")
+    if given[0] == "vdevs" and settings.get("topology"):
+        raise TreeError(f"{path}.topology", "vdevs say it themselves: [mirror, /dev/a, /dev/b], or {type: mirror, disks: [...]}")
+    if given[0] == "vdevs":
+        found = _words(settings["vdevs"], f"{path}.vdevs", "the words of zpool create, such as mirror /dev/a /dev/b")
+    else:
+        topology = _words(settings.get("topology") or [], f"{path}.topology", "mirror, raidz1, raidz2, raidz3 or stripe")
+        for word in topology:
+            _check_kind(word, TOPOLOGIES, f"{path}.topology")
+        found = [*(word for word in topology if word != "stripe"), *_words(settings[given[0]], f"{path}.{given[0]}", "a list of devices")]
     for one in found:
         if one.startswith("-"):
             raise TreeError(path, f"{one!r} is no device")
     return found
 
 
-def _has_vdevs(settings: Any) -> bool:
-    return bool(settings.get("vdevs") or settings.get("devices"))
+def has_vdevs(settings: Any) -> bool:
+    """Whether the tree says what the pool is made of."""
+    return any(settings.get(word) for word in ("vdevs", *DEVICES))
 
 
 def _words(value: Any, path: str, wanted: str) -> list[str]:
     """A list, or a text with blanks between its words. A list may hold such for each vdev, also as ``{role, type, disks}``."""
     if isinstance(value, str):
         return value.split()
-    if isinstance(value, dict) and value.get("disks") and set(value) <= {"role", "type", "disks"}:
-        before = [value.get("role"), value.get("type")]
-        return [*(word for word in before if word and word != "stripe"), *_words(value["disks"], f"{path}.disks", wanted)]
+    if isinstance(value, dict):
+        return _vdev(value, path, wanted)
     if not isinstance(value, list):
         raise TreeError(path, f"expected {wanted}, got {_said(value)}")
     found = []
@@ -121,11 +126,25 @@ def _words(value: Any, path: str, wanted: str) -> list[str]:
     return found
 
 
-def _mapping(settings: Any, path: str, word: str) -> dict[str, Any]:
-    value = settings.get(word)
-    if value is not None and not isinstance(value, dict):
-        raise TreeError(f"{path}.{word}", f"expected a mapping of pool properties, got {_said(value)}")
-    return value or {}
+def _vdev(vdev: dict[str, Any], path: str, wanted: str) -> list[str]:
+    for word in vdev:
+        if word not in VDEV_WORDS:
+            raise TreeError(f"{path}.{word}", f"not a word of a vdev, which are: {', '.join(sorted(VDEV_WORDS))}{meant(word, VDEV_WORDS)}")
+    if not vdev.get("disks"):
+        raise TreeError(path, "a vdev without disks")
+    before = []
+    for word, known in (("role", ROLES), ("type", TOPOLOGIES)):
+        if vdev.get(word) is not None:
+            _check_kind(vdev[word], known, f"{path}.{word}")
+            before.append(vdev[word])
+    # ZFS has no word for these two: they are what a device is without one.
+    return [*(word for word in before if word not in ("stripe", "data")), *_words(vdev["disks"], f"{path}.disks", wanted)]
+
+
+def _check_kind(word: Any, known: tuple[str, ...], path: str) -> None:
+    # draid may have its numbers with it: draid2:4d:1s
+    if not isinstance(word, str) or word.partition(":")[0] not in known:
+        raise TreeError(path, f"expected {', '.join(known)}, got {_said(word)}{meant(word, known)}")
 
 
 def _check_importable(name: str, found: list[dict[str, str]]) -> None:

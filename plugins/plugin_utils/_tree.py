@@ -16,18 +16,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ferro.zfs.plugins.plugin_utils._words import (
+    DATASET_WORDS,
+    OLD_WORDS,
+    POLICY_WORDS,
+    POOL_WORDS,
+    PROPERTIES,
+    meant,
+    unknown_word,
+)
 
 T = TypeVar("T")
 
-# New word -> the word that inventories used before it.
-OLD_WORDS = {
-    "policy": "importance",
-    "children_inherit_policy": "inherit_policy",
-    "snapshots_discover_children": "discover_children",
-}
-POLICY_WORDS = {*OLD_WORDS, *OLD_WORDS.values()}
-# Keys whose value is a mapping of its own and never a dataset put in the wrong place.
-MAPPING_WORDS = {"datasets", "properties", "root_properties", "config", "delegation"}
+ENCRYPTION = {"on", "off", *(f"aes-{bits}-{mode}" for bits in (128, 192, 256) for mode in ("ccm", "gcm"))}
 # ZFS_MAX_DATASET_NAME_LEN is 256 with its closing NUL.
 MAX_NAME = 255
 
@@ -68,6 +69,8 @@ class Dataset:
     encryption_root: str | None
     # The policy that children without their own get; None: they get 'none'.
     hands_down: str | None
+    # What is wrong with what the tree says of its encryption. It concerns who asks for that, and nobody else.
+    encryption_fault: TreeError | None = None
 
 
 @dataclass
@@ -80,8 +83,8 @@ class Tree:
     datasets: list[Dataset] = field(default_factory=list)
     # (old word, new word), each once.
     old_words: list[tuple[str, str]] = field(default_factory=list)
-    # Places that look like a dataset but are not below 'datasets', so they are not one.
-    misplaced: list[str] = field(default_factory=list)
+    # What is said of keys that nobody reads, each with its path. A misspelt one costs a dataset its backup.
+    unknown: list[str] = field(default_factory=list)
 
 
 def walk(zfs: Any) -> Tree:
@@ -89,7 +92,7 @@ def walk(zfs: Any) -> Tree:
     tree = Tree()
     declared: dict[str, Declared] = {}
     pool_paths: dict[str, str] = {}
-    for name, path, value in _pools(zfs):
+    for name, path, value in _pools(tree, zfs):
         _check_pool_name(name, path)
         if name in pool_paths:
             raise TreeError(path, f"pool {name} is declared twice, also at {pool_paths[name]}")
@@ -106,7 +109,7 @@ def walk(zfs: Any) -> Tree:
     return tree
 
 
-def _pools(zfs: Any) -> Iterator[tuple[Any, str, Any]]:
+def _pools(tree: Tree, zfs: Any) -> Iterator[tuple[Any, str, Any]]:
     """Each pool's name, path and settings, from ``{POOL: ...}`` or ``{pools: {POOL: ...}}``."""
     if not isinstance(zfs, Mapping):
         raise TreeError("zfs", f"expected a mapping of pools, got {_said(zfs)}")
@@ -117,17 +120,18 @@ def _pools(zfs: Any) -> Iterator[tuple[Any, str, Any]]:
         for name, value in _mapping(pools, "zfs.pools", "a mapping of pools").items():
             yield name, _at("zfs.pools", name), value
     for name, value in zfs.items():
-        if wrapped and not (isinstance(value, Mapping) and "datasets" in value):
-            continue
         # The plain list of datasets that once stood beside the pools.
         if name == "backups" and isinstance(value, list):
+            continue
+        if wrapped and not (isinstance(value, Mapping) and "datasets" in value):
+            if name != "pools":
+                tree.unknown.append(f"{_at('zfs', name)}: it stands beside 'pools' and has no 'datasets', so it is no pool; a pool goes below 'pools'")
             continue
         yield name, _at("zfs", name), value
 
 
 def _read_datasets(tree: Tree, declared: dict[str, Declared], parent: str, path: str, body: Mapping[Any, Any]) -> None:
     """Add the datasets below one pool or dataset to ``declared``."""
-    _find_misplaced(tree, path, body)
     below = f"{path}.datasets"
     for key, value in _mapping(body.get("datasets"), below, "a mapping of dataset names").items():
         here = _at(below, key)
@@ -141,6 +145,8 @@ def _read_datasets(tree: Tree, declared: dict[str, Declared], parent: str, path:
 
 
 def _declared(tree: Tree, name: str, path: str, body: Mapping[Any, Any], is_pool: bool = False) -> Declared:
+    _check_words(tree, path, body, is_pool)
+
     def word(new: str, read: Callable[[Any, str], T]) -> T | None:
         old = OLD_WORDS[new]
         if old in body and (old, new) not in tree.old_words:
@@ -183,9 +189,14 @@ def _inherit(one: Declared, parent: Dataset | None) -> Dataset:
     policy = one.policy or inherited or "none"
     # A chain begun above goes on until a dataset sets its own policy; that one may begin another.
     hands_down = policy if one.hands_down else (None if one.policy else inherited)
-    declares, root = _encryption(one, parent.encryption_root if parent else None)
+    parent_root = parent.encryption_root if parent else None
+    fault = None
+    try:
+        declares, root = _encryption(one, parent_root)
+    except TreeError as wrong:
+        declares, root, fault = True, parent_root or one.name, wrong
     return Dataset(
-        one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down
+        one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down, fault
     )
 
 
@@ -195,6 +206,9 @@ def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | Non
     encryption = properties.get("encryption")
     if encryption is not None and not isinstance(encryption, (str, bool)):
         raise TreeError(f"{one.path}.properties.encryption", f"expected on, off or a cipher, got {_said(encryption)}")
+    if isinstance(encryption, str) and encryption not in ENCRYPTION:
+        what = f"expected on, off or a cipher, got {_said(encryption)}{meant(encryption, ENCRYPTION)}"
+        raise TreeError(f"{one.path}.properties.encryption", what)
     # YAML reads a bare `off` as false.
     if encryption is False or encryption == "off":
         return False, None
@@ -215,11 +229,13 @@ def _nearest_declared(name: str, declared: Mapping[str, Declared]) -> Declared |
     return None
 
 
-def _find_misplaced(tree: Tree, path: str, body: Mapping[Any, Any]) -> None:
-    """Note what carries a policy beside 'datasets' instead of below it: nobody would ever snapshot it."""
-    for key, value in body.items():
-        if key not in MAPPING_WORDS and isinstance(value, Mapping) and any(word in value for word in POLICY_WORDS):
-            tree.misplaced.append(_at(path, key))
+def _check_words(tree: Tree, path: str, body: Mapping[Any, Any], is_pool: bool) -> None:
+    """Note the keys that nobody reads. ``state`` is one that older inventories give, with one value that is true here."""
+    known = POOL_WORDS if is_pool else DATASET_WORDS
+    tree.unknown += [f"{_at(path, key)}: {unknown_word(key, value, is_pool)}" for key, value in body.items() if key not in known]
+    if body.get("state") not in (None, "present"):
+        what = f"nothing here destroys, so state can only be present, got {_said(body['state'])}"
+        raise TreeError(_at(path, "state"), f"{what}; take it out of the tree, and destroy it by hand if that is what you want")
 
 
 def _mapping(value: Any, path: str, wanted: str) -> Mapping[Any, Any]:
@@ -246,10 +262,16 @@ def _flag(value: Any, path: str) -> bool:
 
 
 def _properties(body: Mapping[Any, Any], path: str) -> Mapping[str, Any] | None:
-    if body.get("properties") is not None and body.get("config") is not None:
-        raise TreeError(_at(path, "config"), "config is another name of properties: give one of the two")
-    word = "properties" if body.get("properties") is not None else "config"
-    return _mapping(body.get(word), _at(path, word), "a mapping of ZFS properties") or None
+    return one_of(body, path, PROPERTIES, "ZFS properties") or None
+
+
+def one_of(body: Mapping[Any, Any], path: str, names: tuple[str, ...], what: str) -> Mapping[str, Any]:
+    """The mapping that is called by one of these names, of which the first is ours."""
+    given = [name for name in names if body.get(name) is not None]
+    if len(given) > 1:
+        raise TreeError(_at(path, given[1]), f"{given[1]} is another name of {names[0]}: give one of the two")
+    name = given[0] if given else names[0]
+    return _mapping(body.get(name), _at(path, name), f"a mapping of {what}")
 
 
 def _root_properties(body: Mapping[Any, Any], path: str) -> Mapping[str, Any] | None:

@@ -15,6 +15,15 @@ ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = ROOT / "tests/integration/e2e/inventory"
 
 
+def test_the_first_playbook_takes_snapshots_before_it_sends() -> None:
+    """A newcomer's pool has none, and a replication of nothing would be green."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## A first playbook")[2]
+    shown = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert shown is not None
+    modules = [key for play in yaml.safe_load(shown[1]) for task in play["tasks"] for key in task if key.startswith("ferro.zfs.")]
+    assert modules == ["ferro.zfs.zfs_policy_snapshot", "ferro.zfs.zfs_replicate"]
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/inventory.md"])
 @pytest.mark.parametrize("file", sorted(str(path.relative_to(INVENTORY)) for path in INVENTORY.rglob("*.yml")))
 def test_the_page_shows_what_is_tested(file: str, page: str) -> None:

@@ -12,10 +12,11 @@ import typing as t
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ferro.zfs.plugins.filter.zfs_changes import FilterModule
+from ansible_collections.ferro.zfs.plugins.filter import zfs_changes
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _properties
+from called import filters
 
-FILTERS = FilterModule().filters()
+FILTERS = filters(zfs_changes)
 MISSING = "cannot open 'tank/a': dataset does not exist\n"
 
 
@@ -248,7 +249,27 @@ def test_properties_of_an_imported_pool() -> None:
         ("tank:", {"importable": ONLINE.replace("ONLINE\n action", "UNAVAIL\n status: One or more devices are missing.\n action")}, "UNAVAIL: One or more"),
         ("tank:", {"importable": "", "create": ["tank"]}, "zfs.tank: tank is to be created, but on what? Give devices (and topology), or vdevs"),
         ("tank: {devices: [-f, /dev/a]}", {"importable": "", "create": ["tank"]}, "zfs.tank: '-f' is no device"),
-        ("tank: {devices: {a: }}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices: expected a list of devices, got a mapping"),
+        ("tank: {devices: {a: }}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices.a: not a word of a vdev, which are: disks, role, type"),
+        ("tank: {devices: 5}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices: expected a list of devices, got 5 (int)"),
+        (
+            "tank: {vdevs: [{type: mirorr, disks: [a, b]}]}",
+            {"importable": "", "create": ["tank"]},
+            "zfs.tank.vdevs[0].type: expected mirror, raidz, raidz1, raidz2, raidz3, draid, draid1, draid2, draid3, stripe, got 'mirorr'; "
+            "did you mean 'mirror'?",
+        ),
+        (
+            "tank: {vdevs: [{type: mirror, diks: [a, b]}]}",
+            {"importable": "", "create": ["tank"]},
+            "zfs.tank.vdevs[0].diks: not a word of a vdev, which are: disks, role, type; did you mean 'disks'?",
+        ),
+        ("tank: {topology: miror, disks: [a]}", {"importable": "", "create": ["tank"]}, "got 'miror'; did you mean 'mirror'?"),
+        ("tank: {topology: mirror, vdevs: [a, b]}", {"importable": "", "create": ["tank"]}, "zfs.tank.topology: vdevs say it themselves"),
+        ("tank: {disks: [/dev/a], devices: [/dev/b]}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices: give vdevs, or devices"),
+        (
+            "tank: {properties: {ashift: 12}, pool_properties: {ashift: 9}}",
+            {},
+            "zfs.tank.pool_properties: pool_properties is another name of properties: give one of the two",
+        ),
         ("tank: {devices: [/dev/a], vdevs: [/dev/b]}", {"importable": "", "create": ["tank"]}, "zfs.tank.vdevs: give vdevs, or devices and topology"),
         ("tank:", {"create": ["tnak"]}, "tnak is to be created, but the zfs tree has no such pool"),
         ("tank: {properties: x}", {}, "zfs.tank.properties: expected a mapping of pool properties, got 'x'"),

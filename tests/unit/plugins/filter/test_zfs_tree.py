@@ -11,8 +11,9 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ferro.zfs.plugins.filter import zfs_tree
+from called import filters
 
-FILTERS = zfs_tree.FilterModule().filters()
+FILTERS = filters(zfs_tree)
 
 TREE = """
 fastpool:
@@ -111,7 +112,7 @@ def test_each_filter_on_one_tree_in_both_shapes(name):
     tree = yaml.safe_load(TREE)
     before = copy.deepcopy(tree)
     assert FILTERS[name](tree) == EXPECTED[name]
-    assert FILTERS[name]({"pools": tree, "backups": ["tank/data"], "note": {"policy": "high"}}) == EXPECTED[name]
+    assert FILTERS[name]({"pools": tree, "backups": ["tank/data"]}) == EXPECTED[name]
     assert tree == before
 
 
@@ -258,11 +259,71 @@ def test_old_and_new_word_may_agree():
     assert policies("tank: {datasets: {a: {policy: high, importance: high}}}") == {"tank/a": "high"}
 
 
-def test_a_policy_beside_datasets_is_pointed_out(said):
-    assert run("zfs_all_datasets", "tank: {datasets: {a: }, b: {policy: critical}}") == ["tank/a"]
-    assert said == [
-        ("zfs.tank.b sets a policy but is not below 'datasets', so it is not a dataset and is ignored.", {})
-    ]
+# --- words that nobody reads ---
+
+SLIPS = [
+    # Each of these once cost the dataset its snapshots and its backup, without a word.
+    ("tank: {datasets: {a: {polcy: high}}}", "zfs.tank.datasets.a.polcy: 'polcy' is not a word of a dataset; did you mean 'policy'?"),
+    (
+        "tank: {datasets: {a: {policy: high, snapshot_discover_children: true}}}",
+        "zfs.tank.datasets.a.snapshot_discover_children: 'snapshot_discover_children' is not a word of a dataset; "
+        "did you mean 'snapshots_discover_children'?",
+    ),
+    ("tank: {datsets: {a: {policy: high}}}", "zfs.tank.datsets: 'datsets' is not a word of a pool; did you mean 'datasets'?"),
+    ("tank: {datasets: {a: {datsets: {b: }}}}", "zfs.tank.datasets.a.datsets: 'datsets' is not a word of a dataset; did you mean 'datasets'?"),
+    (
+        "tank: {datasets: {a: }, b: {policy: critical}}",
+        "zfs.tank.b: 'b' is not a word of a pool; if it is a dataset, it goes below 'datasets'",
+    ),
+    (
+        "tank: {datasets: {a: {compression: zstd}}}",
+        "zfs.tank.datasets.a.compression: 'compression' is not a word of a dataset; a property of ZFS goes below 'properties'",
+    ),
+    ("tank: {atime: off}", "zfs.tank.atime: 'atime' is not a word of a pool; a property of ZFS goes below 'root_properties'"),
+    (
+        "{pools: {tank: }, fast: {datsets: {a: {policy: high}}}}",
+        "zfs.fast: it stands beside 'pools' and has no 'datasets', so it is no pool; a pool goes below 'pools'",
+    ),
+    (
+        "tank: {datasets: {a: {infra: {backup: true}}}}",
+        "zfs.tank.datasets.a.infra: 'infra' is not a word of a dataset, which are: children_inherit_policy, config, datasets, delegation, "
+        "extra_zfs_properties, policy, properties, snapshots_discover_children, state",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), SLIPS)
+def test_a_word_that_nobody_reads_is_an_error_and_names_what_was_meant(text, message, said):
+    for name in sorted(FILTERS):
+        with pytest.raises(AnsibleFilterError) as caught:
+            run(name, text)
+        assert str(caught.value) == f"{message} (zfs_strict: false makes this a warning)"
+    said.clear()
+    # Read from the variables beside the tree, or given for the tree of another host.
+    assert filters(zfs_tree, zfs_strict="no")["zfs_all_pools"](yaml.safe_load(text)) == ["tank"]
+    assert filters(zfs_tree, zfs_strict=True)["zfs_all_pools"](yaml.safe_load(text), strict=False) == ["tank"]
+    assert said == [(f"{message}. Nobody reads it.", {})] * 2
+
+
+def test_all_such_words_are_named_at_once():
+    with pytest.raises(AnsibleFilterError, match=r"zfs\.tank\.topolgy: .*'topology'\?; zfs\.tank\.datasets\.a\.polcy: .*'policy'\?"):
+        run("zfs_all_pools", "tank: {topolgy: mirror, datasets: {a: {polcy: high}}}")
+
+
+def test_other_words_of_older_inventories():
+    entries = run("zfs_datasets_with_config", "tank: {state: present, datasets: {a: {state: present, extra_zfs_properties: {compression: lz4}}}}")
+    assert entries == [{"dataset": "tank/a", "policy": "none", "properties": {"compression": "lz4"}}]
+
+
+def test_a_bad_encryption_concerns_who_asks_for_encryption():
+    text = "tank: {datasets: {a: {policy: high, properties: {encryption: {cipher: aes-256-gcm}}}, b: }}"
+    assert run("zfs_all_pools", text) == ["tank"]
+    assert run("zfs_all_datasets", text) == ["tank/a", "tank/b"]
+    assert policies(text) == {"tank/a": "high", "tank/b": "none"}
+    with pytest.raises(AnsibleFilterError, match=r"zfs\.tank\.datasets\.a\.properties\.encryption: expected on, off or a cipher, got a mapping"):
+        run("zfs_encrypted_datasets", text)
+    with pytest.raises(AnsibleFilterError, match="expected on, off or a cipher, got 'aes-256-gmc'; did you mean 'aes-256-gcm'"):
+        run("zfs_encrypted_datasets", "tank: {datasets: {a: {properties: {encryption: aes-256-gmc}}}}")
 
 
 # --- errors ---
@@ -323,6 +384,15 @@ POLICY_WANTED = "expected the name of a policy (none, low, high, critical or one
             "{pools: {tank: }, tank: {datasets: {a: }}}",
             "zfs.tank: pool tank is declared twice, also at zfs.pools.tank",
         ),
+        (
+            "tank: {datasets: {a: {state: absent}}}",
+            "zfs.tank.datasets.a.state: nothing here destroys, so state can only be present, got 'absent'; take it out of the tree, and destroy "
+            "it by hand if that is what you want",
+        ),
+        (
+            "tank: {datasets: {a: {properties: {x: y}, extra_zfs_properties: {x: y}}}}",
+            "zfs.tank.datasets.a.extra_zfs_properties: extra_zfs_properties is another name of properties: give one of the two",
+        ),
         ("1tank:", "zfs.1tank: not a pool name: a pool's name begins with a letter"),
         ("tank/data:", "zfs.tank/data: not a pool name: a pool's name has no '/'"),
         ("-tank:", "zfs.-tank: not a pool name: it, or a part of it, begins with '-'"),
@@ -331,7 +401,7 @@ POLICY_WANTED = "expected the name of a policy (none, low, high, critical or one
 )
 def test_errors_give_the_path(text, message):
     for name in sorted(FILTERS):
-        if name == "zfs_encrypted_datasets" or "encryption" not in text:
+        if name == "zfs_encrypted_datasets" or "encryption" not in text:  # which concerns nobody else
             with pytest.raises(AnsibleFilterError) as caught:
                 run(name, text)
             assert str(caught.value) == message

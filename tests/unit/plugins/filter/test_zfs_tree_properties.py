@@ -9,10 +9,11 @@ import copy
 
 import pytest
 from ansible_collections.ferro.zfs.plugins.filter import zfs_tree
+from called import filters
 from hypothesis import given
 from hypothesis import strategies as st
 
-FILTERS = zfs_tree.FilterModule().filters()
+FILTERS = filters(zfs_tree)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -27,8 +28,8 @@ POLICIES = ["none", "low", "high", "critical", "mine"]
 
 
 @st.composite
-def settings(draw, children):
-    """One dataset's settings: new words, old words, nothing at all."""
+def settings(draw, children, is_pool=False):
+    """One dataset's or pool's settings: new words, old words, nothing at all."""
     body = {}
     if draw(st.booleans()):
         body[draw(st.sampled_from(["policy", "importance"]))] = draw(st.sampled_from([*POLICIES, None]))
@@ -38,7 +39,7 @@ def settings(draw, children):
     if draw(st.booleans()):
         body[draw(st.sampled_from(["snapshots_discover_children", "discover_children"]))] = draw(st.booleans())
     if draw(st.booleans()):
-        body[draw(st.sampled_from(["properties", "config"]))] = draw(st.sampled_from([{}, {"encryption": "on"}]))
+        body[draw(st.sampled_from(["properties", "pool_properties" if is_pool else "config"]))] = draw(st.sampled_from([{}, {"encryption": "on"}]))
     if children is not None and draw(st.booleans()):
         body["datasets"] = draw(children)
     return body or None
@@ -57,7 +58,7 @@ def datasets(depth):
     )
 
 
-TREES = st.dictionaries(st.sampled_from(["tank", "fast", "slow"]), settings(datasets(3)), max_size=3)
+TREES = st.dictionaries(st.sampled_from(["tank", "fast", "slow"]), settings(datasets(3), is_pool=True), max_size=3)
 
 
 def truth(tree):
@@ -74,7 +75,7 @@ def truth(tree):
             note(f"{name}/{key}", child)
 
     for pool, body in tree.items():
-        words = [value for key, value in (body or {}).items() if key not in ("properties", "config", "datasets")]
+        words = [value for key, value in (body or {}).items() if key not in ("properties", "pool_properties", "config", "datasets")]
         note(pool, body, listed=any(value is not None for value in words))
 
     def policy(name):

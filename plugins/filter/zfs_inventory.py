@@ -1,0 +1,169 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that find what is wrong with an inventory before any host is asked, and that read the variables of older ones."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _fleet, _older
+from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import Findings, Host, host_findings
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import as_flag, display
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import _at
+from jinja2 import pass_context
+from jinja2.exceptions import UndefinedError
+
+UNREADABLE = (AnsibleError, UndefinedError)
+COLLECTION = Path(__file__).resolve().parents[2]
+
+
+@pass_context
+def zfs_older(context: Any, default: Any, ours: str) -> Any:
+    """The value of a variable of ours under the name that older inventories have for it, else the default."""
+    try:
+        found = _older.older(ours, _getter(context), context.get("groups", {}))
+    except ValueError as fault:
+        raise AnsibleFilterError(str(fault)) from None
+    if found is None:
+        return default
+    _deprecate(found[1], ours)
+    return found[0]
+
+
+@pass_context
+def zfs_variable(context: Any, variables: Mapping[str, Any], ours: str, default: Any = None) -> Any:
+    """The value of a variable of ours among those of another host, under whatever name, else the default."""
+    try:
+        value = _older.variable(ours, _getter(variables), context.get("groups", {}))[0]
+    except ValueError as fault:
+        raise AnsibleFilterError(str(fault)) from None
+    return default if value is None else value
+
+
+@pass_context
+def zfs_replicas(context: Any, variables: Mapping[str, Any]) -> list[str]:
+    """The datasets of another host below which replicas land."""
+    found = [zfs_variable(context, variables, ours) for ours in ("backup_server_dataset", "backup_offsite_dataset")]
+    return [one for one in dict.fromkeys(found) if one]
+
+
+@pass_context
+def zfs_host_faults(context: Any, name: str) -> list[str]:
+    """What is wrong with the variables of the host where the filter is used."""
+    found = host_findings(Host(name, _getter(context), context.get("groups", {}), as_flag(context.get("zfs_strict", True))))
+    _show(found)
+    return found.faults
+
+
+def zfs_inventory_faults(hostvars: Mapping[str, Any], groups: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the inventory of a fleet: its groups, and the variables of all hosts in them."""
+    everybody = [_host(name, hostvars[name], groups) for name in _fleet.members(groups, ("all",))]
+    found = Findings()
+    for host in everybody:
+        if host.is_in(_fleet.GROUPS):
+            _add(found, host_findings(host))
+            _add(found, _fleet.name_findings(host, hostvars[host.name].keys(), _variables()))
+    for check in (
+        lambda: _fleet.group_faults(groups, everybody),
+        *(functools.partial(_fleet.list_faults, host, groups.get("all", ())) for host in everybody),
+        lambda: _fleet.push_faults([host for host in everybody if host.name in _fleet.members(groups, _fleet.SERVERS)], groups),
+    ):
+        try:
+            found.faults += check()
+        except ValueError as fault:
+            # Of a host that is looked at it has been said, with its name.
+            if not any(one.endswith(f": {fault}") for one in found.faults):
+                found.faults.append(str(fault))
+    _show(found)
+    return list(dict.fromkeys(found.faults))
+
+
+def zfs_push_faults(servers: Iterable[str], hostvars: Mapping[str, Any], groups: Mapping[str, Any]) -> list[str]:
+    """Which of these backup servers would push to the same place."""
+    return _fleet.push_faults([_host(name, hostvars[name], groups) for name in servers], groups)
+
+
+def _host(name: str, variables: Mapping[str, Any], groups: Mapping[str, Any]) -> Host:
+    get = _getter(variables)
+    try:
+        strict = get("zfs_strict")
+    except ValueError:
+        strict = True
+    return Host(str(name), get, groups, strict is None or as_flag(strict))
+
+
+def _getter(variables: Any) -> Callable[[str], Any]:
+    """Of a template's context, or of another host's variables."""
+
+    def get(name: str) -> Any:
+        try:
+            value = variables.get(name, None)
+        except UNREADABLE as fault:
+            raise ValueError(f"{name}: cannot be read: {_first_line(fault)}") from None
+        # Keys are nobody's business here.
+        return list(value) if name == "system_zfs_keys" and isinstance(value, Mapping) else _settled(value, name)
+
+    return get
+
+
+def _settled(value: Any, path: str) -> Any:
+    """The value with all that is in it worked out: what refers to a variable that is not there is named by its path."""
+    if isinstance(value, Mapping):
+        return {key: _settled(_item(value, key, _at(path, key)), _at(path, key)) for key in value}
+    if isinstance(value, list):
+        return [_settled(_item(value, index, f"{path}[{index}]"), f"{path}[{index}]") for index in range(len(value))]
+    return value
+
+
+def _item(values: Any, key: Any, path: str) -> Any:
+    try:
+        return values[key]
+    except UNREADABLE as fault:
+        raise ValueError(f"{path}: cannot be read: {_first_line(fault)}") from None
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]
+
+
+@functools.cache
+def _variables() -> frozenset[str]:
+    """All that the roles say they read."""
+    names = {"zfs_strict"}
+    for path in COLLECTION.glob("roles/*/meta/argument_specs.yml"):
+        for spec in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+            names |= set(spec.get("options") or ())
+    return frozenset(names)
+
+
+def _add(found: Findings, more: Findings) -> None:
+    found.faults += more.faults
+    found.warnings += more.warnings
+    found.older += more.older
+
+
+def _show(found: Findings) -> None:
+    for one in found.warnings:
+        display.warning(one)
+    for name, ours in found.older:
+        _deprecate(name, ours)
+
+
+def _deprecate(name: str, ours: str) -> None:
+    display.deprecated(f"The variable {name} is deprecated, use {ours}.", version="2.0.0", collection_name="ferro.zfs")
+
+
+class FilterModule:
+    """The filters by the names that templates use."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            one.__name__: one
+            for one in (zfs_older, zfs_variable, zfs_replicas, zfs_host_faults, zfs_inventory_faults, zfs_push_faults)
+        }
