@@ -30,10 +30,11 @@ def zfs_pool_changes(
     search: Any = (),
     keys_directory: str = KEYS_DIRECTORY,
     strict: bool = True,
-) -> list[Entry]:
+    report: bool = False,
+) -> Any:
     """The commands that import, create and set the properties of pools."""
     lists = _names(create), _names(force_import), _names(search)
-    return _plain(lambda: pool_changes(read_tree(zfs, strict), read, importable, *lists, keys_directory))
+    return _plain(lambda: pool_changes(read_tree(zfs, strict), read, importable, *lists, keys_directory), report)
 
 
 def zfs_key_files(zfs: Any, keys_directory: str = KEYS_DIRECTORY, strict: bool = True) -> list[Entry]:
@@ -41,9 +42,9 @@ def zfs_key_files(zfs: Any, keys_directory: str = KEYS_DIRECTORY, strict: bool =
     return _plain(lambda: key_files(read_tree(zfs, strict), keys_directory))
 
 
-def zfs_key_changes(files: list[Mapping[str, Any]], keys: Mapping[str, Any], sums: str = "") -> list[Entry]:
+def zfs_key_changes(files: list[Mapping[str, Any]], keys: Mapping[str, Any], sums: str = "", report: bool = False) -> Any:
     """The key files to write."""
-    return _plain(lambda: key_changes(files, keys, sums))
+    return _plain(lambda: key_changes(files, keys, sums), report)
 
 
 def zfs_properties_to_read(zfs: Any, strict: bool = True) -> list[str]:
@@ -52,10 +53,10 @@ def zfs_properties_to_read(zfs: Any, strict: bool = True) -> list[str]:
 
 
 def zfs_dataset_changes(
-    zfs: Any, read: str = "", errors: str = "", keys_directory: str = KEYS_DIRECTORY, replicas: Any = (), strict: bool = True
-) -> list[Entry]:
+    zfs: Any, read: str = "", errors: str = "", keys_directory: str = KEYS_DIRECTORY, replicas: Any = (), strict: bool = True, report: bool = False
+) -> Any:
     """The commands that create datasets and set their properties."""
-    return _plain(lambda: dataset_changes(read_tree(zfs, strict), read, errors, keys_directory, _names(replicas)))
+    return _plain(lambda: dataset_changes(read_tree(zfs, strict), read, errors, keys_directory, _names(replicas)), report)
 
 
 def zfs_delegations(zfs: Any, strict: bool = True) -> list[Entry]:
@@ -68,12 +69,16 @@ def _names(value: Any) -> list[str]:
     return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else list(value or ())
 
 
-def _plain(decide: Callable[[], T]) -> T:
+def _plain(decide: Callable[[], T], report: bool = False) -> Any:
+    """What was decided; as a report, ``{changes, faults}``, so that a role can show a fault as the headline of its failure."""
     try:
-        return decide()
+        decided = decide()
     except (TreeError, ReadError) as error:
+        if report:
+            return {"changes": [], "faults": [str(error)]}
         # Not chained: newer ansible-core would print the same text a second time as its cause.
         raise AnsibleFilterError(str(error)) from None
+    return {"changes": decided, "faults": []} if report else decided
 
 
 class FilterModule:

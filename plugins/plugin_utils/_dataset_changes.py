@@ -143,7 +143,7 @@ def _creation(dataset: Dataset, declared: set[str], keys_directory: str) -> list
     command += ["-V", size] if size is not None else []
     for name, value in properties.items():
         command += ["-o", f"{name}={value}"]
-    return [{"dataset": dataset.name, "action": "create", "command": [*command, dataset.name]}]
+    return [{"dataset": dataset.name, "action": "create", "command": [*command, dataset.name], "trial": ["zfs", "create", "-n", *command[2:], dataset.name]}]
 
 
 def creation_properties(dataset: Dataset, keys_directory: str) -> dict[str, str]:
@@ -197,4 +197,16 @@ def _setting(dataset: Dataset, there: Actual) -> list[Entry]:
         return []
     command = ["zfs", "set", *(f"{name}={value}" for name, value in differing.items()), dataset.name]
     before = {name: there.values.get(name, "-") for name in differing}
-    return [{"dataset": dataset.name, "action": "set", "command": command, "before": before, "after": differing}]
+    change = {"dataset": dataset.name, "action": "set", "command": command, "before": before, "after": differing}
+    return [{**change, "trial": _trial(dataset.name, differing, there)}]
+
+
+def _trial(name: str, properties: dict[str, str], there: Actual) -> list[str]:
+    """What says whether ZFS would take the values: making a dataset of the kind, without doing so. It minds neither that there is one by that name.
+
+    Where the key is can be told of an encrypted dataset only, which this would not be.
+    """
+    size = properties.get("volsize", there.values.get("volsize", "1G") if there.values.get("type") == "volume" else None)
+    words = [f"{one}={value}" for one, value in properties.items() if one not in ("volsize", "keylocation")]
+    volume = [] if size is None else ["-V", size if size != "-" else "1G"]
+    return ["zfs", "create", "-n", *volume, *(word for one in words for word in ("-o", one)), name]

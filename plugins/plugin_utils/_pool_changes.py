@@ -48,7 +48,9 @@ def pool_changes(
             force = ["-f"] if name in force_import else []
             changes.append({"pool": name, "action": "import", "command": ["zpool", "import", *searched, *force, name]})
         elif name in create:
-            changes.append({"pool": name, "action": "create", "command": _creation(tree, name, properties, keys_directory)})
+            command = _creation(tree, name, properties, keys_directory)
+            trial = ["zpool", "create", "-n", *command[2:]]
+            changes.append({"pool": name, "action": "create", "command": command, "trial": trial})
         elif found is None:
             changes.append({"pool": name, "action": "import", "command": ["zpool", "import", *searched, name]})
         else:

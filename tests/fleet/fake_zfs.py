@@ -186,7 +186,11 @@ def zfs_get(fake, words):
 
 
 def zfs_create(fake, words):
-    given, (name,) = options(words, "oV", "pu")
+    given, (name,) = options(words, "oV", "npu")
+    if "n" in given:
+        if name.partition("/")[0] not in fake.datasets:
+            raise Refused(f"cannot open '{name.partition('/')[0]}': no such pool")
+        return
     above = [one for one in reversed(ancestors(name)) if one not in fake.datasets]
     for parent in above if "p" in given else []:
         fake.make(parent, {})
@@ -341,9 +345,11 @@ def zpool_get(fake, words):
 
 
 def zpool_create(fake, words):
-    given, (name, *devices) = options(words, "oO", "")
+    given, (name, *devices) = options(words, "oO", "n")
     if Path(STATE / "no-disks").exists():
         raise Refused(f"cannot open '{devices[-1]}': no such device in /dev", "must be a full path or shorthand device name")
+    if "n" in given:
+        return
     fake.pools[name] = {"health": "ONLINE", "guid": str(random.getrandbits(63)), **pairs(given.get("o", []))}
     fake.make(name, pairs(given.get("O", [])))
 

@@ -119,6 +119,26 @@ def test_changes_of_the_tree_are_made_and_nothing_else(fleet: Fleet) -> None:
     assert "tank/ledger\ntank/undeclared\n" in fleet.sh("source", "zfs list -Ho name")
 
 
+def test_check_mode_says_what_zfs_would_refuse_in_its_own_words(fleet: Fleet) -> None:
+    """Nothing of it was found before the real run, which then stopped halfway."""
+    fleet.sh("source", "truncate -s 100M /big/third")
+    before = fleet.sh("source", "zfs get -Hp -o name,property,value all; zpool list -H -o name")
+    tree = {"tank": {"datasets": {"documents": {"properties": {"compression": "zst"}}, "new": {"datasets": {"er": {"properties": {"recordsize": "3K"}}}}}}}
+    for check in (True, False):
+        play = system(fleet, fails=True, check=check, zfs=tree, system_zfs_keys={})
+        said = play.records[-1].result["msg"]
+        assert [one.partition(" (")[0].partition(" must")[0] for one in said] == [
+            "cannot verify 'tank/documents': 'compression'",
+            "cannot verify 'tank/new/er': 'recordsize'",
+        ]
+        for disk, words in {"/dev/nope": "cannot resolve path '/dev/nope'", "/dev/ubdb": "/dev/ubdb is part of active pool 'tank'"}.items():
+            pools = {"zfs": {"third": {"vdevs": ["/big/third", disk]}}, "system_zfs_create_pools": ["third"], "system_zfs_keys": {}}
+            said = system(fleet, fails=True, check=check, **pools).records[-1].result["msg"]
+            assert len(said) == 1
+            assert words in said[0].partition(" (zpool create -n")[0]
+    assert fleet.sh("source", "zfs get -Hp -o name,property,value all; zpool list -H -o name") == before
+
+
 def test_what_only_creation_can_set_is_an_error(fleet: Fleet) -> None:
     play = system(fleet, fails=True, system_zfs_keys={}, zfs={"tank": {"datasets": {"films": {"properties": {"casesensitivity": "mixed", "atime": True}}}}})
     assert (

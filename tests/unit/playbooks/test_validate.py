@@ -71,3 +71,12 @@ def test_what_refers_to_a_variable_that_is_not_there_is_named(tmp_path: Path) ->
     assert code == 2
     assert "source: zfs.tank.datasets.data.properties.keylocation: cannot be read: 'where' is undefined" in said
     assert "source: zfs: not set" not in said
+
+
+def test_site_clears_a_host_that_has_left_the_servers(tmp_path: Path) -> None:
+    groups = {"zfs_backup_clients": ["nas", "both"], "zfs_backup_servers": ["both", "vault"], "zfs-backup-offsite": ["far"]}
+    hosts = {name: {"hosts": dict.fromkeys(members)} for name, members in groups.items()}
+    code, said = run(tmp_path, "ferro.zfs.site", hosts, "--list-hosts")
+    assert code == 0
+    cleared = said.partition("What former backup servers have left")[2]
+    assert sorted(line.strip() for line in cleared.splitlines() if line.startswith("      ")) == ["far", "nas"]

@@ -286,6 +286,38 @@ def test_vdevs_in_any_way_that_reads_well() -> None:
         assert created == ["zpool create tank mirror /dev/a /dev/b log /dev/c"]
 
 
+# --- what ZFS is asked first, and how faults are reported ---
+
+
+@pytest.mark.parametrize(
+    ("text", "actual", "trial"),
+    [
+        ("{compression: zst}", None, "zfs create -n -o compression=zst tank/a"),
+        ("{volsize: 1G, volblocksize: 8K}", None, "zfs create -n -V 1G -o volblocksize=8K tank/a"),
+        # ZFS minds not that there is one by that name already, and has no other trial for a property that is set.
+        ("{compression: zst}", {"compression": "lz4"}, "zfs create -n -o compression=zst tank/a"),
+        ("{volsize: 2G, sync: never}", {"type": "volume|-", "volsize": "1073741824", "sync": "standard"}, "zfs create -n -V 2G -o sync=never tank/a"),
+        ("{sync: never}", {"type": "volume|-", "volsize": "1073741824", "sync": "standard"}, "zfs create -n -V 1073741824 -o sync=never tank/a"),
+    ],
+)
+def test_what_is_created_or_set_can_be_tried(text: str, actual: dict[str, str] | None, trial: str) -> None:
+    read = {} if actual is None else {"read": row("tank/a", **actual)}
+    (change,) = run("zfs_dataset_changes", f"tank: {{datasets: {{a: {{properties: {text}}}}}}}", errors=MISSING if actual is None else "", **read)
+    assert " ".join(change["trial"]) == trial
+
+
+def test_the_creation_of_a_pool_can_be_tried() -> None:
+    (change,) = run("zfs_pool_changes", "tank: {devices: [/dev/a], properties: {ashift: 12}}", importable="", create=["tank"])
+    assert " ".join(change["trial"]) == "zpool create -n -o ashift=12 tank /dev/a"
+
+
+def test_a_report_has_the_fault_that_else_is_an_error() -> None:
+    for options in ({}, {"create": ["tnak"]}):
+        said = refusal("zfs_pool_changes", "tank:", importable="", **options)
+        assert run("zfs_pool_changes", "tank:", importable="", report=True, **options) == {"changes": [], "faults": [said]}
+    assert run("zfs_dataset_changes", "tank:", report=True) == {"changes": [], "faults": []}
+
+
 # --- keys ---
 
 RAW = base64.b64encode(b"k" * 32).decode()
