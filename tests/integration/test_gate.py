@@ -105,6 +105,23 @@ def test_pull_through_the_gate(hosts: Hosts, key: Path) -> None:
     assert hosts.checksum("backup", "vault/tank/data@s4") == hosts.checksum("source", "tank/data@s4")
 
 
+def test_a_source_that_the_gate_refuses_keeps_no_other_from_being_pulled(hosts: Hosts, key: Path) -> None:
+    """As where a dataset is new in the inventory, and only the backup server knows of it yet."""
+    source_pool(hosts)
+    hosts.pool("backup", "vault")
+    guard(hosts, "source", key, "--mode send --dataset tank/data")
+    result = hosts.replicate("backup", **{**PULL, "source": ["tank/database", "tank/data", "tank/hide"]})
+    status = {report["source"]: report["status"] for report in result["datasets"]}
+    assert {name for name, said in status.items() if said == "failed"} == {"tank/database", "tank/hide"}
+    assert len(status) == 6
+    [refused] = [report["error"]["stderr"] for report in result["datasets"] if report["source"] == "tank/hide"]
+    assert "tank/hide is not within its datasets" in refused
+    assert hosts.checksum("backup", "vault/tank/data@s1") == hosts.checksum("source", "tank/data@s1")
+    # Where it lets none of them through there is nothing to go on with.
+    none = hosts.replicate("backup", **{**PULL, "source": ["tank/database", "tank/hide"]})
+    assert none["failed"] and "not within its datasets" in none["msg"], none
+
+
 def test_push_through_the_gate(hosts: Hosts, key: Path) -> None:
     source_pool(hosts, "backup")
     hosts.pool("offsite", "vault")

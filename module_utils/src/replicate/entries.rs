@@ -123,14 +123,15 @@ pub fn permit(
     Ok(())
 }
 
-/// Reports of the sources that do not exist.
+/// Reports of the sources that do not exist, or that the gate there does not let us see.
 #[must_use]
 pub fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
         let words = format!("source dataset {root} does not exist; check its name");
-        let failure = Failure::refusal("list", &request.source, words);
-        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
+        let unseen = Failure::refusal("list", &request.source, words);
+        let failure = sides.refused_roots.get(root).unwrap_or(&unseen);
+        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(failure))
     };
     sides.missing_roots.iter().map(report).collect()
 }

@@ -7,8 +7,11 @@ use crate::plan::replicate::{common_base, newer_on_target};
 use crate::process::{Failure, Runner};
 use crate::zfs::parse::Settings;
 use crate::zfs::properties;
+use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+type Datasets = HashMap<DatasetName, Dataset>;
 
 /// Both sides.
 #[derive(Debug, Default)]
@@ -17,10 +20,12 @@ pub struct Sides {
     pub sources: BTreeMap<DatasetName, Dataset>,
     /// What there is of their targets and, where a target is missing, of its ancestors.
     pub targets: HashMap<DatasetName, Dataset>,
-    /// Roots that do not exist on the source.
+    /// Roots that do not exist on the source, or that it does not let us see.
     pub missing_roots: Vec<DatasetName>,
     /// Properties of the sources that are set on their targets, by `send_properties`.
     pub properties: Settings,
+    /// What the gate there said of those that it does not let us see.
+    pub refused_roots: HashMap<DatasetName, Failure>,
     /// Identifies the target pool, in the names of our bookmarks.
     pub target_pool: Option<u64>,
 }
@@ -33,21 +38,46 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
         request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
     let (ours, theirs) = std::thread::scope(|scope| {
         let theirs = scope.spawn(|| side(target, &target_roots, request.recursive));
-        let ours = side(source, &request.roots, request.recursive);
+        let ours = visible(source, &request.roots, request.recursive);
         // A panic of the thread has been reported by the panic hook, which ends the process.
         (ours, theirs.join().unwrap_or_else(|_| Ok(HashMap::new())))
     });
-    let (ours, theirs) = (ours?, theirs?);
+    let ((ours, refused_roots), theirs) = (ours?, theirs?);
     let missing_roots = request.roots.iter().filter(|root| !ours.contains_key(root)).cloned().collect();
     let sources: BTreeMap<_, _> =
         ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
-    let mut sides = Sides { sources, targets: theirs, missing_roots, ..Sides::default() };
+    let mut sides = Sides { sources, targets: theirs, missing_roots, refused_roots, ..Sides::default() };
     add_ancestors(request, target, &mut sides)?;
     ask_about_bases(request, source, target, &mut sides)?;
     if request.sets_properties() {
         sides.properties = properties_to_set(request, source, &sides)?;
     }
     Ok(sides)
+}
+
+/// What a host has at `roots`, and which of them its gate does not let us see: one that an inventory names and its gate does not know yet
+/// keeps no other from being sent. A gate refuses a whole command, so only then is it asked about each by itself.
+fn visible(
+    zfs: Zfs<'_>,
+    roots: &[DatasetName],
+    recursive: bool,
+) -> Result<(Datasets, HashMap<DatasetName, Failure>), Failure> {
+    let failure = match side(zfs, roots, recursive) {
+        Err(failure) if failure.cause == Cause::Refused && roots.len() > 1 => failure,
+        all => return all.map(|all| (all, HashMap::new())),
+    };
+    let ask = |root: &DatasetName| match zfs.datasets(std::slice::from_ref(root), false) {
+        Err(failure) if failure.cause == Cause::Refused => Some(Ok((root.clone(), failure))),
+        Err(failure) => Some(Err(failure)),
+        Ok(_) => None,
+    };
+    let refused = roots.iter().filter_map(ask).collect::<Result<HashMap<_, _>, _>>()?;
+    let allowed: Vec<DatasetName> = roots.iter().filter(|root| !refused.contains_key(root)).cloned().collect();
+    // None is let through, or the command was refused for another reason than its roots.
+    if refused.is_empty() || allowed.is_empty() {
+        return Err(failure);
+    }
+    Ok((side(zfs, &allowed, recursive)?, refused))
 }
 
 fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<HashMap<DatasetName, Dataset>, Failure> {
