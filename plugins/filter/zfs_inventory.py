@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,6 @@ def zfs_inventory_faults(hostvars: Mapping[str, Any], groups: Mapping[str, Any])
                 found.faults.append(str(fault))
     _show(found)
     return list(dict.fromkeys(found.faults))
-
-
-def zfs_push_faults(servers: Iterable[str], hostvars: Mapping[str, Any], groups: Mapping[str, Any]) -> list[str]:
-    """Which of these backup servers would push to the same place."""
-    return _fleet.push_faults([_host(name, hostvars[name], groups) for name in servers], groups)
 
 
 def _host(name: str, variables: Mapping[str, Any], groups: Mapping[str, Any]) -> Host:
@@ -165,5 +160,5 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             one.__name__: one
-            for one in (zfs_older, zfs_variable, zfs_replicas, zfs_host_faults, zfs_inventory_faults, zfs_push_faults)
+            for one in (zfs_older, zfs_variable, zfs_replicas, zfs_host_faults, zfs_inventory_faults)
         }

@@ -33,7 +33,15 @@ CALENDARS = (
     "backup_client_schedule",
     "backup_offsite_schedule",
 )
-SPANS = ("zfs_policy_snapshot_delay", "zfs_policy_prune_delay", "backup_server_pull_delay", "backup_server_push_delay")
+SPANS = (
+    "zfs_policy_snapshot_delay",
+    "zfs_policy_snapshot_timeout",
+    "zfs_policy_prune_delay",
+    "zfs_policy_prune_timeout",
+    "backup_server_pull_delay",
+    "backup_server_push_delay",
+    "backup_server_timeout",
+)
 KEYS_DIRECTORY = "/root/zfs/keys"
 
 

@@ -16,12 +16,6 @@ from light_hosts import CannotStart, LightHosts, refuse_where_impossible  # noqa
 
 # Well-formed, as far as the controller can tell.
 NEVER = "*-13-01"
-ABSENT = {
-    "hosts": "backup",
-    "gather_facts": False,
-    "become": True,
-    "tasks": [{"ansible.builtin.include_role": {"name": "ferro.zfs.backup_server", "tasks_from": "absent"}}],
-}
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +56,3 @@ def test_a_server_among_several_pushes_to_a_place_of_its_own(fleet: Fleet) -> No
     push = json.loads(fleet.hosts.run("backup", "cat /etc/ferro-zfs/push/offsite.json"))
     assert (push["target"], push["strip_prefix"]) == ("far/backups/backup", "vault/backups")
     path.write_text(before, encoding="utf-8")
-
-
-def test_a_server_that_leaves_its_group_loses_all_but_its_backups(fleet: Fleet) -> None:
-    """Last, for it is no server after this."""
-    datasets = fleet.hosts.run("backup", "zfs list -H -o name")
-    assert "zfsbackup" in fleet.hosts.run("backup", "zfs allow vault/backups")
-    gone, _ = fleet.playbook([ABSENT])
-    assert fleet.wrong(gone) == [], gone.output
-    left = "ls -d /etc/ferro-zfs/pull /etc/ferro-zfs/push /etc/ferro-zfs/id_ed25519 /var/lib/ferro-zfs/replication /etc/systemd/system/ferro-zfs-pu[ls]*"
-    assert fleet.hosts.run("backup", f"{left} 2>/dev/null || true; ls /var/lib/fake-systemctl/active | grep -E 'pull|push' || true") == ""
-    assert "zfsbackup" not in fleet.hosts.run("backup", "zfs allow vault/backups")
-    assert fleet.hosts.run("backup", "zfs list -H -o name") == datasets
-    # Its own snapshots and pruning are another role's.
-    assert fleet.hosts.run("backup", "ls /etc/systemd/system/ferro-zfs-prune.timer") != ""
-    again, _ = fleet.playbook([ABSENT])
-    assert again.changed["backup"] == []
