@@ -4,6 +4,7 @@
 
 use crate::cli::{Cli, Output};
 use crate::de;
+use crate::foreign;
 use crate::record::Record;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -42,14 +43,14 @@ impl Task {
     pub fn info(&self, line: &str) {
         if self.output == Output::Text {
             let clear = if LIVE.swap(false, Ordering::SeqCst) { CLEAR_LINE } else { "" };
-            println!("{clear}* {line}");
+            println!("{clear}* {}", foreign::shown(line));
         }
     }
 
     /// Shows a person how far it is, in place of the line before; only where the output is a terminal.
     #[allow(clippy::print_stdout, reason = "the one place that prints")]
     pub fn live(&self, line: &str) {
-        print!("{CLEAR_LINE}{line}");
+        print!("{CLEAR_LINE}{}", foreign::shown(line));
         let _ = io::stdout().flush();
         LIVE.store(true, Ordering::SeqCst);
     }
@@ -175,6 +176,7 @@ impl Printer {
 
     #[allow(clippy::print_stderr, reason = "the one place that prints")]
     fn outcome(&self, outcome: Outcome) -> ExitCode {
+        let outcome = presentable(outcome);
         let failed = outcome.failure.is_some();
         let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
         if let Some(message) = &outcome.failure {
@@ -193,13 +195,13 @@ impl Printer {
                 if self.output == Output::Text {
                     if self.debug {
                         for command in listed("commands") {
-                            say(&format!("  $ {command}\n"));
+                            say(&format!("  $ {}\n", foreign::shown(command)));
                         }
                     }
-                    listed("warnings").for_each(|warning| eprintln!("warning: {warning}"));
+                    listed("warnings").for_each(|warning| eprintln!("warning: {}", foreign::shown(warning)));
                 }
                 if let Some(message) = &outcome.failure {
-                    eprintln!("error: {message}");
+                    eprintln!("error: {}", foreign::shown(message));
                 }
             }
         }
@@ -208,6 +210,15 @@ impl Printer {
         }
         if failed || kept.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
+}
+
+/// What Ansible prints for people, message and warnings, with nothing in it that steers their terminal, wherever it came from.
+fn presentable(mut outcome: Outcome) -> Outcome {
+    outcome.failure = outcome.failure.as_deref().map(foreign::clean);
+    for warning in outcome.body.get_mut("warnings").and_then(Value::as_array_mut).into_iter().flatten() {
+        *warning = warning.as_str().map_or_else(|| warning.clone(), |text| json!(foreign::clean(text)));
+    }
+    outcome
 }
 
 /// Exactly one JSON object, even when a thread panics while another prints.
@@ -234,7 +245,16 @@ fn report_panics(printer: Printer) {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{Outcome, presentable, split};
+    use serde_json::{Map, json};
+
+    #[test]
+    fn what_people_read_steers_no_terminal() {
+        let body = Map::from_iter([("warnings".to_owned(), json!(["a\u{1b}[1A\u{202e}b", "fine"]))]);
+        let outcome = presentable(Outcome { failure: Some("no\u{9b}2J\r".to_owned()), body, ..Outcome::default() });
+        assert_eq!(outcome.failure.as_deref(), Some("no?2J?"));
+        assert_eq!(outcome.body["warnings"], json!(["a?[1A?b", "fine"]));
+    }
 
     #[test]
     fn internal_keys_are_split_off_whatever_they_are() {

@@ -9,9 +9,12 @@ pub mod units;
 
 pub mod plan;
 
+pub mod children;
 pub mod cmd;
 pub mod connections;
+pub mod foreign;
 pub mod limiter;
+pub mod limits;
 pub mod lock;
 pub mod whole_file;
 

@@ -1,6 +1,10 @@
 //! Running commands: to the end, stoppable, with what they said kept.
 
+use crate::children::{GivenUp, all_end_within};
+pub use crate::children::{end, end_all};
 use crate::cmd::Cmd;
+use crate::foreign;
+use crate::limits::{Exceeded, Expect, Meter, SILENCE};
 use crate::signals::{self, Waker};
 use crate::ssh::Host;
 use crate::tail::Tail;
@@ -8,8 +12,6 @@ use crate::zfs::stderr::{Cause, cause};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, Read};
@@ -51,7 +53,7 @@ impl fmt::Display for Failure {
             write!(f, " ended with exit status {rc}")?;
         }
         if !self.stderr.is_empty() {
-            write!(f, ": {}", self.stderr)?;
+            write!(f, ": {}", foreign::quoted(&self.stderr))?;
         }
         match self.cause.advice() {
             Some(advice) => write!(f, " ({advice})"),
@@ -87,12 +89,34 @@ pub struct Output {
 }
 
 /// Runs commands and remembers them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Runner {
     log: Mutex<Vec<String>>,
+    silence: Duration,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self::with_silence(SILENCE)
+    }
+}
+
+/// Why a command was not waited for to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}", .limit.map_or_else(|| "stopped".to_owned(), |limit| limit.to_string()), .given_up.map_or_else(String::new, |stays| format!("; {stays}")))]
+struct Unfinished {
+    /// The limit that it passed; none where we were asked to stop.
+    limit: Option<Exceeded>,
+    given_up: Option<GivenUp>,
 }
 
 impl Runner {
+    /// A runner that gives up what says nothing for so long.
+    #[must_use]
+    pub fn with_silence(silence: Duration) -> Self {
+        Self { log: Mutex::default(), silence }
+    }
+
     /// Every command so far, in the order of their start, shell-quoted.
     #[must_use]
     pub fn commands(&self) -> Vec<String> {
@@ -105,18 +129,32 @@ impl Runner {
         cmd.local().stdin(stdin).stdout(stdout).stderr(Stdio::piped()).process_group(0).spawn()
     }
 
-    /// Runs a command to its end, whatever that is.
+    /// Runs a command of which a few lines are expected to its end, whatever that is.
     pub fn output(&self, cmd: &Cmd) -> io::Result<Output> {
+        self.all_of(cmd, Expect::Answer)
+    }
+
+    /// Runs a command to its end, whatever that is, and keeps all that it prints.
+    pub fn all_of(&self, cmd: &Cmd, expect: Expect) -> io::Result<Output> {
         let mut stdout = Vec::new();
-        let (status, stderr) = self.stream(cmd, Stdio::null(), &mut |bytes| stdout.extend_from_slice(bytes))?;
-        Ok(Output { stdout: String::from_utf8_lossy(&stdout).into_owned(), stderr, status })
+        let (status, stderr) = self.stream(cmd, expect, Stdio::null(), &mut |bytes| stdout.extend_from_slice(bytes))?;
+        // Not copied where it is plain text: it may be large.
+        let stdout = String::from_utf8(stdout).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+        Ok(Output { stdout, stderr, status })
     }
 
     /// Runs a command to its end and hands on what it prints as it comes, for output too large to be kept. Gives how it ended
     /// and the end of standard error.
-    pub fn stream(&self, cmd: &Cmd, stdin: Stdio, sink: &mut dyn FnMut(&[u8])) -> io::Result<(ExitStatus, String)> {
+    pub fn stream(
+        &self,
+        cmd: &Cmd,
+        expect: Expect,
+        stdin: Stdio,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<(ExitStatus, String)> {
         let waker = Waker::new()?;
         let mut child = self.spawn(cmd, stdin, Stdio::piped())?;
+        let mut meter = Meter::new(expect.limits(self.silence), Instant::now());
         let mut stderr = Tail::default();
         let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
         for fd in [out.as_ref().map(AsFd::as_fd), err.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
@@ -125,23 +163,36 @@ impl Runner {
         loop {
             // Asked before reading: what an ended child wrote is all there to be read.
             let ended = child.try_wait()?;
-            if drained(&mut out, sink) {
+            let now = Instant::now();
+            let mut take = |bytes: &[u8]| {
+                meter.printed(bytes, now);
+                sink(bytes);
+            };
+            if drained(&mut out, &mut take) {
                 out = None;
             }
-            if drained(&mut err, &mut |bytes| stderr.push(bytes)) {
+            let mut hear = |bytes: &[u8]| {
+                meter.complained(bytes, now);
+                stderr.push(bytes);
+            };
+            if drained(&mut err, &mut hear) {
                 err = None;
             }
-            if let Some(status) = ended {
+            let left = meter.left(now);
+            if let (Some(status), false) = (ended, matches!(left, Err(Exceeded::Bytes(_) | Exceeded::Lines(_)))) {
                 return Ok((status, stderr.text()));
             }
-            if signals::received().is_some() {
-                end(&mut child);
-                return Err(io::Error::new(io::ErrorKind::Interrupted, "stopped"));
-            }
+            let patience = match (signals::received(), left) {
+                (None, Ok(patience)) => patience,
+                (signal, left) => {
+                    let limit = left.err().filter(|_| signal.is_none());
+                    return Err(io::Error::other(Unfinished { limit, given_up: end(&mut child) }));
+                }
+            };
             let mut fds = vec![PollFd::new(waker.as_fd(), PollFlags::POLLIN)];
             fds.extend(out.as_ref().map(|out| PollFd::new(out.as_fd(), PollFlags::POLLIN)));
             fds.extend(err.as_ref().map(|err| PollFd::new(err.as_fd(), PollFlags::POLLIN)));
-            wait(&mut fds, None)?;
+            wait(&mut fds, Some(patience))?;
             drop(fds);
             waker.clear();
         }
@@ -173,11 +224,13 @@ pub fn wait(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<()> {
     }
 }
 
-/// Reads all there is without waiting; true at the end of the stream.
+/// Reads what there is without waiting, but no more than a pipe holds: who writes endlessly must not keep us here. True at the end of the
+/// stream.
 pub fn drained(stream: &mut Option<impl Read>, sink: &mut dyn FnMut(&[u8])) -> bool {
+    const READS: usize = 64;
     let Some(stream) = stream else { return false };
     let mut buffer = [0; 16 * 1024];
-    loop {
+    for _ in 0..READS {
         match stream.read(&mut buffer) {
             Ok(0) => return true,
             Ok(n) => sink(&buffer[..n]),
@@ -185,25 +238,7 @@ pub fn drained(stream: &mut Option<impl Read>, sink: &mut dyn FnMut(&[u8])) -> b
             Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
         }
     }
-}
-
-/// Ends a child with all that it started, politely first, and reaps it.
-pub fn end(child: &mut Child) {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    // Each child leads a group of its own.
-    let group = i32::try_from(child.id()).map(Pid::from_raw);
-    if let (Ok(None), Ok(group)) = (child.try_wait(), group) {
-        let _ = killpg(group, Signal::SIGTERM);
-    }
-    let deadline = Instant::now() + PATIENCE;
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() > deadline {
-            let _ = group.map(|group| killpg(group, Signal::SIGKILL));
-            let _ = child.wait();
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    false
 }
 
 /// A command that is meant to run on a host, and what it is for: all that a failure has to tell.
@@ -245,8 +280,17 @@ impl Attempt<'_> {
     #[must_use]
     pub fn not_run(&self, error: &io::Error) -> Failure {
         let program = if self.host.is_remote() { "ssh" } else { self.cmd.program() };
+        let unfinished = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfinished>());
+        if let Some(Unfinished { limit: Some(limit), .. }) = unfinished {
+            let cause = if limit.is_of_time() { Cause::NoAnswer } else { Cause::Other };
+            return self.failure(None, error.to_string(), cause);
+        }
         match (signals::received(), error.kind()) {
-            (Some(signal), _) => self.failure(None, format!("stopped by {signal}"), Cause::Stopped),
+            (Some(signal), _) => {
+                let stays = unfinished.and_then(|unfinished| unfinished.given_up);
+                let stays = stays.map_or_else(String::new, |stays| format!("; {stays}"));
+                self.failure(None, format!("stopped by {signal}{stays}"), Cause::Stopped)
+            }
             (None, io::ErrorKind::NotFound) => {
                 let cause = if program == "zfs" { Cause::ZfsMissing } else { Cause::Other };
                 self.failure(None, format!("{program} is not installed or not in PATH"), cause)
@@ -270,47 +314,33 @@ impl Attempt<'_> {
 }
 
 impl Runner {
-    /// Runs an attempt to its end and gives what it printed; anything but exit status 0 is a failure.
+    /// Runs an attempt to its end and gives the few lines that it printed; anything but exit status 0 is a failure.
     pub fn run(&self, attempt: Attempt<'_>) -> Result<Output, Failure> {
-        let output = self.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
+        self.expect(attempt, Expect::Answer)
+    }
+
+    /// Runs an attempt of which so much is expected to its end; anything but exit status 0 is a failure.
+    pub fn expect(&self, attempt: Attempt<'_>, expect: Expect) -> Result<Output, Failure> {
+        let output = self.all_of(&attempt.here(), expect).map_err(|error| attempt.not_run(&error))?;
         if output.status.success() { Ok(output) } else { Err(attempt.failed(output.status, &output.stderr)) }
     }
 
-    /// Runs a command whose outcome nobody waits for, even while everything else is being stopped.
-    pub fn clean_up(&self, cmd: &Cmd) {
-        if let Ok(mut child) = self.spawn(cmd, Stdio::null(), Stdio::null()) {
+    /// Runs commands whose outcome nobody waits for, all at once, even while everything else is being stopped.
+    pub fn clean_up(&self, commands: &[Cmd]) {
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let spawned = commands.iter().filter_map(|cmd| self.spawn(cmd, Stdio::null(), Stdio::null()).ok());
+        let mut children: Vec<Child> = spawned.collect();
+        // Whatever they have to say, nobody reads it, and a full pipe must not keep them.
+        for child in &mut children {
             drop(child.stderr.take());
-            let _ = child.wait();
+        }
+        let mut children: Vec<&mut Child> = children.iter_mut().collect();
+        if !all_end_within(&mut children, PATIENCE) {
+            end_all(&mut children);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Runner;
-    use crate::cmd::Cmd;
-
-    #[test]
-    fn output_is_kept_and_the_command_remembered() {
-        let runner = Runner::default();
-        let output = runner.output(&Cmd::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap();
-        assert_eq!((output.stdout.as_str(), output.stderr.as_str(), output.status.code()), ("out\n", "err", Some(3)));
-        assert_eq!(runner.commands(), ["sh -c 'echo out; echo err >&2; exit 3'"]);
-    }
-
-    #[test]
-    fn more_than_a_pipe_holds_is_no_deadlock() {
-        let runner = Runner::default();
-        let output =
-            runner.output(&Cmd::new("sh").args(["-c", "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2"]));
-        assert_eq!(output.unwrap().stdout.len(), 300_000);
-    }
-
-    #[test]
-    fn a_background_process_that_keeps_the_pipe_open_does_not_hold_us_up() {
-        let started = std::time::Instant::now();
-        let output = Runner::default().output(&Cmd::new("sh").args(["-c", "sleep 20 & echo done"])).unwrap();
-        assert_eq!(output.stdout, "done\n");
-        assert!(started.elapsed().as_secs() < 10);
-    }
-}
+#[path = "process_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! The end of a text that may be endless.
 
+use crate::foreign;
+
 /// Keeps the last bytes of what is pushed.
 #[derive(Debug, Default)]
 pub struct Tail {
@@ -19,10 +21,10 @@ impl Tail {
         }
     }
 
-    /// What was kept, without blanks at both ends; `...` in front where something was dropped.
+    /// What was kept, without blanks at both ends and fit to be shown; `...` in front where something was dropped.
     #[must_use]
     pub fn text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.bytes);
+        let text = foreign::clean(&String::from_utf8_lossy(&self.bytes));
         format!("{}{}", if self.cut { "..." } else { "" }, text.trim())
     }
 }
@@ -40,5 +42,12 @@ mod tests {
         let text = tail.text();
         assert!(text.len() <= 2 * KEPT + 3);
         assert!(text.starts_with("...") && text.ends_with("cannot receive: no"));
+    }
+
+    #[test]
+    fn nothing_in_it_steers_a_terminal() {
+        let mut tail = Tail::default();
+        tail.push(b"\x1b]0;owned\x07no\r\nsuch\rpool\xc2\x9b31m\xff\n");
+        assert_eq!(tail.text(), "?]0;owned?no\nsuch?pool?31m\u{fffd}");
     }
 }

@@ -1,6 +1,7 @@
 //! Our bookmarks on the source: the newest snapshot that a target may have survives there whatever happens.
 
 use super::entries::Entry;
+use crate::foreign;
 use crate::model::{Dataset, DatasetName, VersionKind};
 use crate::plan::replicate::Plan;
 use crate::zfs::verbs::Zfs;
@@ -39,7 +40,7 @@ pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnM
     };
     for [snapshot, name] in missing {
         if let Some(reasons) = unmet.get(&name) {
-            warn(format!("no bookmark was made, so {snapshot} must stay on the source: {}", reasons.trim()));
+            warn(format!("no bookmark was made, so {snapshot} must stay on the source: {}", foreign::quoted(reasons)));
             bookmarks.retain(|source, bookmark| format!("{source}#{}", bookmark.name) != name);
         }
     }
@@ -61,7 +62,9 @@ pub fn sweep(zfs: Zfs<'_>, superseded: &[String], warn: &mut dyn FnMut(String)) 
     match zfs.destroy_bookmarks(superseded) {
         // That all of them are gone already is no news.
         Ok(unmet) if unmet.reasons.lines().all(|line| line.contains("does not exist")) => {}
-        Ok(unmet) => warn(format!("old bookmarks stay ({}): {}", unmet.names.join(", "), unmet.reasons.trim())),
+        Ok(unmet) => {
+            warn(format!("old bookmarks stay ({}): {}", unmet.names.join(", "), foreign::quoted(&unmet.reasons)));
+        }
         Err(failure) => warn(format!("old bookmarks stay ({}): {failure}", superseded.join(", "))),
     }
 }

@@ -1,5 +1,6 @@
 //! What `zfs` prints, read into types. Pure, and strict: what is not understood is an error, never a guess.
 
+use crate::foreign;
 use crate::model::{Dataset, DatasetName, Kind, TokenContent, Version, VersionKind, check_version_name};
 use std::collections::HashMap;
 
@@ -13,7 +14,8 @@ pub struct Unexpected {
 }
 
 pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &str) -> Unexpected {
-    Unexpected { command, expected, line: line.to_owned() }
+    // A line may be endless.
+    Unexpected { command, expected, line: foreign::shortened(line, 300) }
 }
 
 /// The user property that marks parents which we made without data. Its value is the name of the parent.

@@ -5,6 +5,7 @@ use super::parse::unexpected;
 use super::stderr::Cause;
 use super::verbs::{Zfs, only_missing};
 use crate::cmd::Cmd;
+use crate::limits::Expect;
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::process::{Attempt, Failure};
 use std::collections::{HashMap, HashSet};
@@ -78,7 +79,7 @@ impl Zfs<'_> {
     fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let mut lines = Lines { rest: Vec::new(), wrong: None, read };
-        let ended = self.runner.stream(&attempt.here(), Stdio::null(), &mut |bytes| lines.push(bytes));
+        let ended = self.runner.stream(&attempt.here(), Expect::Listing, Stdio::null(), &mut |bytes| lines.push(bytes));
         let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
         lines.end();
         let answered = status.success() || (status.code() == Some(1) && only_missing(&stderr));
@@ -124,7 +125,9 @@ impl Zfs<'_> {
         // The pipe holds more than the program has, so nobody need read yet.
         writer.write_all(DESTROY_PROGRAM.as_bytes()).map_err(|error| attempt.not_run(&error))?;
         drop(writer);
-        let ended = self.runner.stream(&attempt.here(), reader.into(), &mut |bytes| stdout.extend_from_slice(bytes));
+        let ended = self
+            .runner
+            .stream(&attempt.here(), Expect::Change, reader.into(), &mut |bytes| stdout.extend_from_slice(bytes));
         let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
         if !status.success() {
             return Err(attempt.failed(status, &stderr));
@@ -137,7 +140,7 @@ impl Zfs<'_> {
     /// How many bytes [`Self::destroy`] would free.
     pub fn reclaim(&self, dataset: &DatasetName, snapshots: &[ShortName]) -> Result<u64, Failure> {
         let Some(names) = joined(dataset, snapshots) else { return Ok(0) };
-        let output = self.run("estimate", &Cmd::new("zfs").args(["destroy", "-nvp"]).arg(names))?;
+        let output = self.ask("estimate", &Cmd::new("zfs").args(["destroy", "-nvp"]).arg(names))?;
         Ok(output.stdout.lines().filter_map(|line| line.strip_prefix("reclaim\t")?.parse::<u64>().ok()).sum())
     }
 }

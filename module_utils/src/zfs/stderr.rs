@@ -5,6 +5,8 @@
 pub enum Cause {
     /// The host cannot be reached, or not any more.
     ConnectionLost,
+    /// It hangs.
+    NoAnswer,
     /// The host refused our key or user.
     LoginRefused,
     /// The host's key is not the known one, or not known at all.
@@ -109,6 +111,10 @@ impl Cause {
     pub fn advice(self) -> Option<&'static str> {
         Some(match self {
             Self::ConnectionLost => "the host cannot be reached over ssh; check its name, network and sshd",
+            Self::NoAnswer => {
+                "it hangs there, as everything does while a pool is suspended (look at `zpool status`), or needs longer; zfs_replicate \
+                 waits for stall_timeout"
+            }
             Self::LoginRefused => "the host refused the login; check the user, ssh.identity_file and authorized_keys",
             Self::HostKey => "the host's key is unknown or has changed; put the right one into known_hosts",
             Self::Refused => {
@@ -139,6 +145,7 @@ impl Cause {
         matches!(
             self,
             Self::ConnectionLost
+                | Self::NoAnswer
                 | Self::BrokenStream
                 | Self::PartialReceive
                 | Self::TargetChanged

@@ -6,12 +6,14 @@ use super::parse::{self, Row};
 use super::properties;
 use super::stderr::Cause;
 use crate::cmd::Cmd;
+use crate::foreign;
 use crate::grants::Permissions;
+use crate::limits::Expect;
 use crate::model::{DatasetName, TokenContent, Version};
 use crate::process::{Attempt, Failure, Output, Runner};
 use crate::scripts::Script;
 use crate::ssh::Host;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// ZFS on one host.
 #[derive(Clone, Copy, Debug)]
@@ -35,28 +37,59 @@ pub struct Unmet {
 pub type Versions = HashMap<DatasetName, Vec<Version>>;
 
 impl Zfs<'_> {
+    /// Changes something.
     pub(super) fn run(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
-        self.runner.run(Attempt { stage, host: self.host, cmd })
+        self.runner.expect(Attempt { stage, host: self.host, cmd }, Expect::Change)
+    }
+
+    /// Asks for something, which has a line for each snapshot there is.
+    pub(super) fn ask(&self, stage: &'static str, cmd: &Cmd) -> Result<Output, Failure> {
+        self.runner.expect(Attempt { stage, host: self.host, cmd }, Expect::Listing)
     }
 
     /// Datasets at `roots`, and with `recursive` those below. A root that does not exist is left out.
     pub fn datasets(&self, roots: &[DatasetName], recursive: bool) -> Result<Vec<Row>, Failure> {
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", parse::DATASET_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd };
-        self.list(&cmd.args(roots), parse::datasets)
+        let cmd = cmd.args(roots);
+        let rows = self.list(&cmd, parse::datasets)?;
+        self.only_asked_for(&cmd, roots, recursive, rows.iter().map(|(dataset, _)| &dataset.name))?;
+        Ok(rows)
     }
 
     /// Snapshots and bookmarks of the datasets at `roots`, and with `recursive` of those below.
     pub fn versions(&self, roots: &[DatasetName], recursive: bool) -> Result<Versions, Failure> {
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", parse::VERSION_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
-        self.list(&cmd.args(roots), parse::versions)
+        let cmd = cmd.args(roots);
+        let versions = self.list(&cmd, parse::versions)?;
+        self.only_asked_for(&cmd, roots, recursive, versions.keys())?;
+        Ok(versions)
+    }
+
+    /// Whoever answers with what nobody asked for is no ZFS: none of it may be taken for something to be done.
+    fn only_asked_for<'n>(
+        &self,
+        cmd: &Cmd,
+        roots: &[DatasetName],
+        recursive: bool,
+        mut names: impl Iterator<Item = &'n DatasetName>,
+    ) -> Result<(), Failure> {
+        let roots: HashSet<&DatasetName> = roots.iter().collect();
+        let is_below = |name: &DatasetName| recursive && name.ancestors().any(|above| roots.contains(&above));
+        match names.find(|name| !roots.contains(name) && !is_below(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let words = format!("the answer has {name}, which was not asked for");
+                Err(Attempt { stage: "list", host: self.host, cmd }.failure(None, words, Cause::Other))
+            }
+        }
     }
 
     /// `zfs list` prints what exists even where one name does not, and exits with 1 then: that is an answer, not a failure.
     fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
-        let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
+        let output = self.runner.all_of(&attempt.here(), Expect::Listing).map_err(|error| attempt.not_run(&error))?;
         let answered = output.status.success() || (output.status.code() == Some(1) && only_missing(&output.stderr));
         if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
@@ -87,7 +120,7 @@ impl Zfs<'_> {
 
     /// How many bytes `send` would send, where ZFS can tell.
     pub fn estimate(&self, send: &Cmd) -> Result<Option<u64>, Failure> {
-        Ok(parse::estimate(&self.run("estimate", send)?.stdout))
+        Ok(parse::estimate(&self.ask("estimate", send)?.stdout))
     }
 
     /// What the sending side makes of a resume token, or why it cannot use it.
@@ -172,7 +205,7 @@ impl Zfs<'_> {
         let mut unmet = Unmet::default();
         for batch in batches {
             let output = self.run(stage, &script.of(batch))?;
-            let names: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+            let names: Vec<String> = output.stdout.lines().map(foreign::clean).collect();
             if !names.is_empty() {
                 unmet.names.extend(names);
                 unmet.reasons.push_str(&output.stderr);
