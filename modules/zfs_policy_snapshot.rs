@@ -3,6 +3,7 @@
 use anyhow::{Context, Error, Result};
 use jiff::Timestamp;
 use module_utils::ansible::{self, Outcome, Task};
+use module_utils::own_folder::own_folder;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::period::Interval;
 use module_utils::plan::schedule::{Clock, Schedule};
@@ -97,11 +98,14 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let request = args.into_request(Timestamp::now(), zone).map_err(Error::msg)?;
     let runner = Runner::default();
     // Two runs at once would both find the same snapshots due.
-    let path = lock::path_for("zfs_policy_snapshot", "localhost", "localhost");
     let held = if task.check_mode {
         None
     } else {
-        lock::acquire(&path, true).with_context(|| format!("the lock {} cannot be taken", path.display()))?
+        let path = own_folder().map_err(Error::msg)?.join("zfs_policy_snapshot.lock");
+        let held =
+            lock::acquire(&path, true).with_context(|| format!("the lock {} cannot be taken", path.display()))?;
+        // It was waited for, so there is nobody else.
+        held.ok()
     };
     let mut taken = take(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut taken.failures, Job::Snapshot, &runner);

@@ -4,15 +4,17 @@ use anyhow::{Context, Error, Result, bail};
 use module_utils::ansible::{self, Outcome, Task};
 use module_utils::connections::Connections;
 use module_utils::glob::Globs;
+use module_utils::lock::{self, Place};
+use module_utils::own_folder::own_folder;
 use module_utils::plan::replicate::{OnDiverged, RawMode, Wish};
 use module_utils::process::Runner;
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
+use module_utils::signals;
 use module_utils::ssh::{MOST_LANES, SshOptions};
 use module_utils::units::{ByteSize, Span};
-use module_utils::{lock, signals};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
@@ -113,14 +115,18 @@ pub struct Args {
     /// Time between two tries.
     #[serde(default = "retry_delay")]
     retry_delay: Span,
-    /// A stream without a byte for this long counts as lost.
+    /// A stream without a byte for this long counts as lost, and so does a command that lists or tells something. ZFS prints nothing
+    /// until it has sorted all snapshots, which takes it minutes where there are a million.
     #[serde(default = "stall_timeout")]
     stall_timeout: Span,
     /// Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset),
     /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at
     /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
     progress_file: Option<String>,
-    /// Path of the lock file. By default there is one for each pair of hosts below C(/run/lock).
+    /// Path of a lock file to be taken instead of the default lock, which keeps two runs of a user from landing at or below the same
+    /// dataset of the same host; runs into different places do not wait for each other. It is a file in C(/run/ferro-zfs), for other
+    /// users than root in C(/run/lock/ferro-zfs-UID), that names the places. Choose a folder that only the user of the run may write, or
+    /// others could keep the run from its lock.
     lock: Option<String>,
     /// What to do while another run holds the lock.
     #[serde(default)]
@@ -253,9 +259,10 @@ fn stall_timeout() -> Span {
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let started = Instant::now();
-    let runner = Runner::default();
+    let runner = Runner::with_silence(args.stall_timeout.0);
     let mut connections = Connections::new(&runner);
-    let lock = args.lock_path();
+    let lock = args.lock.as_ref().map(PathBuf::from);
+    let (target_host, port) = (args.target_host.clone(), args.ssh.port);
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
     let request = args.into_request(&mut connections).map_err(Error::msg)?;
@@ -279,36 +286,33 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         return Ok(outcome(&execute::check(&request, &runner, &tell)?));
     }
     let wait = on_locked == OnLocked::Wait;
-    let held = lock::acquire(&lock, wait).with_context(|| format!("the lock {} cannot be taken", lock.display()))?;
+    let held = if let Some(path) = &lock {
+        lock::acquire(path, wait).with_context(|| format!("the lock {} cannot be taken", path.display()))?
+    } else {
+        let places: Vec<Place> =
+            request.targets().map(|target| Place::new(target_host.as_deref(), port, target)).collect();
+        let folder = own_folder().map_err(Error::msg)?;
+        let held = lock::acquire_places(&folder, "zfs_replicate", &places, wait);
+        held.with_context(|| format!("no lock can be taken in {}", folder.display()))?
+    };
     match (held, on_locked) {
-        (Some(_held), _) => {
+        (Ok(_held), _) => {
             progress_file.as_deref().map(progress::prepare).transpose().map_err(Error::msg)?;
             let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
             let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
             Ok(outcome(&execute::replicate(&request, &runner, &tell, &progress)?))
         }
-        (None, OnLocked::Skip) => {
+        (Err(other), OnLocked::Skip) => {
             let mut skipped = outcome(&Run::default());
             skipped.body.insert("skipped".to_owned(), json!(true));
-            skipped.body.insert("msg".to_owned(), json!(format!("another run holds the lock {}", lock.display())));
+            skipped.body.insert("msg".to_owned(), json!(other.to_string()));
             Ok(skipped)
         }
-        (None, _) => bail!(
-            "another run between these hosts holds the lock {}. Wait for it, or set on_locked to skip or wait",
-            lock.display()
-        ),
+        (Err(other), _) => bail!("{other}. Wait for it, or set on_locked to skip or wait"),
     }
 }
 
 impl Args {
-    fn lock_path(&self) -> PathBuf {
-        let name = |host: &Option<String>| host.clone().unwrap_or_else(|| "localhost".to_owned());
-        match &self.lock {
-            Some(path) => PathBuf::from(path),
-            None => lock::path_for("zfs_replicate", &name(&self.source_host), &name(&self.target_host)),
-        }
-    }
-
     /// Checks everything that can be checked without running a command.
     fn into_request(self, connections: &mut Connections) -> Result<Request, String> {
         let (roots, mapping) =

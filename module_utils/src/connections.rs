@@ -1,9 +1,10 @@
 //! The shared ssh connections of a run, and the private folder of their sockets: made when needed, gone at the end.
 
-use crate::lock::runtime_folder;
+use crate::own_folder::own_folder;
 use crate::process::Runner;
 use crate::ssh::{Host, MOST_LANES, Remote, SshOptions};
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,10 +42,8 @@ impl Drop for Connections<'_> {
     fn drop(&mut self) {
         let lanes = self.remotes.iter().flat_map(|remote| (0..MOST_LANES).map(|number| remote.lane(number)));
         let connected: Vec<Remote> = lanes.filter(Remote::is_connected).collect();
-        for remote in &connected {
-            self.runner.clean_up(&remote.disconnect());
-        }
-        connected.iter().for_each(wait_for_end);
+        self.runner.clean_up(&connected.iter().map(Remote::disconnect).collect::<Vec<_>>());
+        wait_for_end(&connected);
         if let Some(folder) = &self.folder {
             let _ = fs::remove_dir_all(folder);
         }
@@ -52,35 +51,35 @@ impl Drop for Connections<'_> {
 }
 
 /// The answer to `-O exit` comes before the end: the socket goes last.
-fn wait_for_end(remote: &Remote) {
+fn wait_for_end(remotes: &[Remote]) {
     const PAUSE: Duration = Duration::from_millis(2);
-    for _ in 0..500 {
-        if !remote.is_connected() {
+    const PAUSES: usize = 500;
+    for _ in 0..PAUSES {
+        if !remotes.iter().any(Remote::is_connected) {
             return;
         }
         std::thread::sleep(PAUSE);
     }
 }
 
-/// A new folder that only we may enter, named after this process; those of processes that are gone are removed.
+/// A new folder named after this process; those of processes that are gone are removed. Its path is short, as that of a socket must be.
 fn private_folder() -> Result<PathBuf, String> {
-    const PREFIX: &str = "ferro-zfs.";
-    let parent = runtime_folder();
+    let parent = own_folder()?;
     for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<i32>().ok());
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
         let gone = |pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
         if pid.is_some_and(gone) {
-            // Another user's folder cannot be removed by us, and need not be.
+            // It is in nobody's way.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    let folder = parent.join(format!("{PREFIX}{}", std::process::id()));
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&folder)
-        .map_err(|error| format!("the folder {} for ssh's sockets cannot be made: {error}", folder.display()))?;
-    Ok(folder)
+    let folder = parent.join(std::process::id().to_string());
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        // An earlier run of this number was killed.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(folder),
+        Err(error) => Err(format!("the folder {} for ssh's sockets cannot be made: {error}", folder.display())),
+        Ok(()) => Ok(folder),
+    }
 }
 
 #[cfg(test)]

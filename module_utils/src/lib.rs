@@ -16,6 +16,7 @@ pub mod foreign;
 pub mod limiter;
 pub mod limits;
 pub mod lock;
+pub mod own_folder;
 pub mod whole_file;
 
 pub mod pipeline;

@@ -1,47 +1,24 @@
-//! One run at a time for each pair of hosts: `flock`, so that no lock outlives its process, however it ends.
+//! Runs that must not meet: `flock`, so that no lock outlives its process, however it ends.
+//!
+//! By default what is locked is the place where datasets land. Each run has a file of its own that names its places; whoever comes
+//! later reads those of the runs that are there. A file that nobody locks is what a killed run has left.
 
+use crate::model::DatasetName;
 use crate::signals;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A lock that is held until this is dropped; its file is removed then.
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
     _file: Flock<File>,
-}
-
-/// Takes the lock at `path`, or gives none if another process holds it. With `wait`, waits for it instead.
-pub fn acquire(path: &Path, wait: bool) -> io::Result<Option<Lock>> {
-    const PAUSE: Duration = Duration::from_millis(200);
-    loop {
-        // Another user's link in a folder that all may write must not lead us elsewhere.
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
-        match Flock::lock(options.open(path)?, FlockArg::LockExclusiveNonblock) {
-            Ok(file) if is_still_at(&file, path) => return Ok(Some(Lock { path: path.to_owned(), _file: file })),
-            // Whoever held it removed the file after we had opened it: ours is no lock that others would see.
-            Ok(_) => {}
-            Err((_, Errno::EWOULDBLOCK)) if !wait => return Ok(None),
-            Err((_, Errno::EWOULDBLOCK)) if signals::received().is_some() => {
-                return Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while waiting for the lock"));
-            }
-            Err((_, Errno::EWOULDBLOCK)) => std::thread::sleep(PAUSE),
-            Err((_, error)) => return Err(error.into()),
-        }
-    }
-}
-
-fn is_still_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
-        _ => false,
-    }
 }
 
 impl Drop for Lock {
@@ -51,55 +28,198 @@ impl Drop for Lock {
     }
 }
 
-/// The folder for locks and sockets: the first of these that we may write.
-#[must_use]
-pub fn runtime_folder() -> PathBuf {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let candidates = [Some(PathBuf::from("/run/lock")), own];
-    let writable = |folder: &PathBuf| nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
-    candidates.into_iter().flatten().find(writable).unwrap_or_else(|| PathBuf::from("/tmp"))
+/// A dataset and all below it, on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    host: String,
+    dataset: DatasetName,
 }
 
-/// The lock of a pair of hosts. Whatever is not a letter, digit, dot or hyphen becomes a hyphen.
-#[must_use]
-pub fn path_for(program: &str, source_host: &str, target_host: &str) -> PathBuf {
-    let clean = |host: &str| {
-        host.chars().map(|c| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '-' }).collect::<String>()
-    };
-    let user = nix::unistd::geteuid();
-    let user = if user.is_root() { String::new() } else { format!("-uid{user}") };
-    runtime_folder().join(format!("{program}-{}-to-{}{user}.lock", clean(source_host), clean(target_host)))
+/// The run that is in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its lock.
+    pub path: PathBuf,
+    /// What both want; none where the lock does not tell.
+    place: Option<Place>,
+}
+
+impl Place {
+    /// A dataset on the host at an ssh destination; on this one if there is none. Which user logs in there makes no difference.
+    #[must_use]
+    pub fn new(destination: Option<&str>, port: Option<u16>, dataset: DatasetName) -> Self {
+        let host = destination.map_or("localhost", |name| name.strip_prefix("ssh://").unwrap_or(name));
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host).to_ascii_lowercase();
+        let port = port.filter(|port| *port != 22).map_or_else(String::new, |port| format!(":{port}"));
+        Self { host: format!("{host}{port}"), dataset }
+    }
+
+    /// True if one lies at or below the other.
+    fn meets(&self, other: &Self) -> bool {
+        let below = |a: &DatasetName, b: &DatasetName| a.below(b).is_some();
+        self.host == other.host && (below(&self.dataset, &other.dataset) || below(&other.dataset, &self.dataset))
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        let (host, dataset) = line.split_once(' ')?;
+        Some(Self { host: host.to_owned(), dataset: dataset.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host, self.dataset)
+    }
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(Place { host, dataset }) => write!(f, "another run into {dataset} on {host} holds the lock")?,
+            None => f.write_str("another run holds the lock")?,
+        }
+        write!(f, " {}", self.path.display())
+    }
+}
+
+/// How often it is looked again, where a lock is waited for.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Takes the lock at `path`, or tells who holds it. With `wait`, waits for it instead.
+pub fn acquire(path: &Path, wait: bool) -> io::Result<Result<Lock, Other>> {
+    until_free(wait, || {
+        match Flock::lock(opened(OpenOptions::new().create(true), path)?, FlockArg::LockExclusiveNonblock) {
+            Ok(file) if is_still_at(&file, path) => Ok(Some(Ok(Lock { path: path.to_owned(), _file: file }))),
+            // Whoever held it removed the file after we had opened it: ours is no lock that others would see.
+            Ok(_) => Ok(None),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(Some(Err(Other { path: path.to_owned(), place: None }))),
+            Err((_, error)) => Err(error.into()),
+        }
+    })
+}
+
+/// Takes the lock on places, in a folder that is ours alone; or tells which run has one of them, or one that lies above or below. With `wait`,
+/// waits for its end instead.
+pub fn acquire_places(folder: &Path, program: &str, places: &[Place], wait: bool) -> io::Result<Result<Lock, Other>> {
+    until_free(wait, || {
+        let _turn = turn(folder)?;
+        if let Some(other) = in_the_way(folder, program, places)? {
+            return Ok(Some(Err(other)));
+        }
+        let path = folder.join(file_name(program, places));
+        let mut file = opened(OpenOptions::new().create_new(true), &path)?;
+        for place in places {
+            writeln!(file, "{place}")?;
+        }
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(file) => Ok(Some(Ok(Lock { path, _file: file }))),
+            Err((_, error)) => Err(error.into()),
+        }
+    })
+}
+
+/// Tries until there is a lock; without `wait`, until it is known who holds it.
+fn until_free(
+    wait: bool,
+    mut attempt: impl FnMut() -> io::Result<Option<Result<Lock, Other>>>,
+) -> io::Result<Result<Lock, Other>> {
+    loop {
+        match attempt()? {
+            Some(Err(_)) if wait => pause()?,
+            Some(result) => return Ok(result),
+            None => {}
+        }
+    }
+}
+
+fn pause() -> io::Result<()> {
+    if signals::received().is_some() {
+        return Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while waiting for the lock"));
+    }
+    std::thread::sleep(PAUSE);
+    Ok(())
+}
+
+fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    // Another user's link in a folder that all may write must not lead us elsewhere.
+    options.read(true).write(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW).open(path)
+}
+
+fn is_still_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+        _ => false,
+    }
+}
+
+/// One at a time looks who is there and adds itself: the folder itself is locked for that moment.
+fn turn(folder: &Path) -> io::Result<Flock<File>> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Flock::lock(File::open(folder)?, FlockArg::LockExclusiveNonblock) {
+            Ok(turn) => return Ok(turn),
+            Err((_, Errno::EWOULDBLOCK)) if Instant::now() < deadline => pause()?,
+            Err((_, Errno::EWOULDBLOCK)) => {
+                let words = format!("another process keeps {} locked", folder.display());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+            Err((_, error)) => return Err(error.into()),
+        }
+    }
+}
+
+/// The run that has one of these places. What killed runs have left is removed on the way.
+fn in_the_way(folder: &Path, program: &str, places: &[Place]) -> io::Result<Option<Other>> {
+    let mut found = None;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !(name.starts_with(program) && name.ends_with(".lock")) {
+            continue;
+        }
+        let file = match opened(&mut OpenOptions::new(), &path) {
+            Ok(file) => file,
+            // It ended meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(_left_behind) => drop(fs::remove_file(&path)),
+            Err((mut file, Errno::EWOULDBLOCK)) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text)?;
+                if meets(&text, places) {
+                    let place = common(&text, places);
+                    found = Some(Other { path, place });
+                }
+            }
+            Err((_, error)) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
+/// True if the run whose lock says `text` is in the way of these places. One that names none keeps everybody off.
+fn meets(text: &str, places: &[Place]) -> bool {
+    let names_none = text.is_empty() || text.lines().any(|line| Place::read(line).is_none());
+    names_none || common(text, places).is_some()
+}
+
+/// What the run whose lock says `text` has in common with these places.
+fn common(text: &str, places: &[Place]) -> Option<Place> {
+    text.lines().filter_map(Place::read).find(|place| places.iter().any(|ours| ours.meets(place)))
+}
+
+/// For people who look what runs: the host and the first place. The process makes it unique.
+fn file_name(program: &str, places: &[Place]) -> String {
+    const MOST: usize = 180;
+    let first = places.first().map(ToString::to_string).unwrap_or_default();
+    let clean = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
+    let first: String = first.chars().map(clean).take(MOST).collect();
+    format!("{program}-{first}.{}.lock", std::process::id())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{acquire, path_for};
-
-    #[test]
-    fn only_one_holds_it_and_no_file_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.lock");
-        let first = acquire(&path, false).unwrap();
-        assert!(first.is_some());
-        assert!(acquire(&path, false).unwrap().is_none());
-        drop(first);
-        assert!(!path.exists());
-        assert!(acquire(&path, true).unwrap().is_some());
-    }
-
-    #[test]
-    fn a_link_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.lock");
-        std::os::unix::fs::symlink(folder.path().join("victim"), &path).unwrap();
-        assert!(acquire(&path, false).is_err());
-        assert!(!folder.path().join("victim").exists());
-    }
-
-    #[test]
-    fn hosts_are_sanitised() {
-        let path = path_for("zfs_replicate", "localhost", "server@re mote:2/../x");
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with("zfs_replicate-localhost-to-server-re-mote-2-..-x"), "{name}");
-    }
-}
+#[path = "lock_tests.rs"]
+mod tests;

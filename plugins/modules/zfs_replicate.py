@@ -231,7 +231,8 @@ options:
     default: 5s
   stall_timeout:
     description:
-      - A stream without a byte for this long counts as lost.
+      - A stream without a byte for this long counts as lost, and so does a command that lists or tells something. ZFS prints nothing until it
+        has sorted all snapshots, which takes it minutes where there are a million.
     type: str
     default: 600s
   progress_file:
@@ -242,7 +243,10 @@ options:
     type: str
   lock:
     description:
-      - Path of the lock file. By default there is one for each pair of hosts below C(/run/lock).
+      - Path of a lock file to be taken instead of the default lock, which keeps two runs of a user from landing at or below the same dataset
+        of the same host; runs into different places do not wait for each other. It is a file in C(/run/ferro-zfs), for other users than root
+        in C(/run/lock/ferro-zfs-UID), that names the places. Choose a folder that only the user of the run may write, or others could keep the
+        run from its lock.
     type: str
   on_locked:
     description:

@@ -276,20 +276,6 @@ def test_raw_and_plain_are_not_mixed(hosts: Hosts) -> None:
     assert "it would land unencrypted" in result["msg"]
 
 
-def test_one_run_at_a_time_for_a_pair_of_hosts(hosts: Hosts) -> None:
-    two_pools(hosts)
-    hosts.sh("source", "zfs snapshot tank@s")
-    held = "flock /run/lock/zfs_replicate-localhost-to-localhost.lock"
-    result = hosts.replicate("source", before=held, **LOCAL)
-    assert "another run between these hosts holds the lock /run/lock/zfs_replicate-localhost-to-localhost.lock" in result["msg"]
-    skipped = hosts.replicate("source", before=held, **LOCAL, on_locked="skip")
-    assert (skipped["changed"], skipped["skipped"]) == (False, True)
-    waiting = hosts.lab.popen("source", "flock /run/lock/zfs_replicate-localhost-to-localhost.lock sleep 1; rm -f /run/lock/zfs_replicate*")
-    assert hosts.replicated("source", **LOCAL, on_locked="wait")["tank"]["status"] == "ok"
-    waiting.wait()
-    hosts.sh("source", "rm -f /run/lock/zfs_replicate*")
-
-
 def test_progress_is_told_while_it_runs(hosts: Hosts) -> None:
     two_pools(hosts)
     hosts.sh("source", "head -c 40M /dev/urandom > /tank/f; zfs snapshot tank@s")

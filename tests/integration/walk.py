@@ -292,7 +292,8 @@ class Walk:
             # The idle shared connection of a killed run is the last to go.
             left = self.sh(host, f"for i in $(seq 60); do {running} >/dev/null || exit 0; sleep 0.05; done; {running}; true")
             assert left == "", f"still running on {host}: {left}"
-            files = self.sh(host, "find /run/lock /tmp /run/user -name 'zfs_*' -o -name 'ferro*' 2>/dev/null || true").split()
+            left_over = "find /run/ferro-zfs /run/lock /tmp -mindepth 1 -path '/run/ferro-zfs/*' -o -name 'zfs_*' 2>/dev/null || true"
+            files = self.sh(host, left_over).split()
             assert host in self.unclean or not files, f"left on {host}: {files}"
             for file in files:
                 if file.endswith(".lock"):

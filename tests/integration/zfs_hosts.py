@@ -66,5 +66,6 @@ class Hosts:
         return self.sh(
             host,
             "ps -eo comm=,args= | grep -E '^(ssh|zfs|zfs_replicate) ' || true;"
-            "find /run/lock /tmp -name 'zfs_replicate*' -o -name 'ferro-zfs*' || true",
+            "find /run/ferro-zfs /run/lock/ferro-zfs-* /tmp/ferro-zfs-* -mindepth 1 2>/dev/null || true;"
+            "find /run/lock /tmp -name 'zfs_replicate*' || true",
         )

@@ -67,6 +67,12 @@ impl Request {
         Lane { source: self.source.lane(number), target: self.target.lane(number) }
     }
 
+    /// Where the roots land.
+    pub fn targets(&self) -> impl Iterator<Item = DatasetName> + '_ {
+        // Names that do not fit were refused when the request was made.
+        self.roots.iter().filter_map(|root| self.mapping.target_of(root).ok())
+    }
+
     /// Checks names and how they fit together; gives the roots to send and the rule where they land.
     pub fn names(
         source: &[String],
