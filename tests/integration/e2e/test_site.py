@@ -134,13 +134,15 @@ def test_offsite_never_has_a_key(fleet: Fleet) -> None:
 def test_each_host_prunes_by_its_own_policy_and_the_chain_stays_incremental(fleet: Fleet) -> None:
     fleet.sh("source", "for i in $(seq 10 49); do zfs snapshot tank/documents@autosnap_2027-01-01_00:00:${i}_hourly; done")
     round_trip(fleet)
+    arrived = snapshots(fleet, "backup", f"{HUB}/tank/documents", "hourly")
     for host in ("source", "backup", "offsite"):
         run(fleet, host, "prune")
     counts = [
         snapshots(fleet, host, dataset, "hourly")
         for host, dataset in (("source", "tank/documents"), ("backup", f"{HUB}/tank/documents"), ("offsite", f"{OFFSITE}/tank/documents"))
     ]
-    assert counts == [36, 24, 1], "critical, high, and an own policy that keeps no hourly ones but the newest"
+    assert arrived >= 40
+    assert counts == [36, arrived, 1], "critical; high, but they have only just come; and an own policy that keeps no hourly ones but the newest"
     fleet.sh("source", "echo more >/tank/documents/more; zfs snapshot tank/documents@autosnap_2027-01-01_01:00:00_hourly")
     pull, push = round_trip(fleet)
     assert pull["tank/documents"]["action"] == push[f"{HUB}/tank/documents"]["action"] == "incremental"

@@ -148,11 +148,15 @@ def test_what_is_switched_off_is_removed(source: Fleet) -> None:
 
 def test_a_backup_host_prunes_replicas_and_never_snapshots_them(fleet: Fleet) -> None:
     fleet.sh("backup", "zpool create backuppool /dev/ubdb; zfs create backuppool/backups; zfs create backuppool/backups/source")
-    fleet.sh("backup", "for h in 1 2 3; do zfs snapshot -r backuppool/backups@autosnap_2031-01-01_0$h:00:00_hourly; done")
+    fleet.sh("backup", "for h in 1 2 3; do date -u -s 2031-01-01T0$h:00; zfs snapshot -r backuppool/backups@autosnap_2031-01-01_0$h:00:00_hourly; done")
     tree: dict[str, Any] = {"backuppool": {"datasets": {"backups": {"policy": "hour", "snapshots_discover_children": True}}}}
     fleet.role("zfs_policy", "backup", zfs=tree, zfs_policies={"hour": {"hourly": 1}})
     assert [path for path in files(fleet, "backup") if "snapshot" in path] == []
+    # They are seen for the first time, and so as if they had only just come. An hour later that is known.
     fleet.sh("backup", "systemctl start ferro-zfs-prune")
+    assert len(fleet.sh("backup", "zfs list -Ht snapshot -o name").split()) == 6
+    assert "trust_dates=true" in fleet.json("backup", "/var/lib/ferro-zfs/prune.json")["warnings"][0]
+    fleet.sh("backup", "date -u -s 2031-01-01T04:30; systemctl start ferro-zfs-prune")
     left = fleet.sh("backup", "zfs list -Ht snapshot -o name").split()
     assert left == [f"backuppool/{name}@autosnap_2031-01-01_03:00:00_hourly" for name in ("backups", "backups/source")]
     # And not by way of an ancestor that discovers its children.
