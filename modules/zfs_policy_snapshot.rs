@@ -50,6 +50,11 @@ pub struct Args {
     /// Leave out datasets with nothing written since their newest snapshot.
     #[serde(default)]
     skip_unchanged: bool,
+    /// Take snapshots of replicas too: of what M(ferro.zfs.zfs_replicate) received, and of what lies below a parent that it made for that.
+    /// A snapshot taken there parts the replica from its source, so that replication has to roll it back or stops. So without this
+    /// option the task fails for a replica that O(datasets) lists, and leaves out one that was found below with a warning.
+    #[serde(default)]
+    snapshot_replicas: bool,
     /// What to make of a listed dataset that does not exist.
     #[serde(default)]
     on_missing: OnMissing,
@@ -170,6 +175,7 @@ impl Args {
             schedule: Schedule::new(clock),
             prefix: self.prefix,
             skip_unchanged: self.skip_unchanged,
+            snapshot_replicas: self.snapshot_replicas,
             missing_fails: self.on_missing == OnMissing::Fail,
         })
     }

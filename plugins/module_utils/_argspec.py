@@ -150,6 +150,10 @@ SPECS = {
                 "type": "bool",
                 "default": False,
             },
+            "snapshot_replicas": {
+                "type": "bool",
+                "default": False,
+            },
             "on_missing": {
                 "type": "str",
                 "choices": ["fail", "warn"],

@@ -139,6 +139,13 @@ options:
       - Leave out datasets with nothing written since their newest snapshot.
     type: bool
     default: false
+  snapshot_replicas:
+    description:
+      - 'Take snapshots of replicas too: of what M(ferro.zfs.zfs_replicate) received, and of what lies below a parent that it made for that. A
+        snapshot taken there parts the replica from its source, so that replication has to roll it back or stops. So without this option the task
+        fails for a replica that O(datasets) lists, and leaves out one that was found below with a warning.'
+    type: bool
+    default: false
   on_missing:
     description:
       - What to make of a listed dataset that does not exist.

@@ -243,7 +243,7 @@ def test_three_thousand_go_though_one_is_held_and_one_has_a_clone(box: Box) -> N
     kept = {entry["snapshot"]: entry["reasons"] for entry in result["kept"] if entry["snapshot"].startswith("tank/d7@")}
     assert kept == {mine[90]: ["held"], mine[110]: ["cloned"], mine[200]: ["newest", "retained"]}
     assert box.snapshots("tank/d7") == [mine[90], mine[110], mine[200]]
-    assert len(result["commands"]) == 4, "a listing, a question, two programs of 2,000 at most"
+    assert len(result["commands"]) == 5, "a listing, two questions, two programs of 2,000 at most"
     assert not box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}})["changed"]
 
 
@@ -377,6 +377,31 @@ def test_nothing_new_nothing_young_and_more_than_allowed(box: Box) -> None:
 # --- replication ---
 
 
+def test_what_another_host_took_gets_no_snapshot_and_is_pruned_by_arrival(box: Box) -> None:
+    box.pool("own", "moved/below", "held/client/tank/data")
+    # A value may hold anything: only where it is set is asked.
+    box.sh(r"""zfs set ferro.zfs:replica="$(printf -- '-\n-\ttank/own\tlocal')" tank/moved""")
+    box.sh("zfs set ferro.zfs:placeholder=tank/held/client tank/held/client")
+    replicas = ["tank/held/client", "tank/held/client/tank", "tank/held/client/tank/data", "tank/moved", "tank/moved/below"]
+    result = box.snapshot({"tank": "high+"}, interval="hourly")
+    assert not result.get("failed")
+    assert [name.partition("@")[0] for name in result["created"]] == ["tank", "tank/held", "tank/own"]
+    assert [entry["dataset"] for entry in result["left_out"]] == replicas
+    assert "no snapshots were taken of 5 that hold what another host took (tank/held/client, " in result["warnings"][0]
+    listed_one = box.snapshot({"tank/moved/below": "high"}, interval="daily")
+    assert listed_one["created"] == [] and "tank/moved/below: it holds what another host took" in listed_one["msg"]
+    hours = [f"autosnap_2026-01-01_{hour:02}:00:00_hourly" for hour in range(4)]
+    box.sh(f"for n in {' '.join(hours)}; do zfs snapshot -r tank@$n; done")
+    result = box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}}, _ansible_verbosity=1)
+    assert {name.partition("@")[0] for name in result["destroyed"]} == {"tank", "tank/held", "tank/own"}
+    kept = [entry for entry in result["kept"] if entry["snapshot"].partition("@")[0] in replicas]
+    assert [entry["reasons"] for entry in kept] == [["recent_arrival"]] * 3 + [["newest", "retained"]] + ([["recent_arrival"]] * 3 + [["newest", "retained"]]) * 4
+    # Once it is said to be this host's own it is treated so.
+    box.sh("zfs inherit ferro.zfs:replica tank/moved")
+    assert len(box.snapshot({"tank/moved": "high+"}, interval="daily")["created"]) == 2
+    assert len(box.prune({"tank/moved": "one+"}, policies={"one": {"hourly": 1}})["destroyed"]) == 6
+
+
 def test_pruning_never_breaks_replication(box: Box) -> None:
     box.pool("a")
     box.pool(name="vault")
@@ -401,7 +426,9 @@ def test_pruning_never_breaks_replication(box: Box) -> None:
     result = box.prune(source, policies=one, keep_unreplicated=True, _ansible_verbosity=1)
     assert [name[-15:-13] for name in result["destroyed"]] == ["00", "01", "02"]
     assert result["kept"][0]["reasons"] == ["replication_base"]
-    assert len(box.prune(target, policies=one)["destroyed"]) == 3
+    # What has only just come stays there, whatever its name says.
+    assert box.prune(target, policies=one, replicas=["vault"])["destroyed"] == []
+    assert len(box.prune(target, policies=one, replicas=["vault"], trust_dates=True, before="date -s '+1 day' >/dev/null;")["destroyed"]) == 3
     assert replicate() == "incremental"
     # Without the option what was not replicated may go, but the two sides stay together.
     take(range(8, 12))
@@ -428,9 +455,9 @@ def test_commands_do_not_grow_with_200_datasets(box: Box) -> None:
         return result
 
     took = timed("take", box.snapshot, interval="hourly")
-    assert (took["summary"]["created"], len(took["commands"])) == (200, 2)
+    assert (took["summary"]["created"], len(took["commands"])) == (200, 3)
     plan = timed("plan to prune", box.prune, _ansible_check_mode=True)
     assert (plan["changed"], len(plan["commands"])) == (False, 1)
     pruned = timed("prune", box.prune, policies={"high": {"hourly": 10}})
     assert (pruned["summary"]["destroyed"], pruned["summary"]["kept"]) == (200 * 11, 200 * 10)
-    assert len(pruned["commands"]) == 2 + 2
+    assert len(pruned["commands"]) == 3 + 2

@@ -47,14 +47,14 @@ fn a_second_run_changes_nothing_for_real_and_in_check_mode() {
     let mut checked = args("high");
     checked["_ansible_check_mode"] = json!(true);
     let planned = fake.run(SNAPSHOT, &checked);
-    assert_eq!(fake.verbs(), ["list"]);
+    assert_eq!(fake.verbs(), ["list", "get"]);
     let real = fake.run(SNAPSHOT, &args("high"));
     let intervals = |result: &Value| {
         names(&result["created"]).iter().map(|name| name.rsplit('_').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(intervals(&real), ["yearly", "yearly", "monthly", "monthly", "daily", "daily", "hourly", "hourly"]);
     assert_eq!(intervals(&planned), intervals(&real));
-    assert_eq!(fake.verbs(), ["list", "snapshot", "snapshot", "snapshot", "snapshot"]);
+    assert_eq!(fake.verbs(), ["list", "get", "snapshot", "snapshot", "snapshot", "snapshot"]);
     for args in [args("high"), checked] {
         let again = fake.run(SNAPSHOT, &args);
         // At the turn of an hour there is one more.
@@ -93,7 +93,7 @@ fn one_that_vanishes_does_not_fail_the_others() {
     let result = fake.run(SNAPSHOT, &args);
     assert_eq!(names(&result["created"]).len(), 3);
     assert_eq!(result["left_out"], json!([{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]));
-    assert_eq!(fake.verbs(), ["list", "snapshot", "snapshot"]);
+    assert_eq!(fake.verbs(), ["list", "get", "snapshot", "snapshot"]);
     // A listed one is missed, unless that is fine.
     let listed = |on_missing: &str| {
         let datasets = ["tank/b", "tank/c", "tank/never"].map(|name| json!({"dataset": name, "policy": "high"}));
@@ -108,6 +108,35 @@ fn one_that_vanishes_does_not_fail_the_others() {
     );
     let result = fake.run(SNAPSHOT, &listed("warn"));
     assert_eq!(result["warnings"], json!(["tank/never does not exist", "tank/b was destroyed meanwhile"]));
+}
+
+#[test]
+fn no_snapshot_is_taken_of_what_another_host_took() {
+    let fake = Fake::new("tank 1 -\ntank/a 1 -\ntank/b 1 -\ntank/c 1 -\n");
+    fake.write("marks", "replica tank/a\nplaceholder tank/b\nreplica tank/c\n");
+    let mut args = args("high");
+    args["interval"] = json!("hourly");
+    args["datasets"].as_array_mut().unwrap().push(json!({"dataset": "tank/c", "policy": "low"}));
+    let result = fake.run(SNAPSHOT, &args);
+    assert_eq!(names(&result["created"]).len(), 1);
+    assert!(names(&result["created"])[0].starts_with("tank@"));
+    let why = "it holds what another host took, and a snapshot taken here would part it from its source";
+    assert_eq!(result["left_out"], json!([{"dataset": "tank/a", "reason": why}, {"dataset": "tank/b", "reason": why}]));
+    let warning = result["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("no snapshots were taken of 2 that hold what another host took (tank/a, tank/b). "),
+        "{warning}"
+    );
+    let msg = result["msg"].as_str().unwrap();
+    assert!(
+        msg.starts_with(&format!("1 dataset failed. tank/c: {why}. If it belongs to this host, as after a restore, ")),
+        "{msg}"
+    );
+    fake.write("no_get", "");
+    let fails = fake.run(SNAPSHOT, &args);
+    assert_eq!((names(&fails["created"]).len(), &fails["summary"]["failed"]), (0, &json!(3)));
+    args["snapshot_replicas"] = json!(true);
+    assert_eq!(names(&fake.run(SNAPSHOT, &args)["created"]).len(), 3);
 }
 
 #[test]
@@ -156,9 +185,9 @@ fn processes_do_not_grow_with_datasets_and_snapshots() {
     // Without root there is no command for several datasets, but one does for all snapshots of a dataset.
     let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
     // The one besides asks which of those that lose something are replicas.
-    assert_eq!(count(2, 2), (1, 2, 1, 1 + if root { 1 } else { 2 }));
-    assert_eq!(count(60, 2), (1, 2, 1, 1 + if root { 1 } else { 60 }));
-    assert_eq!(count(3, 500), (1, 2, 1, 1 + if root { 1 } else { 3 }));
+    assert_eq!(count(2, 2), (2, 3, 1, 1 + if root { 1 } else { 2 }));
+    assert_eq!(count(60, 2), (2, 3, 1, 1 + if root { 1 } else { 60 }));
+    assert_eq!(count(3, 500), (2, 3, 1, 1 + if root { 1 } else { 3 }));
 }
 
 #[test]
@@ -228,6 +257,30 @@ fn pruning_says_why_all_the_others_stay() {
     let again = fake.run(PRUNE, &args);
     assert_eq!((&again["changed"], &again["destroyed"]), (&json!(false), &json!([])));
     assert!(!fake.verbs().contains(&"destroy".to_owned()));
+}
+
+#[test]
+fn another_prefix_is_said_once_with_what_to_do() {
+    let fake =
+        Fake::new(&(tank(3, 30) + "tank@2020-01-01_00:00:00_hourly 2 0\ntank@ours_2020-01-01_00:00:00_hourly 3 0\n"));
+    let mut args = args_for_prune();
+    args["prefix"] = json!("ours");
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(result["destroyed"], json!([]));
+    assert_eq!(
+        result["warnings"],
+        json!([
+            "90 snapshots are named as ours, but with another prefix than ours (autosnap): foreign, so never pruned. To have such ones \
+             pruned by the same policies, run zfs_prune with that prefix too; to keep them without this warning, protect \"autosnap_*\""
+        ])
+    );
+    args["protect"] = json!(["autosnap_*"]);
+    assert_eq!(fake.run(PRUNE, &args)["warnings"], Value::Null);
+    args["prefix"] = json!("autosnap");
+    args["protect"] = json!([]);
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(names(&result["destroyed"]).len(), 3 * 29);
+    assert!(result["warnings"][0].as_str().unwrap().starts_with("1 snapshot is named as ours, but"));
 }
 
 #[test]

@@ -32,6 +32,15 @@ pub fn parse(prefix: &str, name: &str) -> Name {
     }
 }
 
+/// The other prefix with which a snapshot's name would be one of ours: that of another time, or of another tool that names as we do.
+#[must_use]
+pub fn other_prefix(name: &str) -> Option<&str> {
+    const CLOCK: usize = "_0000-00-00_00:00:00".len();
+    let (before, _) = name.rsplit_once('_')?;
+    let (prefix, _) = before.split_at_checked(before.len().checked_sub(CLOCK)?)?;
+    matches!(parse(prefix, name), Name::Ours(..)).then_some(prefix).filter(|prefix| !prefix.is_empty())
+}
+
 fn ours(rest: &str) -> Option<(DateTime, Interval)> {
     const SHAPE: &[u8] = b"0000-00-00_00:00:00_";
     let (clock, word) = rest.as_bytes().split_at_checked(SHAPE.len())?;
@@ -48,7 +57,7 @@ fn ours(rest: &str) -> Option<(DateTime, Interval)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Name, name, parse};
+    use super::{Name, name, other_prefix, parse};
     use crate::plan::period::Interval;
     use jiff::civil::date;
 
@@ -61,6 +70,25 @@ mod tests {
             }
         }
         assert_eq!(name("autosnap", clock, Interval::Daily), "autosnap_2026-01-02_03:04:05_daily");
+    }
+
+    #[test]
+    fn another_prefix_is_found() {
+        for prefix in ["autosnap", "a_b", "x-1", "1_2026-01-02_03:04:05"] {
+            let name = name(prefix, date(2026, 1, 2).at(3, 4, 5, 0), Interval::Daily);
+            assert_eq!(other_prefix(&name), Some(prefix));
+        }
+        for other in [
+            "",
+            "manual",
+            "a_daily",
+            "_2026-01-02_03:04:05_daily",
+            "2026-01-02_03:04:05_daily",
+            "a_2026-01-02_03:04:05_x",
+        ] {
+            assert_eq!(other_prefix(other), None, "{other}");
+        }
+        assert_eq!(other_prefix("ä2026-01-02_03:04:05_daily"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub use arrivals::state_folder;
 use super::report::Failed;
 use crate::glob::Globs;
 use crate::model::{DatasetName, ShortName};
+use crate::plan::naming;
 use crate::plan::policy::{Policy, Table};
 use crate::plan::retain::{MaxDestroy, Reason, Reasons};
 use crate::process::Runner;
@@ -94,6 +95,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
         first_seen: BTreeMap::new(),
         too_new: BTreeMap::new(),
         future: None,
+        other_prefixes: (0, Vec::new()),
     };
     let mut pools = Vec::new();
     for (pool, roots) in request.table.roots() {
@@ -131,6 +133,8 @@ struct Run<'a> {
     too_new: BTreeMap<String, usize>,
     /// How many are dated in the future, and the first of them.
     future: Option<(usize, String)>,
+    /// How many would be ours with another prefix, and the first few of these.
+    other_prefixes: (usize, Vec<String>),
 }
 
 impl Run<'_> {
@@ -138,6 +142,9 @@ impl Run<'_> {
         self.pruned.kept_count += 1;
         if reasons.contains(Reason::RecentArrival) && self.first_seen.contains_key(dataset.pool()) {
             *self.too_new.entry(dataset.pool().to_owned()).or_default() += 1;
+        }
+        if reasons.contains(Reason::Foreign) && !reasons.contains(Reason::Protected) {
+            self.note_prefix(name);
         }
         if reasons.contains(Reason::Future) {
             self.future.get_or_insert_with(|| (0, format!("{dataset}@{name}"))).0 += 1;
@@ -162,8 +169,28 @@ impl Run<'_> {
         fine
     }
 
+    fn note_prefix(&mut self, name: &str) {
+        const SHOWN: usize = 3;
+        let Some(prefix) = naming::other_prefix(name) else { return };
+        let (count, prefixes) = &mut self.other_prefixes;
+        *count += 1;
+        if prefixes.len() < SHOWN && prefixes.iter().all(|known| known != prefix) {
+            prefixes.push(prefix.to_owned());
+        }
+    }
+
     /// Says once what keeps many snapshots.
     fn warn(&mut self) {
+        let (count, prefixes) = &self.other_prefixes;
+        if let Some(prefix) = prefixes.first() {
+            let are = if *count == 1 { "snapshot is" } else { "snapshots are" };
+            self.pruned.warnings.push(format!(
+                "{count} {are} named as ours, but with another prefix than {} ({}): foreign, so never pruned. To have such ones pruned by the same \
+                 policies, run zfs_prune with that prefix too; to keep them without this warning, protect \"{prefix}_*\"",
+                self.request.prefix,
+                prefixes.join(", ")
+            ));
+        }
         for (pool, file) in &self.first_seen {
             let Some(count) = self.too_new.get(pool) else { continue };
             self.pruned.warnings.push(format!(
@@ -173,9 +200,10 @@ impl Run<'_> {
             ));
         }
         if let Some((count, first)) = &self.future {
+            let are = if *count == 1 { "snapshot of a replica is" } else { "snapshots of replicas are" };
             self.pruned.warnings.push(format!(
-                "{count} snapshots of replicas are dated in the future, such as {first}: they take up no place, and stay until then. \
-                 Either a clock was wrong where they come from, or somebody made them up; destroy them by hand if you do not want them"
+                "{count} {are} dated in the future, such as {first}. Such take up no place, and stay until then. Either a clock was wrong where \
+                 they come from, or somebody made them up; destroy them by hand if you do not want them"
             ));
         }
     }

@@ -30,6 +30,8 @@ pub struct Request {
     pub prefix: String,
     /// Leave out datasets with nothing new.
     pub skip_unchanged: bool,
+    /// Snapshots are taken of replicas too.
+    pub snapshot_replicas: bool,
     /// A listed dataset that does not exist is a failure.
     pub missing_fails: bool,
 }
@@ -57,6 +59,11 @@ pub struct LeftOut {
     /// Why.
     pub reason: String,
 }
+
+const REPLICA: &str = "it holds what another host took, and a snapshot taken here would part it from its source";
+const OWN_AGAIN: &str = "If it belongs to this host, as after a restore, say so with `zfs inherit ferro.zfs:replica DATASET`, and \
+    `zfs inherit ferro.zfs:placeholder PARENT` where a parent has that; \
+    snapshot_replicas=true takes them all the same";
 
 /// One dataset as the listing shows it.
 #[derive(Debug, Default)]
@@ -208,7 +215,7 @@ impl Run<'_> {
 
     /// The snapshots to take, in that order: the longest interval first, so that the newest snapshot is of the shortest.
     fn plan(&mut self, all: &BTreeMap<DatasetName, Seen>) -> Vec<(SnapshotName, Interval)> {
-        let mut due = Vec::new();
+        let mut due: Vec<(&DatasetName, Interval)> = Vec::new();
         let mut taken = HashSet::new();
         for (dataset, seen) in all {
             match self.due(dataset, seen) {
@@ -218,6 +225,9 @@ impl Run<'_> {
                     due.extend(intervals.into_iter().map(|interval| (dataset, interval)));
                 }
             }
+        }
+        if !self.request.snapshot_replicas {
+            self.leave_out_replicas(&mut due);
         }
         let stamp = self.request.schedule.stamp(|clock| taken.contains(&clock));
         let names = Interval::ALL.map(|interval| naming::name(&self.request.prefix, stamp, interval));
@@ -237,6 +247,36 @@ impl Run<'_> {
         }
         planned.sort_by_cached_key(|(snapshot, interval)| (Reverse(*interval), snapshot.dataset.pool().to_owned()));
         planned
+    }
+
+    /// A snapshot that is taken of a replica parts it from its source. Whoever named one itself is told; those that were found go
+    /// without.
+    fn leave_out_replicas(&mut self, due: &mut Vec<(&DatasetName, Interval)>) {
+        let mut names: Vec<&DatasetName> = due.iter().map(|(dataset, _)| *dataset).collect();
+        names.dedup();
+        let replicas = match self.zfs.replicas(&names) {
+            Ok(replicas) => replicas,
+            Err(failure) => {
+                self.taken.failures.push(Failed::command(names.into_iter().cloned().collect(), failure));
+                return due.clear();
+            }
+        };
+        due.retain(|(dataset, _)| !replicas.contains(dataset.as_str()));
+        let mut found = Vec::new();
+        for dataset in names.into_iter().filter(|dataset| replicas.contains(dataset.as_str())) {
+            if self.request.table.declared(dataset).is_some() {
+                self.taken.failures.push(Failed::refused(dataset, format!("{REPLICA}. {OWN_AGAIN}")));
+            } else {
+                self.skip(dataset, REPLICA);
+                found.push(dataset.as_str());
+            }
+        }
+        if !found.is_empty() {
+            let (count, shown) = (found.len(), found.iter().take(3).copied().collect::<Vec<_>>().join(", "));
+            let words =
+                format!("no snapshots were taken of {count} that hold what another host took ({shown}). {OWN_AGAIN}");
+            self.taken.warnings.push(words);
+        }
     }
 
     /// The intervals that are due for a dataset, or why there is none.

@@ -49,21 +49,23 @@ impl Zfs<'_> {
         Ok(())
     }
 
-    /// Those of the datasets that have one of these user properties, of their own or inherited, whatever its value. Values are not
-    /// asked for: whoever sends a stream can put anything into them, line ends too.
-    pub fn having_any(&self, properties: &str, datasets: &[&DatasetName]) -> Result<HashSet<String>, Failure> {
-        let mut having = HashSet::new();
+    /// Those of the datasets whose snapshots come from another host: the one mark is left on what `zfs_replicate` receives, the other
+    /// on parents that it makes for that, and both are inherited. Values are not asked for: whoever sends a stream can put
+    /// anything into them, line ends too.
+    pub fn replicas(&self, datasets: &[&DatasetName]) -> Result<HashSet<String>, Failure> {
+        const MARKS: &str = "ferro.zfs:replica,ferro.zfs:placeholder";
+        let mut marked = HashSet::new();
         for batch in batches::split(datasets, COMMAND, |name| name.as_str().len() + POINTER) {
-            let cmd = Cmd::new("zfs").args(["get", "-H", "-o", "name,source", properties]).args(batch);
+            let cmd = Cmd::new("zfs").args(["get", "-H", "-o", "name,source", MARKS]).args(batch);
             self.rows(&cmd, "name,source", &mut |fields| {
                 let [name, source] = fields else { return None };
                 if *source != "-" {
-                    having.insert((*name).to_owned());
+                    marked.insert((*name).to_owned());
                 }
                 Some(())
             })?;
         }
-        Ok(having)
+        Ok(marked)
     }
 
     /// The guid of a pool.

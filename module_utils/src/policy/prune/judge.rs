@@ -9,9 +9,6 @@ use crate::plan::replicated::Replicated;
 use crate::plan::retain::{Reasons, Rules, verdicts};
 use crate::policy::report::Failed;
 
-/// `zfs_replicate` leaves the one on what it receives, and the other on parents that it makes for that.
-const MARKS: &str = "ferro.zfs:replica,ferro.zfs:placeholder";
-
 impl Run<'_> {
     /// What may go of all pools.
     pub(super) fn judge(&mut self, mut pools: Vec<Pool>) -> Vec<Doomed> {
@@ -38,7 +35,7 @@ impl Run<'_> {
             }
         }
         let names: Vec<&DatasetName> = asked.iter().map(|found| &found.dataset).collect();
-        match self.zfs.having_any(MARKS, &names) {
+        match self.zfs.replicas(&names) {
             Ok(marked) => {
                 for found in asked.into_iter().filter(|found| marked.contains(found.dataset.as_str())) {
                     found.elsewhere = true;
