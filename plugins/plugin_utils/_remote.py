@@ -135,19 +135,20 @@ def no_result(module: str, rc: int | None, stdout: str, stderr: str) -> dict[str
     return {"failed": True, "changed": False, "rc": rc, "msg": " ".join([why, *said]), "stdout": stdout[-4000:], "stderr": stderr[-4000:]}
 
 
-# Shell functions that ask `ls` for modes and owners (`stat` differs from system to system):
-# `trusted DIR`: it and every folder above it belong to root or to us, and what lies in them nobody else
-# can move or replace, because they may not write there or because the folder is sticky.
-# `ours DIR`: besides, it is no link, belongs to us, and nobody else can even look into it.
+# Shell functions that ask `ls` for modes and owners (`stat` differs from system to system), all at once:
+# `trusted DIR [LEAF]`: DIR and every folder above it belong to root or to us, and what lies in them nobody else can move or
+# replace, because they may not write there or because the folder is sticky. LEAF is a folder of the mode 0700, and no link.
+# `ours DIR`: that of DIR itself, by the name that was given and by the one without links; and DIR belongs to us.
 _OURS = (
-    'me=`id -u`; trusted() { case $1 in /*) ;; *) return 1;; esac; p=$1; set -- /.; '
+    'me=`id -u`; trusted() { case $1 in /*) ;; *) return 1;; esac; p=$1; shift; set -- "$@" /.; '
     'while [ -n "$p" ]; do case $p in */) ;; *) set -- "$@" "$p/.";; esac; p=${p%/*}; done; '
     # A name with a newline in it, and a folder that is not there, make another number of lines.
-    'ls -ldn "$@" 2>/dev/null | ( n=0; while read -r mode _links owner _rest; do n=$((n+1)); '
+    'ls -ldn "$@" 2>/dev/null | ( n=0; while read -r mode _links owner rest; do n=$((n+1)); '
+    "case $rest in */.) ;; *) case $mode in drwx--[-S]---*) ;; *) exit 1;; esac;; esac; "
     "case $mode in d????????[tT]*) ;; d????w*|d???????w*) exit 1;; d*) ;; *) exit 1;; esac; "
     "case $owner in 0|$me) ;; *) exit 1;; esac; done; [ $n = $# ] ); }; "
-    'ours() { [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] && q=`cd -P "$1" && pwd -P` && '
-    'case `ls -ldn "$1"` in drwx--[-S]---*) ;; *) false;; esac && trusted "$1" && trusted "$q"; }; '
+    'ours() { [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] && trusted "$1" "$1" && q=`cd -P "$1" && pwd -P` && '
+    '{ [ "$q" = "$1" ] || trusted "$q" "$q"; }; }; '
 )
 
 
