@@ -171,15 +171,20 @@ def zfs_list(fake, words):
 
 
 def zfs_get(fake, words):
-    given, (properties, *names) = options(words, "o", "Hp")
+    given, (properties, *names) = options(words, "otd", "Hpr")
+    types = given.get("t", ["filesystem,volume,snapshot"])[0].split(",")
+    depth = None if "r" in given else int(given.get("d", ["0"])[0])
     columns = given.get("o", ["name,property,value,source"])[0].split(",")
     lines, missing = [], []
     for name in names:
         try:
-            for prop in properties.split(","):
-                value, source = fake.value(name, prop)
-                row = {"name": name, "property": prop, "value": value, "source": source}
-                lines.append("\t".join(row[column] for column in columns))
+            for one in fake.below(name, depth) if depth != 0 else [name]:
+                rows = {prop: fake.value(one, prop) for prop in properties.split(",")}
+                if fake.value(one, "type")[0] not in types:
+                    continue
+                for prop, (value, source) in rows.items():
+                    row = {"name": one, "property": prop, "value": value, "source": source}
+                    lines.append("\t".join(row[column] for column in columns))
         except Refused as refused:
             missing.append(str(refused))
     return lines, missing
