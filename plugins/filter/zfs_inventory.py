@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _fleet, _older
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _fleet, _older, _types
 from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import Findings, Host, host_findings
 from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import as_flag, display
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import _at
@@ -69,6 +69,7 @@ def zfs_inventory_faults(hostvars: Mapping[str, Any], groups: Mapping[str, Any])
         if host.is_in(_fleet.GROUPS):
             _add(found, host_findings(host))
             _add(found, _fleet.name_findings(host, hostvars[host.name].keys(), _variables()))
+            _add(found, _type_findings(host))
     for check in (
         lambda: _fleet.group_faults(groups, everybody),
         *(functools.partial(_fleet.list_faults, host, groups.get("all", ())) for host in everybody),
@@ -82,6 +83,14 @@ def zfs_inventory_faults(hostvars: Mapping[str, Any], groups: Mapping[str, Any])
                 found.faults.append(str(fault))
     _show(found)
     return list(dict.fromkeys(found.faults))
+
+
+def _type_findings(host: Host) -> Findings:
+    try:
+        faults = [*_types.type_faults(host.get, _variables()), *_types.job_faults(host.get)]
+    except ValueError as fault:
+        faults = [str(fault)]
+    return Findings([f"{host.name}: {one}" for one in faults])
 
 
 def _host(name: str, variables: Mapping[str, Any], groups: Mapping[str, Any]) -> Host:
@@ -128,13 +137,13 @@ def _first_line(fault: Exception) -> str:
 
 
 @functools.cache
-def _variables() -> frozenset[str]:
-    """All that the roles say they read."""
-    names = {"zfs_strict"}
+def _variables() -> dict[str, dict[str, Any]]:
+    """All that the roles say they read, and what they say of it."""
+    found: dict[str, dict[str, Any]] = {}
     for path in COLLECTION.glob("roles/*/meta/argument_specs.yml"):
         for spec in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
-            names |= set(spec.get("options") or ())
-    return frozenset(names)
+            found |= spec.get("options") or {}
+    return found
 
 
 def _add(found: Findings, more: Findings) -> None:
