@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible_collections.ferro.zfs.plugins.filter.zfs_tree import BACKUP_POLICIES, zfs_replication_sources
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _fleet, _older, _types
 from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import Findings, Host, host_findings
 from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import as_flag, display
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import _at
+from ansible_collections.ferro.zfs.plugins.plugin_utils._unfed import unfed
 from jinja2 import pass_context
 from jinja2.exceptions import UndefinedError
 
@@ -51,6 +53,25 @@ def zfs_replicas(context: Any, variables: Mapping[str, Any]) -> list[str]:
     """The datasets of another host below which replicas land."""
     found = [zfs_variable(context, variables, ours) for ours in ("backup_server_dataset", "backup_offsite_dataset")]
     return [one for one in dict.fromkeys(found) if one]
+
+
+@pass_context
+def zfs_unfed(context: Any, listed: Iterable[str], below: str, clients: Iterable[str], hostvars: Mapping[str, Any]) -> list[str]:
+    """The backups below a dataset that no client's pull feeds any more."""
+    fed: dict[str, list[str]] = {}
+    left_out: list[str] = []
+    for client in clients:
+        variables = hostvars[client]
+        place = f"{below}/{client}"
+        if {"source", "target"} & {*(variables.get("backup_client_pull_options") or {}), *(context.get("backup_server_pull_options") or {})}:
+            fed[client] = [place]  # Where it goes is not for the tree to say.
+            continue
+        policies = variables.get("backup_client_policies") or list(BACKUP_POLICIES)
+        replicas = zfs_replicas(context, variables)
+        wanted = zfs_replication_sources(variables.get("zfs") or {}, policies, place, replicas, strict=False)
+        fed[client] = wanted["source"]
+        left_out += wanted["exclude"]
+    return unfed(listed, below, fed, left_out)
 
 
 @pass_context
@@ -169,5 +190,5 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             one.__name__: one
-            for one in (zfs_older, zfs_variable, zfs_replicas, zfs_host_faults, zfs_inventory_faults)
+            for one in (zfs_older, zfs_variable, zfs_replicas, zfs_unfed, zfs_host_faults, zfs_inventory_faults)
         }

@@ -279,6 +279,40 @@ def test_a_server_that_is_an_offsite_host_does_not_push_to_itself() -> None:
     assert faults(fleet, {**GROUPS, "zfs_backup_offsite": ["vault"]}) == []
 
 
+# --- backups of what has left the inventory ---
+
+
+def test_backups_that_nobody_feeds_are_named_with_their_size() -> None:
+    hosts = {
+        "nas": yaml.safe_load("zfs: {tank: {datasets: {data: {policy: critical, datasets: {cache: {policy: none}}}, plain: }}}"),
+        "web": {"zfs": {}, "backup_client_pull_options": {"source": ["rpool"]}},
+    }
+    listed = {
+        "vault/b": 1,
+        "vault/b/nas": 1,
+        "vault/b/nas/tank": 1,
+        "vault/b/nas/tank/data": 1,
+        "vault/b/nas/tank/data/mail": 1,
+        "vault/b/nas/tank/data/cache": 5 << 20,
+        "vault/b/nas/tank/data/cache/old": 1,
+        "vault/b/nas/tank/data_diverged_2026-11-21": 1,
+        "vault/b/nas/tank/films": 3 << 30,
+        "vault/b/nas/usb": 1023,
+        "vault/b/nas/usb/a": 1,
+        "vault/b/gone": 1536 << 30,
+        "vault/b/gone/tank": 1,
+        "vault/b/web/rpool": 1,
+        "vault/bees": 1,
+    }
+    found = filters(zfs_inventory, groups={})["zfs_unfed"]([f"{name}\t{used}" for name, used in listed.items()], "vault/b", ["nas", "web"], hosts)
+    assert found == [
+        "vault/b/nas/tank/data/cache (5M)",
+        "vault/b/nas/tank/films (3G)",
+        "vault/b/nas/usb (1023B)",
+        "vault/b/gone (1.5T)",
+    ]
+
+
 # --- older inventories ---
 
 OLDER = """
