@@ -143,6 +143,9 @@ def _settled(value: Any, path: str) -> Any:
         return {key: _settled(_item(value, key, _at(path, key)), _at(path, key)) for key in value}
     if isinstance(value, list):
         return [_settled(_item(value, index, f"{path}[{index}]"), f"{path}[{index}]") for index in range(len(value))]
+    if isinstance(value, str) and "{{" in value:
+        # Older ansible-core leaves it so in the variables of other hosts.
+        raise ValueError(f"{path}: cannot be read: a variable is not there in {value}")
     return value
 
 

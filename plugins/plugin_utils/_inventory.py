@@ -172,14 +172,17 @@ def _check_places(found: Findings, host: Host, tree: Tree | None) -> None:
     places = {}
     for ours, groups in PLACES.items():
         value, name = host.variable(ours)
+        concerns = host.is_in(groups)
         if value in (None, ""):
-            if host.is_in(groups):
+            if concerns:
                 found.faults.append(f"{ours}: not set, though the host is in the group {groups[0]}: name the dataset here below which replicas land")
             continue
+        # Said for all hosts it may be about others of them, unless this one has a dataset that is nearly called so.
         fault = place_fault(value, tree)
-        if fault:
+        if fault and (concerns or "did you mean" in fault):
             found.faults.append(f"{name}: {fault}")
-        places[ours] = value
+        if concerns:
+            places[ours] = value
     one, other = (str(places.get(ours, ours)) for ours in PLACES)
     if f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"):
         found.faults.append(f"backup_offsite_dataset: {other!r} and backup_server_dataset {one!r} lie within each other: what is pushed here would be taken for what is pulled")

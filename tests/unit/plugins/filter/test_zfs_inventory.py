@@ -83,12 +83,6 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
             "{backup_offsite_dataset: , backups_zfs_archive_offsite_dataset: away/raw}",
             "far: backups_zfs_archive_offsite_dataset: the zfs tree of this host has no dataset 'away/raw'. Declare it there, or correct the name",
         ),
-        (
-            "vault",
-            "backup_offsite_dataset: vault/pulled",
-            "vault: backup_offsite_dataset: 'vault/pulled' and backup_server_dataset 'vault/pulled' lie within each other: what is pushed here would be "
-            "taken for what is pulled",
-        ),
         # Neither snapshots nor a backup.
         (
             "nas",
@@ -199,6 +193,16 @@ def test_a_slip_in_one_host(host: str, text: str, fault: str | None) -> None:
     assert all(one.startswith(fault or "") and (one == fault or "argument '" in one or "Supported parameters" in one) for one in found), found
 
 
+def test_a_place_that_is_said_for_all_hosts_concerns_those_of_its_group() -> None:
+    fleet = yaml.safe_load(FLEET)
+    for host in fleet.values():
+        host |= {"backup_server_dataset": "vault/pulled", "backup_offsite_dataset": "away/backups"}
+    assert faults(fleet) == []
+    fleet["nas"]["zfs"]["tank"]["datasets"]["vault/puled"] = {}
+    fleet["nas"]["backup_server_dataset"] = "tank/vault/pulled"
+    assert [one.partition("; ")[2] for one in faults(fleet)] == ["did you mean 'tank/vault/puled'? Declare it there, or correct the name"]
+
+
 def test_what_is_not_strict_is_a_warning(said: list[str]) -> None:
     text = "{zfs_strict: false, zfs_polices: {}, zfs: {tank: {datasets: {data: {policy: high, note: mine, properties: {compresion: on}}}}}}"
     assert of("nas", text) == []
@@ -270,6 +274,15 @@ def test_two_servers_that_push_to_the_same_place() -> None:
     ]
     for apart in ({"backup_server_push_below": "vault2"}, {"backup_server_clients": []}, {"backup_server_offsite_enabled": False}):
         assert faults({**fleet, "vault2": {**fleet["vault2"], **apart}}, groups) == []
+
+
+def test_what_is_pushed_to_a_server_does_not_land_where_it_pulls_to() -> None:
+    fleet = yaml.safe_load(FLEET)
+    fleet["vault"]["backup_offsite_dataset"] = "vault/pulled"
+    assert faults(fleet, {**GROUPS, "zfs_backup_offsite": ["vault"]}) == [
+        "vault: backup_offsite_dataset: 'vault/pulled' and backup_server_dataset 'vault/pulled' lie within each other: what is pushed here would be taken for "
+        "what is pulled"
+    ]
 
 
 def test_a_server_that_is_an_offsite_host_does_not_push_to_itself() -> None:
