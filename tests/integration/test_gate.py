@@ -294,13 +294,34 @@ def test_rollback_only_where_the_gate_allows_it(hosts: Hosts, key: Path) -> None
     assert hosts.replicated("backup", **one, on_diverged="set_aside")["tank/data"]["status"] == "ok"
 
 
+def test_what_is_encrypted_leaves_only_raw(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts)
+    hosts.sh("source", "head -c 3M /dev/urandom > /tank/data/secret/g; zfs snapshot -r tank@s2")
+    hosts.pool("backup", "vault")
+    guard(hosts, "source", key, "--mode send --dataset tank/data --raw-only")
+    assert hosts.sh("source", "zfs get -H -o value keystatus tank/data/secret") == "available\n"
+    plain = through(hosts, "source", key, PREFIX + "zfs send -Lc tank/data/secret@s1")
+    assert (plain.returncode, plain.stdout) == (REFUSED, b"") and b"tank/data/secret is encrypted, and leaves only as a raw stream here" in plain.stderr
+    # Nor by a token of a plain stream that was interrupted.
+    hosts.pool("source", "other")
+    hosts.sh("source", "zfs send -Lc tank/data/secret@s2 | head -c 2M | zfs receive -s other/secret 2>/dev/null || true")
+    token = hosts.sh("source", "zfs get -H -o value receive_resume_token other/secret").strip()
+    resumed = through(hosts, "source", key, f"{PREFIX}zfs send -t {token}")
+    assert (resumed.returncode, resumed.stdout) == (REFUSED, b"") and b"is encrypted" in resumed.stderr
+    done = hosts.replicated("backup", **PULL)
+    assert {report["status"] for report in done.values()} == {"ok"}
+    assert hosts.sh("backup", "zfs get -H -o value encryption vault/tank/data vault/tank/data/secret") == "off\naes-256-gcm\n"
+    result = hosts.replicate("backup", **{**PULL, "target": "vault", "source": ["tank/data/secret"], "strip_prefix": "tank/data", "raw": "never"})
+    assert "leaves only as a raw stream" in result["msg"], result
+
+
 def test_it_tells_what_it_would_allow() -> None:
     gate = [NATIVE / "zfs_gate_x86_64", "--mode", "receive", "--dataset", "tank/data"]
     lines = ["id", "zfs receive -u -s -F tank/data/x", "zfs destroy tank/data", "zfs send -t 1-abc", PREFIX + "zfs allow tank/data"]
     done = subprocess.run([*gate, "--explain", *lines], capture_output=True, text=True, check=False)
     said = [line.partition(": ")[0] for line in done.stdout.splitlines()]
     assert (said, done.returncode) == (["allowed", "allowed", "refused", "refused", "allowed"], 1)
-    assert "(if the stream is not of zfs send -R, and the target is an empty dataset made by zfs_replicate)" in done.stdout
+    assert "fits onto the target, and the target is an empty dataset made by zfs_replicate)" in done.stdout
     assert "needs a gate with --allow-rollback" in done.stdout
     again = subprocess.run([*gate, "--explain"], input="\n".join(lines), capture_output=True, text=True, check=False)
     assert again.stdout == done.stdout
