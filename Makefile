@@ -67,6 +67,10 @@ soak: dist ## A long random walk on real ZFS (FERRO_WALK_SEED=n), and every smal
 	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-200} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \
 	  $(PYTEST) -s tests/integration/test_walk.py tests/integration/test_histories.py
 
+.PHONY: fuzz
+fuzz: ## Feed the reader of streams what coverage suggests, for a minute (FERRO_FUZZ_SECONDS)
+	tests/fuzz/run stream $${FERRO_FUZZ_SECONDS:-60}
+
 .PHONY: bench
 bench: dist ## measure beside the plain pipe, the peers and ping; docs/benchmarks.md says what came out
 	for each in tests/bench/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
