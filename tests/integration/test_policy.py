@@ -337,6 +337,25 @@ def test_the_repeated_hour_gets_its_own_snapshot(box: Box) -> None:
     assert len(set(taken)) == 3
 
 
+def test_names_in_utc_keep_none_from_being_taken_west_of_greenwich(box: Box) -> None:
+    box.pool("a")
+    # What sanoid's unit leaves: in New York it was 08:10.
+    box.clock("2026-11-21 13:10:00")
+    box.sh("zfs snapshot tank/a@autosnap_2026-11-21_13:10:00_hourly")
+    taken = []
+    for moment in ("13:20:05", "14:10:05", "14:20:05", "18:10:05", "18:40:05"):
+        box.clock(f"2026-11-21 {moment}")
+        taken.append(box.snapshot({"tank/a": "high"}, interval="hourly", before="TZ=America/New_York")["created"])
+    # In the first hour one too many: what a name of another hour is of, nobody asks.
+    assert [without_seconds(names) for names in taken] == [
+        ["tank/a@autosnap_2026-11-21_08:20_hourly"],
+        ["tank/a@autosnap_2026-11-21_09:10_hourly"],
+        [],
+        ["tank/a@autosnap_2026-11-21_13:10_hourly"],
+        [],
+    ]
+
+
 def test_a_host_without_zone_data_is_in_utc(box: Box) -> None:
     box.pool("a")
     box.clock("2026-11-21 10:00:05")

@@ -28,7 +28,7 @@ case "$verb $*" in
   read -r created <creation
   for name; do
     case $name in *@*) held=0; if grep -qxF "$name" held; then held=1; fi; echo "$name	$held	$created" ;; esac
-  done | if [ "$5" = name,userrefs ]; then cut -f1,2; else cat; fi ;;
+  done | case $5 in name,userrefs) cut -f1,2 ;; name,creation) cut -f1,3 ;; *) cat ;; esac ;;
 'snapshot '*)
   [ ! -e on_snapshot ] || . ./on_snapshot
   for name; do printf '%s\t9999\t0\n' "$name" >>list; done ;;

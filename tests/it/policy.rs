@@ -70,6 +70,31 @@ fn a_second_run_changes_nothing_for_real_and_in_check_mode() {
 }
 
 #[test]
+fn names_of_another_zone_keep_none_from_being_taken() {
+    // The host is in UTC. Whoever took snapshots before gave names of a zone five hours ahead; ZFS knows when that was.
+    let fake = Fake::new("tank 1 -\n");
+    let now = jiff::Timestamp::now().as_second();
+    let named = |seconds: i64| {
+        let clock = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(seconds).unwrap());
+        format!("tank@autosnap_{}_hourly\t7\t0\n", clock.strftime("%Y-%m-%d_%H:%M:%S"))
+    };
+    let mut args = args("high");
+    args["interval"] = json!("hourly");
+    fake.write("creation", &format!("{}\n", now - 5 * 3600));
+    // Of this hour, it says, and others of hours to come; or one that was taken after it says an hour before.
+    for others in [named(now + 3600), named(now - 3600)] {
+        fake.write("list", &format!("tank\t1\t-\n{}{others}", named(now)));
+        let result = fake.run(SNAPSHOT, &args);
+        assert_eq!(names(&result["created"]).len(), 1, "{result}");
+        assert_eq!(fake.verbs(), ["list", "list", "get", "snapshot"]);
+    }
+    // Where nothing speaks against names they are believed.
+    fake.write("list", &format!("tank\t1\t-\n{}{}", named(now - 3600), named(now)));
+    fake.run(SNAPSHOT, &args);
+    assert_eq!(fake.verbs(), ["list"]);
+}
+
+#[test]
 fn what_is_unchanged_is_left_out() {
     let fake = Fake::new("tank 1 -\ntank/a 1 -\ntank/a@manual 2 0\n");
     let mut args = args("low");

@@ -66,13 +66,24 @@ impl Schedule {
         }
     }
 
-    /// The same with the snapshot's `creation`, which says which of two moments the name means: the one nearer to it.
-    /// The difference stands: a name may be a little off the second in which ZFS wrote the snapshot.
+    /// The same with the snapshot's `creation`, which says which of two moments the name means: the one nearer to it. Where the two are
+    /// far apart the name is of another zone, and `creation` counts; unless that is yet to come, for then the clock was set back.
     #[must_use]
     pub fn in_period_created(&self, interval: Interval, name: DateTime, creation: Timestamp) -> bool {
+        // A name may be a little off the second in which ZFS wrote the snapshot.
+        const OFF: SignedDuration = SignedDuration::from_mins(10);
         let (first, second) = self.moments(name);
-        let nearest = first.into_iter().chain(second).min_by_key(|moment| moment.duration_since(creation).abs());
-        nearest.is_some_and(|moment| self.is_current(interval, moment))
+        let apart = |moment: &Timestamp| moment.duration_since(creation).abs();
+        let nearest = first.into_iter().chain(second).min_by_key(apart);
+        let is_of_another_zone = creation <= self.clock.now && nearest.is_none_or(|nearest| apart(&nearest) > OFF);
+        let moment = if is_of_another_zone { Some(creation) } else { nearest };
+        moment.is_some_and(|moment| self.is_current(interval, moment))
+    }
+
+    /// True for a name that says a time yet to come: no name that this clock gave does.
+    #[must_use]
+    pub fn is_ahead(&self, name: DateTime) -> bool {
+        name.duration_since(self.shown_now) > SignedDuration::from_mins(5)
     }
 
     /// The moment that a name means, or both where the clock showed that time twice.

@@ -138,6 +138,23 @@ fn only_a_doubtful_name_needs_its_creation() {
 }
 
 #[test]
+fn a_name_of_another_zone_counts_by_its_creation() {
+    // 13:10 in UTC is 08:10 in New York; read there, it would be of five hours later.
+    let at = |now: &str, creation: &str| {
+        let name = "2026-11-21T13:10:00".parse().unwrap();
+        schedule(moment(now), NEW_YORK).in_period_created(Interval::Hourly, name, moment(creation))
+    };
+    assert!(at("2026-11-21T13:30:00Z", "2026-11-21T13:10:00Z"));
+    assert!(!at("2026-11-21T18:30:00Z", "2026-11-21T13:10:00Z"));
+    assert!(at("2026-11-21T18:30:00Z", "2026-11-21T18:10:03Z"));
+    // The clock was set back since: what ZFS says is yet to come.
+    assert!(at("2026-11-21T18:30:00Z", "2026-11-21T19:10:00Z"));
+    let early = schedule(moment("2026-11-21T14:00:00Z"), NEW_YORK);
+    assert!(early.is_ahead("2026-11-21T09:06:00".parse().unwrap()));
+    assert!(!early.is_ahead("2026-11-21T09:04:00".parse().unwrap()));
+}
+
+#[test]
 fn names_in_utc_never_repeat_yet_periods_stay_local() {
     let mut dataset = Simulated::new(BERLIN, EACH);
     dataset.utc_names = true;

@@ -73,6 +73,12 @@ struct Seen {
     unchanged: bool,
     /// The current period of these has a snapshot.
     current: [bool; 6],
+    /// These say by their names that they are of the current period.
+    claims: Vec<(String, DateTime, Interval)>,
+    /// The latest time in a name so far.
+    latest: Option<DateTime>,
+    /// Names say times yet to come, or go back in time where snapshots do not: some of them are of another zone.
+    mixed: bool,
     /// Only `creation` tells whether these are of the current period.
     doubtful: Vec<(String, DateTime, Interval)>,
     /// Times of names that a new name could collide with.
@@ -167,6 +173,8 @@ impl Run<'_> {
     fn note(&self, seen: &mut Seen, snapshot: &str) {
         seen.has_snapshots = true;
         let Name::Ours(clock, interval) = naming::parse(&self.request.prefix, snapshot) else { return };
+        seen.mixed |= self.request.schedule.is_ahead(clock) || seen.latest.is_some_and(|latest| clock < latest);
+        seen.latest = seen.latest.max(Some(clock));
         if !self.request.intervals.contains(&interval) {
             return;
         }
@@ -176,12 +184,23 @@ impl Run<'_> {
         }
         match schedule.in_period(interval, clock) {
             InPeriod::No => {}
-            InPeriod::Yes => seen.current[interval as usize] = true,
+            InPeriod::Yes => seen.claims.push((snapshot.to_owned(), clock, interval)),
             InPeriod::AskCreation => seen.doubtful.push((snapshot.to_owned(), clock, interval)),
         }
     }
 
+    /// Names are believed where nothing speaks against them; else ZFS is asked, which knows when a snapshot was taken.
     fn ask_creation(&self, all: &mut BTreeMap<DatasetName, Seen>) -> Result<(), Failure> {
+        for seen in all.values_mut() {
+            let claims = std::mem::take(&mut seen.claims);
+            if seen.mixed {
+                seen.doubtful.extend(claims);
+            } else {
+                for (_, _, interval) in claims {
+                    seen.current[interval as usize] = true;
+                }
+            }
+        }
         let doubtful: HashMap<String, (DatasetName, DateTime, Interval)> = all
             .iter_mut()
             .flat_map(|(dataset, seen)| std::mem::take(&mut seen.doubtful).into_iter().map(move |it| (dataset, it)))
