@@ -1,7 +1,7 @@
 //! The `zfs` commands about many snapshots at once.
 
 use super::batches::{self, COMMAND, POINTER};
-use super::parse::unexpected;
+use super::parse::{self, unexpected};
 use super::stderr::Cause;
 use super::verbs::{Zfs, only_missing};
 use crate::cmd::Cmd;
@@ -53,10 +53,10 @@ impl Zfs<'_> {
     /// on parents that it makes for that, and both are inherited. Values are not asked for: whoever sends a stream can put
     /// anything into them, line ends too.
     pub fn replicas(&self, datasets: &[&DatasetName]) -> Result<HashSet<String>, Failure> {
-        const MARKS: &str = "ferro.zfs:replica,ferro.zfs:placeholder";
+        let marks = format!("{},{}", parse::REPLICA, parse::PLACEHOLDER);
         let mut marked = HashSet::new();
         for batch in batches::split(datasets, COMMAND, |name| name.as_str().len() + POINTER) {
-            let cmd = Cmd::new("zfs").args(["get", "-H", "-o", "name,source", MARKS]).args(batch);
+            let cmd = Cmd::new("zfs").args(["get", "-H", "-o", "name,source", &marks]).args(batch);
             self.rows(&cmd, "name,source", &mut |fields| {
                 let [name, source] = fields else { return None };
                 if *source != "-" {
