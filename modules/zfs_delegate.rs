@@ -179,7 +179,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let changed = reports.iter().any(|report| report.before != report.after);
     let failures: Vec<String> =
         reports.iter().filter_map(|report| Some(format!("{}: {}", report.dataset, report.error.as_ref()?))).collect();
-    Ok(Outcome { changed, failure: (!failures.is_empty()).then(|| failures.join("\n")), body })
+    Ok(Outcome { changed, failure: (!failures.is_empty()).then(|| failures.join("\n")), body, ..Outcome::default() })
 }
 
 fn differences(report: &Report) -> Vec<String> {

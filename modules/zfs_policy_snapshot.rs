@@ -146,7 +146,7 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
     if task.verbosity >= 3 {
         body.insert("commands".to_owned(), json!(runner.commands()));
     }
-    Outcome { changed, failure: report::message(&taken.failures), body }
+    Outcome { changed, failure: report::message(&taken.failures), body, ..Outcome::default() }
 }
 
 impl Args {

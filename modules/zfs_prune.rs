@@ -117,7 +117,7 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
     if task.verbosity >= 3 {
         body.insert("commands".to_owned(), json!(runner.commands()));
     }
-    Outcome { changed, failure: report::message(&pruned.failures), body }
+    Outcome { changed, failure: report::message(&pruned.failures), body, ..Outcome::default() }
 }
 
 impl Args {

@@ -85,6 +85,9 @@ pub struct Args {
     /// Refuse before the first byte if data would land unencrypted.
     #[serde(default)]
     require_encrypted_target: bool,
+    /// Whether parents without data, which are made where a dataset's own are missing on the target, are encrypted.
+    #[serde(default)]
+    placeholder_encryption: Placeholders,
     /// Leave a bookmark of the last replicated snapshot on the source, so that the snapshot can be pruned there. Older
     /// bookmarks of this module for the same target are removed. Without the permission to make bookmarks there is a warning.
     #[serde(default = "yes")]
@@ -181,7 +184,7 @@ enum Raw {
     /// Raw where the dataset is encrypted.
     #[default]
     Auto,
-    /// Always C(zfs send -w).
+    /// The same: there is nothing raw about what is not encrypted.
     Always,
     /// Never.
     Never,
@@ -200,6 +203,19 @@ enum Diverged {
     Rollback,
     /// Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
     SetAside,
+}
+
+/// Whether parents without data are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Placeholders {
+    /// As the dataset above them, whose key must be loaded then.
+    #[default]
+    Inherit,
+    /// Never, so that raw streams arrive below a dataset whose key is not loaded. What is received plain below them is not encrypted
+    /// either; O(require_encrypted_target) refuses that.
+    Off,
 }
 
 /// Compression on the wire.
@@ -268,8 +284,11 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let request = args.into_request(&mut connections).map_err(Error::msg)?;
     let outcome = |run: &Run| {
         let summary = report::summary(&run.reports, started.elapsed().as_secs_f64());
-        let mut body =
-            Map::from_iter([("datasets".to_owned(), json!(run.reports)), ("summary".to_owned(), json!(summary))]);
+        let mut body = Map::from_iter([
+            ("datasets".to_owned(), json!(run.reports)),
+            ("orphans".to_owned(), json!(run.orphans)),
+            ("summary".to_owned(), json!(summary)),
+        ]);
         if !run.warnings.is_empty() {
             body.insert("warnings".to_owned(), json!(run.warnings));
         }
@@ -279,7 +298,8 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         if task.verbosity >= 3 {
             body.insert("commands".to_owned(), json!(runner.commands()));
         }
-        Outcome { changed: run.changed, failure: report::failure_message(&run.reports), body }
+        let failure = report::failure_message(&run.reports);
+        Outcome { changed: run.changed, failure, is_idle: run.nothing_wanted, body }
     };
     let tell = |line: &str| task.info(line);
     if task.check_mode {
@@ -335,6 +355,7 @@ impl Args {
                 Diverged::Rollback => OnDiverged::Rollback,
                 Diverged::SetAside => OnDiverged::SetAside,
             },
+            plain_placeholders: self.placeholder_encryption == Placeholders::Off,
         };
         let ssh = SshOptions {
             port: self.ssh.port,

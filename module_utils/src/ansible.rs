@@ -75,6 +75,8 @@ pub struct Outcome {
     pub changed: bool,
     /// Why the task failed, although every part of it was tried.
     pub failure: Option<String>,
+    /// It did not fail, yet nothing of what it is for was done either: the time of the last success stays what it was.
+    pub is_idle: bool,
     /// The rest of the result.
     pub body: Map<String, Value>,
 }
@@ -186,7 +188,7 @@ impl Printer {
         result.extend(outcome.body);
         let result = Value::Object(result);
         let text = result.to_string();
-        let kept = self.record.keep(&result, &text, self.check);
+        let kept = self.record.keep(&result, &text, self.check || outcome.is_idle);
         let listed =
             |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         match self.output {

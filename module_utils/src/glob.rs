@@ -3,7 +3,7 @@
 /// A list of patterns. `*` matches within a component of a path, `**` across components, `?` one character but `/`,
 /// `[abc]`, `[a-z]` and `[!a-z]` one of, or none of, the characters (and never `/`).
 #[derive(Clone, Debug, Default)]
-pub struct Globs(Vec<Vec<Token>>);
+pub struct Globs(Vec<(String, Vec<Token>)>);
 
 /// One element of a pattern. A regular expression would do as well, but even a small engine for them adds 30 KB to each binary.
 #[derive(Clone, Debug)]
@@ -18,13 +18,20 @@ enum Token {
 impl Globs {
     /// Compiles patterns; an error names the pattern.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, String> {
-        patterns.iter().map(|pattern| compile(pattern.as_ref())).collect::<Result<_, _>>().map(Self)
+        let compiled = |pattern: &S| Ok((pattern.as_ref().to_owned(), compile(pattern.as_ref())?));
+        patterns.iter().map(compiled).collect::<Result<_, _>>().map(Self)
     }
 
     /// True if any pattern matches all of `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        self.0.iter().any(|pattern| is_match(pattern, text))
+        self.0.iter().any(|(_, pattern)| is_match(pattern, text))
+    }
+
+    /// The patterns that match none of `texts`, as they were written.
+    pub fn matching_none<'a>(&'a self, texts: &'a [&str]) -> impl Iterator<Item = &'a str> {
+        let idle = self.0.iter().filter(|(_, pattern)| !texts.iter().any(|text| is_match(pattern, text)));
+        idle.map(|(written, _)| written.as_str())
     }
 
     /// True if there is no pattern at all.

@@ -8,6 +8,9 @@ use std::str::FromStr;
 /// The longest name that ZFS takes, with its snapshot (`ZFS_MAX_DATASET_NAME_LEN` less the NUL).
 pub const MAX_NAME: usize = 255;
 
+/// What is added to the name of a dataset that arrives beside the placeholder whose place it is to take.
+pub const ARRIVING: &str = "_ferro_arriving";
+
 /// Why a name is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a valid {what} name: {reason}")]
@@ -62,6 +65,23 @@ impl DatasetName {
         }
     }
 
+    /// The name beside this one under which a dataset arrives that is to take the place of a placeholder.
+    pub fn arriving(&self) -> Result<Self, InvalidName> {
+        format!("{self}{ARRIVING}").parse()
+    }
+
+    /// The place that a dataset of this name is to take; none for any other name.
+    #[must_use]
+    pub fn place(&self) -> Option<Self> {
+        self.0.strip_suffix(ARRIVING)?.parse().ok()
+    }
+
+    /// This path with the beginning `from`, at or below which it lies, replaced by `to`.
+    #[must_use]
+    pub fn moved(&self, from: &Self, to: &Self) -> Option<Result<Self, InvalidName>> {
+        self.below(from).map(|path| to.join(path))
+    }
+
     /// The dataset at `path` below this one; this one itself for an empty path.
     pub fn join(&self, path: &str) -> Result<Self, InvalidName> {
         if path.is_empty() { Ok(self.clone()) } else { format!("{self}/{path}").parse() }
@@ -106,6 +126,17 @@ pub enum Kind {
     Filesystem,
     /// A block device.
     Volume,
+}
+
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Filesystem => "filesystem",
+            Self::Volume => "volume",
+        }
+    }
 }
 
 /// A snapshot or a bookmark of a dataset.
@@ -212,11 +243,17 @@ pub struct Dataset {
     pub guid: u64,
     /// True if it is stored encrypted.
     pub encrypted: bool,
+    /// The dataset whose key it is encrypted with: itself, or one above it.
+    pub encryption_root: Option<DatasetName>,
+    /// True if its key is not loaded.
+    pub locked: bool,
+    /// The snapshot that it is a clone of, in full.
+    pub origin: Option<String>,
     /// Bytes written since its newest snapshot.
     pub written: u64,
     /// What an interrupted `zfs receive -s` left.
     pub partial: Option<Partial>,
-    /// Made by us as a parent without data, so a first full stream may take its place.
+    /// Made by us as a parent without data, so the first full stream may take its place.
     pub placeholder: bool,
     /// The guid of the dataset that this one is a replica of, as its mark says. Children inherit it.
     pub replica_of: Option<u64>,
@@ -231,6 +268,8 @@ pub struct Partial {
     pub token: String,
     /// What the sending side makes of it, or why it cannot use it.
     pub content: Result<TokenContent, String>,
+    /// Bytes that are there already, as the token says.
+    pub bytes: u64,
 }
 
 /// What a resume token says. It comes from the receiving side, so it is checked, never trusted (openzfs/zfs#14153).
@@ -244,11 +283,21 @@ pub struct TokenContent {
     pub from_guid: Option<u64>,
     /// The stream is raw.
     pub raw: bool,
-    /// Bytes that are there already.
-    pub bytes: u64,
 }
 
 impl Dataset {
+    /// True if it is encrypted with a key of its own, so that it may be moved anywhere.
+    #[must_use]
+    pub fn is_encryption_root(&self) -> bool {
+        self.encryption_root.as_ref() == Some(&self.name)
+    }
+
+    /// True if all that it holds is what an interrupted first receive left, and goes with it.
+    #[must_use]
+    pub fn is_only_partial(&self) -> bool {
+        self.partial.is_some() && !self.placeholder && self.snapshots().next().is_none()
+    }
+
     /// Its snapshots, oldest first.
     #[must_use]
     pub fn snapshots(&self) -> impl DoubleEndedIterator<Item = &Version> {

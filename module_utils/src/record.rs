@@ -21,14 +21,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// Keeps the result of a run that ended just now; `text` is the same as JSON. Errors name the file.
-    pub fn keep(&self, result: &Value, text: &str, check_mode: bool) -> Result<(), String> {
+    /// Keeps the result of a run that ended just now; `text` is the same as JSON. With `is_idle` the last success stays what
+    /// it was: nothing was done, as in check mode. Errors name the file.
+    pub fn keep(&self, result: &Value, text: &str, is_idle: bool) -> Result<(), String> {
         let finished = SystemTime::now();
         let replaced = |path: &Path, text: &str| {
             whole_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
         if let Some(path) = &self.result {
-            let last_success = last_success(|| recorded(path), result, finished, check_mode);
+            let last_success = last_success(|| recorded(path), result, finished, is_idle);
             let last_success = last_success.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
             // Put in front of the text, so that a long result need not be copied.
             let rest = text.strip_prefix('{').unwrap_or("}");
@@ -36,7 +37,7 @@ impl Record {
             replaced(path, &text)?;
         }
         if let Some(path) = &self.metrics {
-            let last_success = last_success(|| measured(path), result, finished, check_mode);
+            let last_success = last_success(|| measured(path), result, finished, is_idle);
             let took = finished.duration_since(self.started).unwrap_or_default();
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let label = format!("{{program=\"{}\",name=\"{}\"}}", self.program, escaped(&name));
@@ -74,10 +75,10 @@ fn last_success(
     earlier: impl FnOnce() -> Option<u64>,
     result: &Value,
     finished: SystemTime,
-    check_mode: bool,
+    is_idle: bool,
 ) -> Option<u64> {
     let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
-    if failed || check_mode { earlier() } else { Some(seconds(finished)) }
+    if failed || is_idle { earlier() } else { Some(seconds(finished)) }
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>

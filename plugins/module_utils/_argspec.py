@@ -370,6 +370,11 @@ SPECS = {
                 "type": "bool",
                 "default": False,
             },
+            "placeholder_encryption": {
+                "type": "str",
+                "choices": ["inherit", "off"],
+                "default": "inherit",
+            },
             "bookmarks": {
                 "type": "bool",
                 "default": True,

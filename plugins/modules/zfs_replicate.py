@@ -129,7 +129,7 @@ options:
     description:
       - Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
       - V(auto) - Raw where the dataset is encrypted.
-      - V(always) - Always C(zfs send -w).
+      - 'V(always) - The same: there is nothing raw about what is not encrypted.'
       - V(never) - Never.
     type: str
     choices:
@@ -176,6 +176,17 @@ options:
       - Refuse before the first byte if data would land unencrypted.
     type: bool
     default: false
+  placeholder_encryption:
+    description:
+      - Whether parents without data, which are made where a dataset's own are missing on the target, are encrypted.
+      - V(inherit) - As the dataset above them, whose key must be loaded then.
+      - V(off) - Never, so that raw streams arrive below a dataset whose key is not loaded. What is received plain below them is not encrypted
+        either; O(require_encrypted_target) refuses that.
+    type: str
+    choices:
+      - inherit
+      - 'off'
+    default: inherit
   bookmarks:
     description:
       - Leave a bookmark of the last replicated snapshot on the source, so that the snapshot can be pruned there. Older bookmarks of this module

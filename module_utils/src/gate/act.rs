@@ -6,7 +6,7 @@ use crate::cmd::Cmd;
 use crate::model::DatasetName;
 use crate::process::{Output, Runner};
 use crate::scripts::Script;
-use crate::zfs::parse;
+use crate::zfs::parse::{self, PLACEHOLDER};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -50,6 +50,18 @@ fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
             check_plain(dataset)?;
             Ok(send(permit))
         }
+        Condition::GivesWay(place) => {
+            check_placeholder(place)?;
+            check_beside(place)?;
+            Ok(just_run(permit))
+        }
+        Condition::Mark { place, guid } => {
+            let is = check_placeholder(place)?;
+            if is != *guid {
+                return Err(format!("the guid of {place} is {is}, so its mark cannot be {guid}"));
+            }
+            Ok(just_run(permit))
+        }
         Condition::Receive(what) => receive(what, permit),
     }
 }
@@ -83,6 +95,43 @@ fn check_plain(dataset: &DatasetName) -> Result<(), String> {
             Err(format!("{dataset} is encrypted, and leaves only as a raw stream here (--raw-only): use raw: auto"))
         }
         _ => Err(format!("{dataset} cannot be looked at: {}", encryption.stderr.trim())),
+    }
+}
+
+/// A parent without data, which has no snapshot and bears our mark itself: children of such a parent inherit it. Gives its guid.
+fn check_placeholder(place: &DatasetName) -> Result<u64, String> {
+    let name = place.as_str();
+    let said = ask(&["get", "-Hp", "-o", "property,value,source", &format!("guid,{PLACEHOLDER}"), name])?;
+    let snapshots = ask(&["list", "-Hp", "-t", "snapshot", "-o", "name", "-d", "1", name])?;
+    let is_empty = said.status.success() && snapshots.status.success() && snapshots.stdout.is_empty();
+    is_empty.then(|| marked(&said.stdout)).flatten().ok_or_else(|| {
+        format!(
+            "this is for empty datasets made by zfs_replicate, or needs a gate with --allow-rollback, and {place} is not one"
+        )
+    })
+}
+
+/// The guid of what bears our mark, by the lines of `zfs get`. Only [`super::grammar`] lets a mark be set here, and that to a name
+/// or guid of its own: so one that is local is its own, whatever it has been renamed to since.
+fn marked(said: &str) -> Option<u64> {
+    let fields: Vec<Vec<&str>> = said.lines().map(|line| line.split('\t').collect()).collect();
+    match [fields.first()?.as_slice(), fields.get(1)?.as_slice()] {
+        [["guid", guid, _], [PLACEHOLDER, value, "local"]] if *value != "-" => guid.parse().ok(),
+        _ => None,
+    }
+}
+
+/// What is to take the place must be there, beside it or beside one above it.
+fn check_beside(place: &DatasetName) -> Result<(), String> {
+    let names: Vec<DatasetName> =
+        std::iter::once(place.clone()).chain(place.ancestors()).filter_map(|name| name.arriving().ok()).collect();
+    let all = ["list", "-Hp", "-t", "filesystem,volume", "-o", "name"];
+    let said = ask(&all.into_iter().chain(names.iter().map(DatasetName::as_str)).collect::<Vec<_>>())?;
+    // What does not exist is left out.
+    if said.stdout.is_empty() {
+        Err(format!("nothing has arrived that would take the place of {place}"))
+    } else {
+        Ok(())
     }
 }
 

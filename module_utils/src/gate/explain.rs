@@ -19,6 +19,14 @@ fn condition(condition: &Condition) -> String {
         Condition::None => String::new(),
         Condition::Token(_) => " (if the snapshot that the token stands for is within the datasets)".to_owned(),
         Condition::Encryption(dataset) => format!(" (if {dataset} is not encrypted)"),
+        Condition::GivesWay(place) => {
+            format!(
+                " (if {place} is an empty dataset made by zfs_replicate, and what takes its place has arrived beside it)"
+            )
+        }
+        Condition::Mark { place, guid } => {
+            format!(" (if {place} is an empty dataset made by zfs_replicate, with the guid {guid})")
+        }
         Condition::Receive(what) => {
             let empty =
                 if what.over_placeholder { ", and the target is an empty dataset made by zfs_replicate" } else { "" };

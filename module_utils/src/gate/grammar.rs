@@ -1,7 +1,7 @@
 //! What the gate lets through: just what `zfs_replicate` says to a remote end, about datasets within the gate's own. Pure.
 
 use super::words::split;
-use crate::model::{DatasetName, check_version_name};
+use crate::model::{ARRIVING, DatasetName, check_version_name};
 use crate::scripts::Script;
 use crate::zfs::parse::{PLACEHOLDER, REPLICA};
 use crate::zfs::properties;
@@ -50,6 +50,15 @@ pub enum Condition {
     Encryption(DatasetName),
     /// The stream must be plain, and fit onto its target.
     Receive(Receiving),
+    /// This is a placeholder, which bears our mark itself and has no snapshot, and beside it, or beside one above it, is what is to take its place. Only then does it go.
+    GivesWay(DatasetName),
+    /// A placeholder whose guid is this: the mark may say so.
+    Mark {
+        /// The placeholder.
+        place: DatasetName,
+        /// What the mark says.
+        guid: u64,
+    },
 }
 
 /// What `zfs receive` was asked for.
@@ -62,6 +71,9 @@ pub struct Receiving {
     /// With `-F`: it may only take the place of an empty dataset that was made for it.
     pub over_placeholder: bool,
 }
+
+/// A placeholder holds no data, so it may be plain where the key of the one above it is not loaded.
+const PLAIN: &str = "encryption=off";
 
 /// The longest resume token: they are a few hundred bytes long.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -142,6 +154,9 @@ impl Rules {
             (Mode::Receive, "receive") => self.receive(args),
             (Mode::Receive, "create") => self.create(args),
             (Mode::Receive, "inherit") => self.inherit(args),
+            (Mode::Receive, "set") => self.mark(args),
+            (Mode::Receive, "destroy") if !args.iter().any(|name| name.contains('@')) => self.destroy_placeholder(args),
+            (Mode::Receive, "rename") if args.iter().any(|name| name.contains(ARRIVING)) => self.put_in_place(args),
             (Mode::Receive, "rollback") if self.allow_rollback => self.rollback(args),
             (Mode::Receive, "destroy") if self.allow_rollback => self.destroy_snapshots(args),
             (Mode::Receive, "rename") if self.allow_rollback => self.rename(args),
@@ -166,8 +181,10 @@ impl Rules {
         };
         each(names, |name| {
             let dataset = dataset(name)?;
-            // Where a target is missing, zfs_replicate looks which of its parents are there.
-            if self.mode == Mode::Receive && !deep && self.datasets.iter().any(|ours| ours.below(&dataset).is_some()) {
+            // Where a target is missing, zfs_replicate looks which of its parents are there, and what stands beside it.
+            let leads_to =
+                |ours: &DatasetName| ours.below(&dataset).is_some() || dataset.place().as_ref() == Some(ours);
+            if self.mode == Mode::Receive && !deep && self.datasets.iter().any(leads_to) {
                 return Ok(());
             }
             self.within(&dataset)
@@ -292,10 +309,54 @@ impl Rules {
 
     fn create(&self, args: &[&str]) -> Result<Condition, String> {
         match args {
-            ["-u", "-o", "canmount=off", "-o", mark, name] if *mark == format!("{PLACEHOLDER}={name}") => {
+            ["-u", "-o", "canmount=off", "-o", mark, name]
+            | ["-u", "-o", "canmount=off", "-o", mark, "-o", PLAIN, name]
+                if *mark == format!("{PLACEHOLDER}={name}") =>
+            {
                 each(&[*name], |name| self.strictly_within(&dataset(name)?))
             }
             _ => Err("only parents without data are created here, unmounted and marked".to_owned()),
+        }
+    }
+
+    /// The mark of a placeholder says whose it is by the guid, as soon as that is known.
+    fn mark(&self, args: &[&str]) -> Result<Condition, String> {
+        let [setting, name] = args else { return Err(form("set")) };
+        let value = setting.strip_prefix(PLACEHOLDER).and_then(|rest| rest.strip_prefix('='));
+        let guid = value.filter(|value| value.bytes().all(|b| b.is_ascii_digit())).and_then(|value| value.parse().ok());
+        let guid = guid.ok_or("only the mark of a placeholder is set here")?;
+        let place = dataset(name)?;
+        self.strictly_within(&place)?;
+        Ok(Condition::Mark { place, guid })
+    }
+
+    /// Of what a swap takes, the end: the placeholder, which is empty by then.
+    fn destroy_placeholder(&self, args: &[&str]) -> Result<Condition, String> {
+        let [name] = args else { return Err(form("destroy")) };
+        let place = dataset(name)?;
+        self.strictly_within(&place)?;
+        Ok(Condition::GivesWay(place))
+    }
+
+    /// Of what a swap takes, the renames: from below a placeholder to below what stands beside it, or beside one above it; and
+    /// what stands beside to the place.
+    fn put_in_place(&self, args: &[&str]) -> Result<Condition, String> {
+        let (["-u", from, to] | [from, to]) = args else { return Err(form("rename")) };
+        let (from, to) = (dataset(from)?, dataset(to)?);
+        self.strictly_within(&from)?;
+        self.strictly_within(&to)?;
+        if from.place().as_ref() == Some(&to) {
+            return Ok(Condition::None);
+        }
+        let beside = |above: &DatasetName| {
+            let arriving = above.arriving().ok()?;
+            from.moved(above, &arriving)?.ok()
+        };
+        match from.parent() {
+            Some(place) if from.ancestors().filter_map(|above| beside(&above)).any(|moved| moved == to) => {
+                Ok(Condition::GivesWay(place))
+            }
+            _ => Err(format!("{from} may only be renamed from below a placeholder to below what takes its place")),
         }
     }
 
@@ -328,7 +389,7 @@ impl Rules {
 
     /// What has diverged is set aside under a name of its own beside it.
     fn rename(&self, args: &[&str]) -> Result<Condition, String> {
-        let ["-u", from, to] = args else { return Err(form("rename")) };
+        let (["-u", from, to] | [from, to]) = args else { return Err(form("rename")) };
         let (from, to) = (dataset(from)?, dataset(to)?);
         self.strictly_within(&from)?;
         match to.as_str().strip_prefix(from.as_str()).and_then(|rest| rest.strip_prefix("_diverged_")) {
@@ -410,7 +471,7 @@ fn of_same_dataset(from: &str, signs: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Mode, Receiving, Rules, Script, permit, split};
+    use super::{Condition, DatasetName, Mode, Receiving, Rules, Script, permit, split};
     use crate::cmd::{Cmd, login_shell_prefix};
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
@@ -508,9 +569,44 @@ mod tests {
             "zfs get -Hp -o name,value guid tank",
             "zfs create -u -o 'canmount=off' -o 'ferro.zfs:placeholder=tank/data/x' tank/data/x",
             "zfs receive -A tank/data/x",
+            "zfs create -u -o 'canmount=off' -o 'ferro.zfs:placeholder=tank/data/x' -o 'encryption=off' tank/data/x",
             "zfs inherit ferro.zfs:placeholder tank/data/x",
+            "zfs rename -u tank/data/x_ferro_arriving tank/data/x",
+            "zfs rename tank/data/x_ferro_arriving tank/data/x",
+            "zfs list -Hp -t filesystem,volume -o name tank/data_ferro_arriving",
         ] {
             assert_eq!(ask(&receive, words), Ok(Condition::None), "{words}");
+        }
+        let name = |text: &str| text.parse::<DatasetName>().unwrap();
+        for (words, place) in [
+            ("zfs destroy tank/data/x", "tank/data/x"),
+            ("zfs rename -u tank/data/x/a tank/data/x_ferro_arriving/a", "tank/data/x"),
+            ("zfs rename -u tank/data/x/a/b tank/data/x_ferro_arriving/a/b", "tank/data/x/a"),
+        ] {
+            assert_eq!(ask(&receive, words), Ok(Condition::GivesWay(name(place))), "{words}");
+        }
+        let mark = Condition::Mark { place: name("tank/data/x"), guid: 7 };
+        assert_eq!(ask(&receive, "zfs set 'ferro.zfs:placeholder=7' tank/data/x"), Ok(mark));
+        for words in [
+            "zfs set 'ferro.zfs:placeholder=x' tank/data/x",
+            "zfs set 'ferro.zfs:placeholder=7' tank/data",
+            "zfs set 'readonly=off' tank/data/x",
+            "zfs destroy tank/data",
+            "zfs destroy -r tank/data/x",
+            "zfs destroy tank/data/x tank/data/y",
+            "zfs destroy 'tank/data/x#b'",
+            "zfs destroy tank/other",
+            "zfs rename -u tank/data/x tank/data/x_ferro_arriving",
+            "zfs rename -u tank/data_ferro_arriving tank/data",
+            "zfs rename -u tank/data/a tank/data_ferro_arriving/a",
+            "zfs rename -u tank/data/x/a tank/data/x_ferro_arriving/b",
+            "zfs rename -u tank/data/x/a tank/data/y_ferro_arriving/a",
+            "zfs rename -u tank/data/x_ferro_arriving tank/data/y",
+            "zfs rename -u tank/data/x_ferro_arriving/a tank/data/x/a",
+            "zfs rename -f tank/data/x_ferro_arriving tank/data/x",
+            "zfs list -Hp -t filesystem,volume -o name -r tank/data_ferro_arriving",
+        ] {
+            assert!(ask(&receive, words).is_err(), "{words}");
         }
         let stream = |forced| {
             Condition::Receive(Receiving { target: "tank/data/x".parse().unwrap(), forced, over_placeholder: forced })
@@ -537,7 +633,7 @@ mod tests {
         let forced = ask(&rules(Mode::Receive, true), "zfs receive -u -F tank/data/x");
         assert!(matches!(forced, Ok(Condition::Receive(Receiving { over_placeholder: false, .. }))));
         for words in [
-            "zfs destroy tank/data/x",
+            "zfs destroy tank/data",
             "zfs destroy -r tank/data/x@s1",
             "zfs destroy tank/other@s1",
             "zfs rollback tank/other@s1",

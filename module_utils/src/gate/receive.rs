@@ -225,8 +225,8 @@ fn read_there(target: &DatasetName, stdout: &str) -> Option<There> {
     for line in stdout.lines() {
         let [full, guid, token, placeholder] = line.split('\t').collect::<Vec<_>>()[..] else { return None };
         if full == name {
-            // Its own name, not just any value: children inherit user properties.
-            there.is_placeholder = placeholder == name;
+            // Its own guid, or of earlier versions its name, not just any value: children inherit user properties.
+            there.is_placeholder = placeholder == name || placeholder == guid;
             there.is_partial = token != "-" && !token.is_empty();
         } else if full.strip_prefix(name).is_some_and(|rest| rest.starts_with('@')) {
             there.guids.insert(guid.parse().ok()?);
@@ -326,6 +326,8 @@ mod tests {
         let expected = There { is_placeholder: true, ..there(&[4]) };
         assert_eq!(read_there(&target(), listing), Some(expected));
         assert!(!read_there(&target(), "vault/in/a\t77\t-\tvault/in\n").unwrap().is_placeholder);
+        assert!(!read_there(&target(), "vault/in/a\t77\t-\t78\n").unwrap().is_placeholder);
+        assert!(read_there(&target(), "vault/in/a\t77\t-\t77\n").unwrap().is_placeholder);
         assert_eq!(read_there(&target(), "vault/in/a\t77\n"), None);
     }
 

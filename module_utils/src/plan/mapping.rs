@@ -1,5 +1,6 @@
 //! Where each source dataset lands.
 
+use super::conflict::Conflict;
 use crate::model::DatasetName;
 
 /// The rule that turns a source path into a target path.
@@ -11,16 +12,43 @@ pub struct Mapping {
     pub strip_prefix: Option<DatasetName>,
 }
 
+/// Why a source has no place on the target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unmapped {
+    /// It does not begin with what is to be removed.
+    #[error("strip_prefix {prefix} does not fit source {dataset}, which is neither it nor below it")]
+    Prefix {
+        /// What is to be removed.
+        prefix: DatasetName,
+        /// The source.
+        dataset: DatasetName,
+    },
+    /// ZFS does not take names of that length.
+    #[error("{0}")]
+    TooLong(Conflict),
+}
+
+impl Unmapped {
+    /// The name that the source would have there.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        if let Self::TooLong(Conflict::NameTooLong { name }) = self { name } else { "" }
+    }
+}
+
 impl Mapping {
     /// The target path of `source`; an error if the prefix does not fit or the name would be too long.
-    pub fn target_of(&self, source: &DatasetName) -> Result<DatasetName, String> {
+    pub fn target_of(&self, source: &DatasetName) -> Result<DatasetName, Unmapped> {
         let path = match &self.strip_prefix {
             None => source.as_str(),
-            Some(prefix) => source.below(prefix).ok_or_else(|| {
-                format!("strip_prefix {prefix} does not fit source {source}, which is neither it nor below it")
-            })?,
+            Some(prefix) => source
+                .below(prefix)
+                .ok_or_else(|| Unmapped::Prefix { prefix: prefix.clone(), dataset: source.clone() })?,
         };
-        self.target.join(path).map_err(|error| format!("the target of {source}: {error}"))
+        // Both parts are valid names, so all that can be wrong with the two together is their length.
+        self.target
+            .join(path)
+            .map_err(|_| Unmapped::TooLong(Conflict::NameTooLong { name: format!("{}/{path}", self.target) }))
     }
 }
 
@@ -60,6 +88,20 @@ mod tests {
         }
         let mapping = Mapping { target: name("backup"), strip_prefix: Some(name("tank/data")) };
         assert!(mapping.target_of(&name("tank/database")).is_err());
+    }
+
+    #[test]
+    fn a_name_that_gets_too_long_says_by_how_much() {
+        let mapping = Mapping { target: name("backup"), strip_prefix: None };
+        let long = format!("tank/{}", "a".repeat(250 - 7));
+        assert!(mapping.target_of(&name(&long)).is_ok());
+        let unmapped = mapping.target_of(&name(&format!("{long}bc"))).unwrap_err();
+        assert_eq!(unmapped.name(), format!("backup/{long}bc"));
+        let said = unmapped.to_string();
+        assert!(
+            said.contains("would have 257 bytes, of which ZFS takes 255: 2 too many. Choose a shorter target"),
+            "{said}"
+        );
     }
 
     #[test]

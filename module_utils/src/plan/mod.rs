@@ -1,6 +1,7 @@
 //! What to do, decided without doing it: no process, no clock, no file.
 
 pub mod arrivals;
+pub mod conflict;
 pub mod elsewhere;
 pub mod grants;
 pub mod jobs;
@@ -10,6 +11,8 @@ pub mod period;
 pub mod policy;
 pub mod replicate;
 pub mod replicated;
+pub mod resume;
 pub mod retain;
 pub mod schedule;
 pub mod steps;
+pub mod swap;

@@ -1,9 +1,13 @@
 //! What it takes to bring one dataset's snapshots to its target, or why that must not be done.
 
+pub use super::conflict::Conflict;
+use super::conflict::{Names, NoCommon};
+use super::resume::{Discard, Useless, discard, resumable};
 use super::steps::{Step, StepKind, steps};
+use super::swap::{self, There};
 use crate::glob::Globs;
-use crate::model::{Dataset, Kind, Partial, Version};
-use std::collections::HashMap;
+use crate::model::{Dataset, DatasetName, MAX_NAME, Version};
+use std::collections::{BTreeSet, HashMap};
 
 /// What the user asked for, as far as planning goes.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +26,8 @@ pub struct Wish {
     pub resume: bool,
     /// What to do where source and target have gone apart.
     pub on_diverged: OnDiverged,
+    /// Placeholders are not encrypted, whatever is above them.
+    pub plain_placeholders: bool,
 }
 
 /// What to do where source and target have gone apart.
@@ -37,18 +43,21 @@ pub enum OnDiverged {
 }
 
 impl Wish {
-    fn wants(&self, snapshot: &str) -> bool {
+    /// True for the name of a snapshot that is to be sent.
+    #[must_use]
+    pub fn wants(&self, snapshot: &str) -> bool {
         (self.include.is_empty() || self.include.matches(snapshot)) && !self.exclude.matches(snapshot)
     }
 }
 
-/// Whether streams are raw.
+/// Whether streams of encrypted datasets are raw. For what is not encrypted there is nothing raw, and `zfs send -w` would only
+/// keep it from arriving on an encrypted target (it means `-e`, too).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RawMode {
     /// Where the dataset is encrypted.
     #[default]
     Auto,
-    /// Always.
+    /// The same: it can be no more.
     Always,
     /// Never.
     Never,
@@ -58,11 +67,32 @@ impl RawMode {
     /// Whether the streams of `source` are raw.
     #[must_use]
     pub fn applies_to(self, source: &Dataset) -> bool {
-        match self {
-            Self::Auto => source.encrypted,
-            Self::Always => true,
-            Self::Never => false,
-        }
+        source.encrypted && self != Self::Never
+    }
+}
+
+/// Where a dataset goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Its name there.
+    pub name: &'a DatasetName,
+    /// What the target has, by name.
+    pub there: &'a There,
+    /// What is added to the name of what is set aside.
+    pub stamp: &'a str,
+    /// Datasets of the target that are received raw, or will be, so their keys are not loaded there unless somebody does it by hand.
+    pub raw: &'a BTreeSet<DatasetName>,
+    /// Those that are not there yet, but will have arrived when it is this one's turn.
+    pub coming: &'a BTreeSet<DatasetName>,
+}
+
+impl Place<'_> {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.there.get(self.name)
+    }
+
+    fn below(&self) -> impl Iterator<Item = &Dataset> {
+        self.there.values().filter(|other| other.name.below(self.name).is_some_and(|path| !path.is_empty()))
     }
 }
 
@@ -70,14 +100,30 @@ impl RawMode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// The source has no snapshot that is wanted.
-    NoSnapshots,
+    NoSnapshots {
+        /// What an interrupted receive left.
+        discard: Option<Discard>,
+    },
     /// The target has everything that is wanted.
     UpToDate {
         /// The newest common snapshot or bookmark of the source.
         base: Version,
+        /// What an interrupted receive left.
+        discard: Option<Discard>,
     },
     /// Streams to send, in this order.
     Send(Transfer),
+}
+
+impl Plan {
+    /// What an interrupted receive left, where nothing is to be sent.
+    #[must_use]
+    pub fn leftover(&self) -> Option<&Discard> {
+        match self {
+            Self::NoSnapshots { discard } | Self::UpToDate { discard, .. } => discard.as_ref(),
+            Self::Send(_) => None,
+        }
+    }
 }
 
 /// Streams to send.
@@ -87,12 +133,48 @@ pub struct Transfer {
     pub steps: Vec<Step>,
     /// They are raw.
     pub raw: bool,
-    /// The first one takes the place of an empty dataset that we made as a parent.
-    pub over_placeholder: bool,
+    /// What the first one takes the place of.
+    pub replaces: Replaces,
+    /// What it is received with, as far as encryption goes.
+    pub key: Key,
     /// What the target's interrupted receive needs first.
     pub partial: Option<PartialPlan>,
     /// What has to make way on the target, because an option asked for it by name.
     pub clearing: Option<Clearing>,
+}
+
+impl Transfer {
+    /// True where the target gets its first snapshot.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.steps.first().is_some_and(|step| step.from.is_none())
+    }
+
+    /// Where the first stream goes.
+    #[must_use]
+    pub fn landing<'a>(&'a self, target: &'a DatasetName) -> &'a DatasetName {
+        if let Replaces::Beside(arriving) = &self.replaces { arriving } else { target }
+    }
+}
+
+/// Where what is received, or made as a placeholder above it, has its key from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// It is received without encryption, because the key of the dataset above it is not there: that is a raw replica.
+    pub plain: bool,
+    /// So are the placeholders that are made above it.
+    pub plain_parents: bool,
+}
+
+/// What a first stream takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// Nothing.
+    Nothing,
+    /// A placeholder, in one stroke: `zfs receive -F`.
+    Placeholder,
+    /// A placeholder that ZFS does not replace: the stream goes to this name beside it, which then takes its place.
+    Beside(DatasetName),
 }
 
 /// What has to make way on the target.
@@ -109,8 +191,10 @@ pub enum Clearing {
     },
     /// The whole dataset, which keeps its data under another name.
     SetAside {
+        /// Its name from then on.
+        to: DatasetName,
         /// Why.
-        reason: String,
+        reason: Conflict,
     },
 }
 
@@ -123,105 +207,7 @@ pub enum PartialPlan {
         token: String,
     },
     /// Throw it away, because it does not fit any more.
-    Discard {
-        /// Why.
-        reason: String,
-        /// How many bytes are lost.
-        bytes: u64,
-    },
-}
-
-/// Why a dataset must not be replicated as it is. Every one names both sides.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Conflict {
-    /// Not one snapshot in common.
-    #[error(
-        "source and target have no snapshot in common, so nothing incremental is possible: source has {source_only}; target has \
-         {target_only}. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the \
-         source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that"
-    )]
-    NoCommonSnapshot {
-        /// Snapshots of the source.
-        source_only: String,
-        /// Snapshots of the target.
-        target_only: String,
-    },
-    /// The target went its own way after the common snapshot.
-    #[error(
-        "the target has diverged: the newest common snapshot is {common}, after it the target alone has {target_only} and the \
-         source alone has {source_only}. If nobody needs what only the target has, destroy it there, or let on_diverged: rollback do that; set_aside keeps it under \
-         another name"
-    )]
-    Diverged {
-        /// The newest common snapshot.
-        common: String,
-        /// Snapshots of the target after it.
-        target_only: String,
-        /// Snapshots of the source after it.
-        source_only: String,
-    },
-    /// The target was written to.
-    #[error(
-        "the target was written to: {written} bytes since its snapshot {common}. Keep a copy if they matter, then roll the \
-         target back to that snapshot, or let on_diverged: rollback do that; readonly=on and canmount=off prevent it from happening again"
-    )]
-    Modified {
-        /// The newest common snapshot.
-        common: String,
-        /// Bytes written since.
-        written: u64,
-    },
-    /// A snapshot with this name but another guid is already there.
-    #[error(
-        "the target already has another snapshot named @{name} (guid {target_guid}, the source's is {source_guid}). \
-         Rename or destroy the one on the target"
-    )]
-    NameTaken {
-        /// The snapshot's name.
-        name: String,
-        /// The source's guid.
-        source_guid: u64,
-        /// The target's guid.
-        target_guid: u64,
-    },
-    /// The target exists, has no snapshots and was not made by us.
-    #[error(
-        "the target exists, has no snapshots and was not made by this module, so it may hold data of its own. \
-         If it is empty and not needed, destroy it; otherwise choose another target"
-    )]
-    TargetInUse,
-    /// An encrypted stream cannot take the place of a plain parent.
-    #[error(
-        "the target is an unencrypted parent made for its children, and ZFS cannot replace it with a raw encrypted dataset. \
-         Rename it out of the way with its children (zfs rename), run again, then move the children below the new one"
-    )]
-    RawOverPlaceholder,
-    /// Filesystem on one side, volume on the other.
-    #[error("the source is a {source_kind} but the target is a {target_kind}")]
-    KindDiffers {
-        /// What the source is.
-        source_kind: &'static str,
-        /// What the target is.
-        target_kind: &'static str,
-    },
-    /// Raw streams onto a plain history.
-    #[error(
-        "the target's history was received plain (its {common} has another IV set than the source's), so a raw stream does not \
-         fit onto it. Choose raw: never for this target, or start a new one"
-    )]
-    RawOntoPlain {
-        /// The newest common snapshot.
-        common: String,
-    },
-    /// Plain streams onto a raw history.
-    #[error(
-        "the target's history was received raw (its {common} has the source's IV set); a plain stream would break every later \
-         raw one. Choose raw: auto for this target, or start a new one"
-    )]
-    PlainOntoRaw {
-        /// The newest common snapshot.
-        common: String,
-    },
+    Discard(Discard),
 }
 
 /// The newest version of the source that the target has too, with the target's snapshot of it.
@@ -240,17 +226,23 @@ pub fn newer_on_target<'a>(target: &'a Dataset, base: &Version) -> Vec<&'a Versi
     target.snapshots().filter(|snapshot| snapshot.createtxg > base.createtxg).collect()
 }
 
-/// Plans one dataset. `target` is what is there now, if anything.
-pub fn plan(source: &Dataset, target: Option<&Dataset>, wish: &Wish) -> Result<Plan, Conflict> {
-    as_it_is(source, target, wish).or_else(|conflict| match (wish.on_diverged, target) {
-        (OnDiverged::Rollback, Some(target)) => rolled_back(source, target, wish, conflict),
-        (OnDiverged::SetAside, Some(target)) => set_aside(source, target, wish, conflict),
+/// Plans one dataset.
+pub fn plan(source: &Dataset, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
+    as_it_is(source, place.dataset(), place, wish).or_else(|conflict| match (wish.on_diverged, place.dataset()) {
+        (OnDiverged::Rollback, Some(target)) => rolled_back(source, target, place, wish, conflict),
+        (OnDiverged::SetAside, Some(target)) => set_aside(source, target, place, wish, conflict),
         _ => Err(conflict),
     })
 }
 
 /// The plan if the target is taken back to the newest common snapshot; the conflict where that would not help.
-fn rolled_back(source: &Dataset, target: &Dataset, wish: &Wish, conflict: Conflict) -> Result<Plan, Conflict> {
+fn rolled_back(
+    source: &Dataset,
+    target: &Dataset,
+    place: &Place<'_>,
+    wish: &Wish,
+    conflict: Conflict,
+) -> Result<Plan, Conflict> {
     let Some((_, twin)) = common_base(source, target) else { return Err(conflict) };
     let newer = newer_on_target(target, twin);
     if newer.is_empty() && target.written == 0 {
@@ -258,7 +250,7 @@ fn rolled_back(source: &Dataset, target: &Dataset, wish: &Wish, conflict: Confli
     }
     let mut after = Dataset { written: 0, ..target.clone() };
     after.versions.retain(|version| version.createtxg <= twin.createtxg);
-    let mut plan = as_it_is(source, Some(&after), wish)?;
+    let mut plan = as_it_is(source, Some(&after), place, wish)?;
     if let Plan::Send(transfer) = &mut plan {
         let destroyed = newer.iter().map(|snapshot| snapshot.name.clone()).collect();
         transfer.clearing = Some(Clearing::Rollback { to: twin.name.clone(), destroyed, written: target.written });
@@ -267,76 +259,194 @@ fn rolled_back(source: &Dataset, target: &Dataset, wish: &Wish, conflict: Confli
 }
 
 /// The plan if the target is renamed; a pool cannot be.
-fn set_aside(source: &Dataset, target: &Dataset, wish: &Wish, conflict: Conflict) -> Result<Plan, Conflict> {
-    if target.name.parent().is_none() {
-        return Err(conflict);
+fn set_aside(
+    source: &Dataset,
+    target: &Dataset,
+    place: &Place<'_>,
+    wish: &Wish,
+    reason: Conflict,
+) -> Result<Plan, Conflict> {
+    if target.name.parent().is_none() || !reason.is_about_the_target() {
+        return Err(reason);
     }
-    let mut plan = as_it_is(source, None, wish)?;
+    let name = format!("{}_diverged_{}", target.name, place.stamp);
+    let to = name.parse().map_err(|_| Conflict::NameTooLong { name: name.clone() })?;
+    fits_below(place, &name)?;
+    let mut plan = as_it_is(source, None, place, wish)?;
     if let Plan::Send(transfer) = &mut plan {
-        transfer.clearing = Some(Clearing::SetAside { reason: conflict.to_string() });
+        // Its children come back below the new one.
+        let new = swap::arrived(source, &target.name, target, transfer.raw);
+        swap::children(&target.name, &to, new.encryption_root.as_ref(), place.there)?;
+        transfer.clearing = Some(Clearing::SetAside { to, reason });
     }
     Ok(plan)
 }
 
-fn as_it_is(source: &Dataset, target: Option<&Dataset>, wish: &Wish) -> Result<Plan, Conflict> {
-    let raw = wish.raw.applies_to(source);
-    let Some(target) = target.filter(|target| !only_partial(target)) else {
-        return Ok(first(source, target, wish, raw));
+fn as_it_is(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
+    let Some(target) = target.filter(|target| !target.is_only_partial()) else {
+        return first(source, target, place, wish);
     };
     if source.kind != target.kind && !target.placeholder {
-        let word = |kind| if kind == Kind::Volume { "volume" } else { "filesystem" };
-        return Err(Conflict::KindDiffers { source_kind: word(source.kind), target_kind: word(target.kind) });
+        return Err(Conflict::KindDiffers { source_kind: source.kind, target_kind: target.kind });
     }
     if target.snapshots().next().is_none() {
-        return match first(source, Some(target), wish, raw) {
-            Plan::Send(_) if !target.placeholder => Err(Conflict::TargetInUse),
-            Plan::Send(_) if source.encrypted && raw && !target.encrypted => Err(Conflict::RawOverPlaceholder),
-            plan => Ok(plan),
-        };
+        let plan = first(source, Some(target), place, wish)?;
+        if matches!(plan, Plan::Send(_)) && !target.placeholder {
+            let below = Names(place.below().map(|dataset| dataset.name.to_string()).collect());
+            return Err(Conflict::TargetInUse { target: target.name.clone(), guid: target.guid, below });
+        }
+        return Ok(plan);
     }
     let Some((base, twin)) = common_base(source, target) else {
         if candidates(source, wish, 0).iter().all(|(_, wanted)| !wanted) {
-            return Ok(Plan::NoSnapshots);
+            return Ok(nothing_wanted(source, wish, Some(target)));
         }
-        return Err(Conflict::NoCommonSnapshot {
-            source_only: names(source.snapshots()),
-            target_only: names(target.snapshots()),
-        });
+        return Err(Conflict::NoCommonSnapshot(Box::new(NoCommon {
+            source: source.name.clone(),
+            target: target.name.clone(),
+            source_only: Names::of(source.snapshots()),
+            target_only: Names::of(target.snapshots()),
+            elsewhere: None,
+        })));
     };
     let later = candidates(source, wish, base.createtxg);
     if !later.iter().any(|(_, wanted)| *wanted) {
-        return Ok(Plan::UpToDate { base: base.clone() });
+        return Ok(Plan::UpToDate { base: base.clone(), discard: leftover(source, Some(base), &later, wish, target) });
     }
-    // `zfs send -w` of what is not encrypted is an ordinary stream.
-    refuse_what_the_kernel_would(source, target, (base, twin), &later, raw && source.encrypted)?;
-    Ok(Plan::Send(transfer(source, Some(base), &later, target.partial.as_ref(), wish, raw, false)))
+    check_names(place.name, &later)?;
+    refuse_what_the_kernel_would(source, target, (base, twin), &later, wish.raw.applies_to(source))?;
+    Ok(Plan::Send(transfer(source, Some(base), &later, Some(target), Replaces::Nothing, wish)))
 }
 
-fn first(source: &Dataset, target: Option<&Dataset>, wish: &Wish, raw: bool) -> Plan {
+/// Nothing is to be sent, so what an interrupted receive left is of no use.
+fn leftover(
+    source: &Dataset,
+    base: Option<&Version>,
+    later: &[(&Version, bool)],
+    wish: &Wish,
+    on: &Dataset,
+) -> Option<Discard> {
+    let reason = resumable(source, base, later, on.partial.as_ref()?, wish).err();
+    discard(on, reason.unwrap_or(Useless::ResumeOff))
+}
+
+fn nothing_wanted(source: &Dataset, wish: &Wish, on: Option<&Dataset>) -> Plan {
+    let later = candidates(source, wish, 0);
+    Plan::NoSnapshots { discard: on.and_then(|on| leftover(source, None, &later, wish, on)) }
+}
+
+fn first(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
     let mut wanted = candidates(source, wish, 0);
     if wish.initial_latest_only {
         keep_latest_only(&mut wanted);
     }
+    let beside = place.name.arriving().ok().and_then(|name| place.there.get(&name));
     if !wanted.iter().any(|(_, wanted)| *wanted) {
-        return Plan::NoSnapshots;
+        return Ok(nothing_wanted(source, wish, beside.filter(|beside| beside.is_only_partial()).or(target)));
     }
-    let partial = target.and_then(|target| target.partial.as_ref());
-    let over_placeholder = target.is_some_and(|target| target.placeholder);
-    Plan::Send(transfer(source, None, &wanted, partial, wish, raw, over_placeholder))
+    check_names(place.name, &wanted)?;
+    let key = key(source, place, wish)?;
+    let placeholder = target.filter(|target| target.placeholder);
+    let replaces = match (placeholder, beside) {
+        (Some(target), _) => over(source, target, place, wish)?,
+        // The placeholder is gone already.
+        (None, Some(beside)) if target.is_none() && beside.is_only_partial() => Replaces::Beside(beside.name.clone()),
+        _ => Replaces::Nothing,
+    };
+    let on = match &replaces {
+        Replaces::Beside(arriving) => {
+            check_names(arriving, &wanted[..1])?;
+            place.there.get(arriving)
+        }
+        _ => target,
+    };
+    Ok(Plan::Send(Transfer { key, ..transfer(source, None, &wanted, on, replaces, wish) }))
+}
+
+/// Where what arrives at `place` for the first time has its key from. ZFS encrypts it with that of the dataset above it, unless it is
+/// received raw or told otherwise; and makes placeholders so, too.
+fn key(source: &Dataset, place: &Place<'_>, wish: &Wish) -> Result<Key, Conflict> {
+    let is_missing = |name: &DatasetName| !place.there.contains_key(name) && !place.coming.contains(name);
+    let missing = place.name.ancestors().take_while(is_missing).last();
+    let Some(above) = place.name.ancestors().find(|name| !is_missing(name)) else { return Ok(Key::default()) };
+    let there = place.there.get(&above);
+    let is_locked = place.coming.contains(&above) || there.is_none_or(|there| there.locked);
+    let raw = wish.raw.applies_to(source);
+    if is_locked && place.raw.contains(&above) {
+        return Ok(Key { plain: !raw, plain_parents: true });
+    }
+    let Some(there) = there.filter(|there| there.locked) else {
+        return Ok(Key { plain: false, plain_parents: wish.plain_placeholders });
+    };
+    let root = there.encryption_root.clone().unwrap_or_else(|| above.clone());
+    match missing.filter(|_| !wish.plain_placeholders) {
+        Some(what) => Err(Conflict::TargetLocked { what, root, is_placeholder: true }),
+        None if !raw => Err(Conflict::TargetLocked { what: place.name.clone(), root, is_placeholder: false }),
+        None => Ok(Key { plain: false, plain_parents: wish.plain_placeholders }),
+    }
+}
+
+/// How a first stream takes the place of a placeholder.
+fn over(source: &Dataset, target: &Dataset, place: &Place<'_>, wish: &Wish) -> Result<Replaces, Conflict> {
+    let raw = wish.raw.applies_to(source);
+    if !target.encrypted && !raw {
+        return Ok(Replaces::Placeholder);
+    }
+    if target.name.parent().is_none() {
+        return Err(Conflict::PoolIsPlaceholder { target: target.name.clone() });
+    }
+    let arriving = target
+        .name
+        .arriving()
+        .map_err(|_| Conflict::NameTooLong { name: format!("{}{}", target.name, crate::model::ARRIVING) })?;
+    if let Some(other) = place.there.get(&arriving).filter(|other| !other.is_only_partial()) {
+        let has = Names::of(other.snapshots());
+        return Err(Conflict::ArrivingInUse { target: target.name.clone(), arriving, has });
+    }
+    fits_below(place, arriving.as_str())?;
+    swap::changes(&target.name, &swap::arrived(source, &arriving, target, raw), place.there)?;
+    Ok(Replaces::Beside(arriving))
+}
+
+/// Whether the names of these snapshots are short enough for the target.
+fn check_names(target: &DatasetName, later: &[(&Version, bool)]) -> Result<(), Conflict> {
+    let wanted = later.iter().filter(|(_, wanted)| *wanted);
+    match wanted.map(|(version, _)| version).find(|version| target.as_str().len() + 1 + version.name.len() > MAX_NAME) {
+        Some(version) => Err(Conflict::NameTooLong { name: format!("{target}{}", version.signed()) }),
+        None => Ok(()),
+    }
+}
+
+/// Whether all that is below the target can have `to` in front of its name instead.
+fn fits_below(place: &Place<'_>, to: &str) -> Result<(), Conflict> {
+    for dataset in place.below() {
+        let longest = dataset.snapshots().map(Version::signed).max_by_key(String::len).unwrap_or_default();
+        let path = dataset.name.below(place.name).unwrap_or_default();
+        let name = format!("{to}/{path}{longest}");
+        if name.len() > MAX_NAME {
+            return Err(Conflict::NameTooLong { name });
+        }
+    }
+    Ok(())
 }
 
 fn transfer(
     source: &Dataset,
     base: Option<&Version>,
     later: &[(&Version, bool)],
-    partial: Option<&Partial>,
+    on: Option<&Dataset>,
+    replaces: Replaces,
     wish: &Wish,
-    raw: bool,
-    over_placeholder: bool,
 ) -> Transfer {
-    let partial = partial.map(|partial| (partial, resumable(source, base, later, partial, wish, raw)));
-    match partial {
-        Some((partial, Ok(index))) => {
+    let raw = wish.raw.applies_to(source);
+    let anew = |partial, replaces| {
+        let key = Key::default();
+        Transfer { steps: steps(base, later), raw, replaces, key, partial, clearing: None }
+    };
+    let Some((on, partial)) = on.and_then(|on| Some((on, on.partial.as_ref()?))) else { return anew(None, replaces) };
+    match resumable(source, base, later, partial, wish) {
+        Err(reason) => anew(discard(on, reason).map(PartialPlan::Discard), replaces),
+        Ok(index) => {
             let (to, _) = later[index];
             let resumed = Step {
                 kind: StepKind::Resume,
@@ -346,56 +456,13 @@ fn transfer(
                 snapshots: 1,
             };
             let rest = steps(Some(to), &later[index + 1..]);
-            let partial = Some(PartialPlan::Resume { token: partial.token.clone() });
             Transfer {
                 steps: std::iter::once(resumed).chain(rest).collect(),
-                raw,
-                over_placeholder,
-                partial,
-                clearing: None,
+                partial: Some(PartialPlan::Resume { token: partial.token.clone() }),
+                ..anew(None, replaces)
             }
         }
-        Some((partial, Err(reason))) => {
-            let bytes = partial.content.as_ref().map_or(0, |content| content.bytes);
-            let partial = Some(PartialPlan::Discard { reason, bytes });
-            Transfer { steps: steps(base, later), raw, over_placeholder, partial, clearing: None }
-        }
-        None => Transfer { steps: steps(base, later), raw, over_placeholder, partial: None, clearing: None },
     }
-}
-
-/// Where in `later` the interrupted stream ends, or why it is of no use.
-fn resumable(
-    source: &Dataset,
-    base: Option<&Version>,
-    later: &[(&Version, bool)],
-    partial: &Partial,
-    wish: &Wish,
-    raw: bool,
-) -> Result<usize, String> {
-    if !wish.resume {
-        return Err("resume is off".to_owned());
-    }
-    let content = partial.content.as_ref().map_err(Clone::clone)?;
-    let index = later.iter().position(|(version, _)| version.guid == content.to_guid).ok_or_else(|| {
-        format!("it ends with {}, which {} does not have to send any more", content.to_name, source.name)
-    })?;
-    let to = later[index].0;
-    let full_name = format!("{}@{}", source.name, to.name);
-    if content.to_name != full_name {
-        return Err(format!("it names {}, but that guid is {full_name}", content.to_name));
-    }
-    if content.from_guid != base.map(|base| base.guid) {
-        return Err("it starts from another snapshot than the newest common one".to_owned());
-    }
-    if !wish.wants(&to.name) || later[..index].iter().any(|(_, wanted)| *wanted) {
-        return Err(format!("it ends with {full_name}, which is not what is wanted next"));
-    }
-    // Whether a stream of unencrypted data is raw makes no difference to what arrives.
-    if source.encrypted && content.raw != raw {
-        return Err(if content.raw { "it is raw, plain is wanted" } else { "it is plain, raw is wanted" }.to_owned());
-    }
-    Ok(index)
 }
 
 /// The source's snapshots after `txg`, each with whether it is wanted.
@@ -440,8 +507,8 @@ fn refuse_what_the_kernel_would(
         let source_only = source.snapshots().filter(|snapshot| snapshot.createtxg > base.createtxg);
         return Err(Conflict::Diverged {
             common: twin.signed(),
-            target_only: names(newer.into_iter()),
-            source_only: names(source_only),
+            target_only: Names::of(newer),
+            source_only: Names::of(source_only),
         });
     }
     if target.written > 0 {
@@ -454,223 +521,6 @@ fn refuse_what_the_kernel_would(
     }
 }
 
-/// A first receive that was interrupted leaves a dataset that holds nothing else, and goes with what it left.
-fn only_partial(target: &Dataset) -> bool {
-    target.partial.is_some() && !target.placeholder && target.snapshots().next().is_none()
-}
-
-fn names<'a>(versions: impl Iterator<Item = &'a Version>) -> String {
-    const SHOWN: usize = 5;
-    let all: Vec<String> = versions.map(Version::signed).collect();
-    match all.len() {
-        0 => "none".to_owned(),
-        n if n <= SHOWN => all.join(", "),
-        n => format!("{} and {} more up to {}", all[..SHOWN - 1].join(", "), n - SHOWN, all[n - 1]),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{Clearing, Conflict, OnDiverged, PartialPlan, Plan, RawMode, Wish, plan};
-    use crate::glob::Globs;
-    use crate::model::{Dataset, Kind, Partial, TokenContent, Version, VersionKind};
-
-    /// `"#a=1 @b=2 @c"`: bookmarks and snapshots in order; the guid is the number, or else made from the name.
-    fn dataset(name: &str, points: &str) -> Dataset {
-        let versions = points.split_whitespace().zip(1..).map(|(point, txg)| {
-            let (sign, rest) = point.split_at(1);
-            let (name, guid) = match rest.split_once('=') {
-                Some((name, guid)) => (name, guid.parse().unwrap()),
-                None => (rest, u64::from(rest.bytes().next().unwrap())),
-            };
-            let kind = if sign == "@" { VersionKind::Snapshot } else { VersionKind::Bookmark };
-            Version { kind, name: name.to_owned(), guid, createtxg: txg, ivset: None, written: None }
-        });
-        Dataset {
-            name: name.parse().unwrap(),
-            kind: Kind::Filesystem,
-            guid: 1,
-            encrypted: false,
-            written: 0,
-            partial: None,
-            placeholder: false,
-            replica_of: None,
-            versions: versions.collect(),
-        }
-    }
-
-    fn source(points: &str) -> Dataset {
-        dataset("tank/a", points)
-    }
-
-    fn target(points: &str) -> Dataset {
-        dataset("backup/a", points)
-    }
-
-    fn wish() -> Wish {
-        Wish { resume: true, ..Wish::default() }
-    }
-
-    fn shown(plan: Result<Plan, Conflict>) -> String {
-        match plan {
-            Ok(Plan::NoSnapshots) => "no snapshots".to_owned(),
-            Ok(Plan::UpToDate { base }) => format!("up to date at {}", base.signed()),
-            Ok(Plan::Send(transfer)) => {
-                let steps = transfer.steps.iter().map(|step| {
-                    let from = step.from.clone().unwrap_or_default();
-                    format!("{} {from} {}", step.kind.word(), step.to).replace("  ", " ")
-                });
-                steps.collect::<Vec<_>>().join(", ")
-            }
-            Err(conflict) => format!("{conflict:?}").split([' ', '{']).next().unwrap().to_owned(),
-        }
-    }
-
-    #[test]
-    fn histories() {
-        for (ours, theirs, expected) in [
-            ("", None, "no snapshots"),
-            ("@a @b @c", None, "full a, intermediates @a c"),
-            ("@a @b @c", Some("@a"), "intermediates @a c"),
-            ("@a @b @c", Some("@b"), "incremental @b c"),
-            ("@a @b", Some("@a @b"), "up to date at @b"),
-            // Names are for people: renamed on either side, the guid still matches.
-            ("@renamed=1 @b", Some("@a=1"), "incremental @renamed b"),
-            // The newest common one counts, snapshot or bookmark (sanoid#602).
-            ("@a #b=2 @c", Some("@a @x=2"), "incremental #b c"),
-            ("#b=2 @b=2 @c", Some("@b=2"), "incremental @b c"),
-            // Same name, other guid: not the same snapshot.
-            ("@a=1", Some("@a=2"), "NoCommonSnapshot"),
-            ("", Some("@a"), "no snapshots"),
-            ("@a @b @c", Some("@a @x"), "Diverged"),
-            ("@a @c=3", Some("@a @c=4"), "NameTaken"),
-            // Nothing to send, so nothing can be lost: the target may keep what it has.
-            ("@a", Some("@a @x"), "up to date at @a"),
-            ("@a", Some(""), "TargetInUse"),
-        ] {
-            let theirs = theirs.map(target);
-            assert_eq!(shown(plan(&source(ours), theirs.as_ref(), &wish())), expected, "{ours} onto {theirs:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_wanted() {
-        let only = |include: &[&str], exclude: &[&str]| Wish {
-            include: Globs::new(include).unwrap(),
-            exclude: Globs::new(exclude).unwrap(),
-            ..wish()
-        };
-        let all = source("@d1 @h1 @h2 @d2");
-        assert_eq!(shown(plan(&all, None, &only(&["d*"], &[]))), "full d1, incremental @d1 d2");
-        assert_eq!(shown(plan(&all, None, &only(&[], &["h*"]))), "full d1, incremental @d1 d2");
-        let latest = Wish { initial_latest_only: true, ..wish() };
-        assert_eq!(shown(plan(&all, None, &latest)), "full d2");
-        let never_between = Wish { latest_only: true, ..wish() };
-        assert_eq!(shown(plan(&source("@a @b @c"), Some(&target("@a")), &never_between)), "incremental @a c");
-    }
-
-    #[test]
-    fn newer_snapshots_on_the_target_are_harmless_only_if_empty() {
-        let ours = source("@a @b");
-        let mut theirs = target("@a @x");
-        theirs.versions[1].written = Some(0);
-        assert_eq!(shown(plan(&ours, Some(&theirs), &wish())), "incremental @a b");
-        // Without encryption there is nothing raw about a raw stream.
-        assert_eq!(shown(plan(&ours, Some(&theirs), &Wish { raw: RawMode::Always, ..wish() })), "incremental @a b");
-        let secret = Dataset { encrypted: true, ..source("@a @b") };
-        assert_eq!(shown(plan(&secret, Some(&theirs), &wish())), "Diverged");
-        theirs.versions[1].written = Some(1);
-        assert_eq!(shown(plan(&ours, Some(&theirs), &wish())), "Diverged");
-    }
-
-    #[test]
-    fn a_target_that_was_written_to_is_refused() {
-        let theirs = Dataset { written: 4096, ..target("@a") };
-        assert_eq!(
-            plan(&source("@a @b"), Some(&theirs), &wish()),
-            Err(Conflict::Modified { common: "@a".into(), written: 4096 })
-        );
-    }
-
-    #[test]
-    fn what_diverged_gives_way_only_by_name() {
-        let rollback = Wish { on_diverged: OnDiverged::Rollback, ..wish() };
-        let aside = Wish { on_diverged: OnDiverged::SetAside, ..wish() };
-        for (ours, theirs, written, by_rollback, by_setting_aside) in [
-            ("@a @b", "@a @x", 0, "incremental @a b", "full a, incremental @a b"),
-            ("@a @b", "@a", 7, "incremental @a b", "full a, incremental @a b"),
-            ("@a=1 @b=2", "@a=1 @b=9", 0, "incremental @a b", "full a, incremental @a b"),
-            // The name in the way is older than the common snapshot: going back to that would not free it.
-            ("@a=1 @b=2", "@b=9 @a=1", 0, "NameTaken", "full a, incremental @a b"),
-            ("@a=1", "@x=2", 0, "NoCommonSnapshot", "full a"),
-            ("@a", "", 0, "TargetInUse", "full a"),
-            // Nothing to send: nothing gives way.
-            ("@a", "@a @x", 0, "up to date at @a", "up to date at @a"),
-        ] {
-            let theirs = Dataset { written, ..target(theirs) };
-            assert_eq!(shown(plan(&source(ours), Some(&theirs), &rollback)), by_rollback, "{ours} onto {theirs:?}");
-            assert_eq!(shown(plan(&source(ours), Some(&theirs), &aside)), by_setting_aside, "{ours} onto {theirs:?}");
-        }
-        let theirs = Dataset { written: 7, ..target("@a @x @y") };
-        let Ok(Plan::Send(transfer)) = plan(&source("@a @b"), Some(&theirs), &rollback) else { panic!() };
-        let destroyed = vec!["x".to_owned(), "y".to_owned()];
-        assert_eq!(transfer.clearing, Some(Clearing::Rollback { to: "a".to_owned(), destroyed, written: 7 }));
-    }
-
-    #[test]
-    fn a_placeholder_gives_way_but_not_to_raw() {
-        let theirs = Dataset { placeholder: true, ..target("") };
-        assert_eq!(shown(plan(&source("@a"), Some(&theirs), &wish())), "full a");
-        let secret = Dataset { encrypted: true, ..source("@a") };
-        assert_eq!(shown(plan(&secret, Some(&theirs), &wish())), "RawOverPlaceholder");
-    }
-
-    #[test]
-    fn raw_and_plain_do_not_mix() {
-        let with_ivset = |mut dataset: Dataset, ivset| {
-            dataset.encrypted = true;
-            dataset.versions[0].ivset = Some(ivset);
-            dataset
-        };
-        let ours = with_ivset(source("@a @b"), 7);
-        let plain = Wish { raw: RawMode::Never, ..wish() };
-        for (ivset, wish, expected) in [
-            (7, wish(), "incremental @a b"),
-            (8, wish(), "RawOntoPlain"),
-            (8, plain.clone(), "incremental @a b"),
-            (7, plain, "PlainOntoRaw"),
-        ] {
-            assert_eq!(shown(plan(&ours, Some(&with_ivset(target("@a"), ivset)), &wish)), expected);
-        }
-        assert_eq!(shown(plan(&ours, Some(&target("@a")), &self::wish())), "RawOntoPlain");
-    }
-
-    #[test]
-    fn an_interrupted_stream_is_resumed_only_if_it_is_the_next_one() {
-        let token = |to: &str, guid, from_guid| {
-            let content = TokenContent { to_name: to.to_owned(), to_guid: guid, from_guid, raw: false, bytes: 9 };
-            Some(Partial { token: "1-x".to_owned(), content: Ok(content) })
-        };
-        let ours = source("@a=1 @b=2 @c=3");
-        for (points, partial, expected, discarded) in [
-            ("@a=1", token("tank/a@b", 2, Some(1)), "resume @a b, incremental @b c", None),
-            ("", token("tank/a@a", 1, None), "resume a, intermediates @a c", None),
-            ("@a=1", token("tank/a@c", 3, Some(1)), "intermediates @a c", Some("which is not what is wanted next")),
-            ("@a=1", token("tank/a@b", 9, Some(1)), "intermediates @a c", Some("does not have to send any more")),
-            ("@a=1", token("tank/other@b", 2, Some(1)), "intermediates @a c", Some("but that guid is tank/a@b")),
-            ("@a=1", token("tank/a@b", 2, Some(7)), "intermediates @a c", Some("another snapshot")),
-        ] {
-            let theirs = Dataset { partial, ..target(points) };
-            let planned = plan(&ours, Some(&theirs), &wish());
-            assert_eq!(shown(planned.clone()), expected);
-            let Ok(Plan::Send(transfer)) = planned else { panic!("{planned:?}") };
-            match (transfer.partial, discarded) {
-                (Some(PartialPlan::Resume { token }), None) => assert_eq!(token, "1-x"),
-                (Some(PartialPlan::Discard { reason, bytes: 9 }), Some(why)) => {
-                    assert!(reason.contains(why), "{reason}");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-}
+#[path = "replicate_tests.rs"]
+mod tests;

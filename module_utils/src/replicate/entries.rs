@@ -5,9 +5,10 @@ use super::preflight::{self, Preflight};
 use super::report::{DatasetReport, ErrorReport};
 use super::request::Request;
 use crate::model::{Dataset, DatasetName};
-use crate::plan::replicate::{Conflict, Plan, plan};
+use crate::plan::replicate::{Conflict, Place, Plan, plan};
+use crate::plan::swap::Swap;
 use crate::process::{Failure, Runner};
-use std::time::SystemTime;
+use std::collections::BTreeSet;
 
 /// One dataset and what to do with it.
 pub struct Entry<'a> {
@@ -26,21 +27,23 @@ pub enum Refusal {
     /// It would be readable on the target.
     LandsInPlaintext,
     /// It is the target, or in it.
-    TargetWithinSource,
+    SourceWithinTarget,
     /// A user may not.
     NotPermitted(Failure),
+    /// What an earlier run had begun could not be finished.
+    NotFinished(Failure),
 }
 
 impl Refusal {
     fn report(&self) -> ErrorReport {
         match self {
-            Self::NotPermitted(failure) => ErrorReport::from(failure),
+            Self::NotPermitted(failure) | Self::NotFinished(failure) => ErrorReport::from(failure),
             Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
             Self::LandsInPlaintext => ErrorReport::of_plan(
                 "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
                  below an encrypted dataset",
             ),
-            Self::TargetWithinSource => ErrorReport::of_plan(
+            Self::SourceWithinTarget => ErrorReport::of_plan(
                 "it lies within the target, so it would be replicated into itself. Add the target to exclude",
             ),
         }
@@ -53,7 +56,7 @@ impl Entry<'_> {
     pub fn report(&self) -> DatasetReport {
         let (source, target) = (self.source.name.as_str(), self.target.as_str());
         match &self.plan {
-            Ok(plan) => DatasetReport::of_plan(source, target, plan, SystemTime::now()),
+            Ok(plan) => DatasetReport::of_plan(source, target, plan),
             Err(refusal) => DatasetReport::of_error(source, target, refusal.report()),
         }
     }
@@ -62,13 +65,30 @@ impl Entry<'_> {
 /// Plans all datasets.
 #[must_use]
 pub fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
+    let raw = raw_places(request, sides);
+    let mut coming = BTreeSet::new();
     let entry = |source: &'a Dataset| {
+        // What has no place there is told by `unmapped`.
         let target = request.mapping.target_of(&source.name).ok()?;
-        let plan = plan(source, sides.targets.get(&target), &request.wish).map_err(Refusal::Conflict);
+        let place = Place { name: &target, there: &sides.targets, stamp: &sides.stamp, raw: &raw, coming: &coming };
+        let plan = match sides.is_refused_target(&target) {
+            Some(failure) => Err(Refusal::NotPermitted(failure.clone())),
+            None => plan(source, &place, &request.wish).map_err(Refusal::Conflict),
+        };
         let plan = plan.and_then(|plan| allowed(request, sides, source, &target, plan));
+        let is_first = |plan: &Plan| matches!(plan, Plan::Send(transfer) if transfer.is_first());
+        if plan.as_ref().is_ok_and(is_first) {
+            coming.insert(target.clone());
+        }
         Some(Entry { source, target, plan })
     };
     sides.sources.values().filter_map(entry).collect()
+}
+
+/// Datasets of the target whose sources are sent raw.
+fn raw_places(request: &Request, sides: &Sides) -> BTreeSet<DatasetName> {
+    let raw = sides.sources.values().filter(|source| request.wish.raw.applies_to(source));
+    raw.filter_map(|source| request.mapping.target_of(&source.name).ok()).collect()
 }
 
 fn allowed(
@@ -79,13 +99,17 @@ fn allowed(
     plan: Plan,
 ) -> Result<Plan, Refusal> {
     let Plan::Send(transfer) = &plan else { return Ok(plan) };
-    if request.is_local() && source.name.below(&request.mapping.target).is_some() {
-        return Err(Refusal::TargetWithinSource);
+    let is_one_host = || request.is_local() || sides.are_of_one_pool();
+    if source.name.below(&request.mapping.target).is_some() && is_one_host() {
+        return Err(Refusal::SourceWithinTarget);
     }
-    let stays_encrypted = transfer.raw && source.encrypted;
-    // What is received plain is encrypted where the dataset, or else its nearest ancestor, is.
+    // What is received plain is encrypted where the dataset, or else its nearest ancestor, is, unless it is told not to be.
     let place = || std::iter::once(target.clone()).chain(target.ancestors()).find_map(|name| sides.targets.get(&name));
-    if request.require_encrypted_target && !stays_encrypted && !place().is_some_and(|dataset| dataset.encrypted) {
+    let exists = |name: &DatasetName| sides.targets.contains_key(name);
+    let below_plain = transfer.key.plain_parents && !exists(target) && !target.parent().as_ref().is_some_and(exists);
+    let is_encrypted =
+        transfer.raw || !(transfer.key.plain || below_plain) && place().is_some_and(|dataset| dataset.encrypted);
+    if request.require_encrypted_target && !is_encrypted {
         return Err(Refusal::LandsInPlaintext);
     }
     Ok(plan)
@@ -123,15 +147,36 @@ pub fn permit(
     Ok(())
 }
 
-/// Reports of the sources that do not exist, or that the gate there does not let us see.
+/// Reports of the sources that can have no place on the target.
+#[must_use]
+pub fn unmapped(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
+    let report = |source: &DatasetName| {
+        let unmapped = request.mapping.target_of(source).err()?;
+        let error = ErrorReport::of_plan(&unmapped.to_string());
+        Some(DatasetReport::of_error(source.as_str(), unmapped.name(), error))
+    };
+    sides.sources.keys().filter_map(report).collect()
+}
+
+/// Turns the plans of what lies at or below a swap that could not be finished into refusals: its names are not as they should be.
+pub fn refuse_unfinished(entries: &mut [Entry<'_>], swap: &Swap, failure: &Failure) {
+    for entry in entries.iter_mut().filter(|entry| entry.target.below(&swap.place).is_some()) {
+        entry.plan = Err(Refusal::NotFinished(failure.clone()));
+    }
+}
+
+/// Reports of the sources that do not exist, or that we are not let see.
 #[must_use]
 pub fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
         let words = format!("source dataset {root} does not exist; check its name");
-        let unseen = Failure::refusal("list", &request.source, words);
-        let failure = sides.refused_roots.get(root).unwrap_or(&unseen);
+        let failure = Failure::refusal("list", &request.source, words);
+        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
+    };
+    let refused = |(root, failure): &(DatasetName, Failure)| {
+        let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
         DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(failure))
     };
-    sides.missing_roots.iter().map(report).collect()
+    sides.missing_roots.iter().map(report).chain(sides.refused.iter().map(refused)).collect()
 }

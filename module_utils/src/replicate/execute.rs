@@ -2,21 +2,25 @@
 
 use super::bookmarks::{self, Bookmarks};
 use super::crew;
-use super::entries::{Entry, entries, missing, permit};
+use super::diagnose::diagnose;
+use super::entries::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
 use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
+use super::notices::{self, Notices, Orphan, notices};
 use super::progress::Progress;
-use super::report::{DatasetReport, ErrorReport, Status};
+use super::report::{DatasetReport, Discarded, ErrorReport, Status};
 use super::request::{Lane, Request};
 use super::settle::{self, Arrival};
-use super::streams;
 use super::transfer::Carrier;
+use super::{streams, swap};
 use crate::model::DatasetName;
 use crate::plan::replicate::{Plan, Transfer};
+use crate::plan::resume::Discard;
+use crate::plan::swap::Swap;
 use crate::process::{Failure, Runner};
 use crate::signals;
 use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::verbs::{SWAP, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,14 +34,42 @@ pub struct Run {
     pub warnings: Vec<String>,
     /// Something was, or in check mode would be, changed.
     pub changed: bool,
+    /// Replicas whose source is gone.
+    pub orphans: Vec<Orphan>,
+    /// No snapshot of any source is wanted, although there are some.
+    pub nothing_wanted: bool,
+}
+
+impl Run {
+    /// What the first look at both sides has to tell.
+    fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner) {
+        self.reports = not_tried(request, sides);
+        let Notices { warnings, nothing_wanted } = notices(request, sides);
+        self.warnings.extend(warnings);
+        self.nothing_wanted = nothing_wanted;
+        match notices::orphans(request, sides, Zfs { host: &request.target, runner }) {
+            Ok(orphans) => self.orphans = orphans,
+            Err(failure) => self.warnings.push(format!("replicas whose source is gone are not told: {failure}")),
+        }
+    }
 }
 
 /// Says what would be done, with estimates. Runs only commands that read.
 pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
     let sides = gather(request, runner)?;
     let source = Zfs { host: &request.source, runner };
-    let mut run = Run { reports: missing(request, &sides), ..Run::default() };
+    let mut run = Run::default();
+    run.look_around(request, &sides, runner);
+    run.orphans.iter().for_each(|orphan| tell(&orphan.line()));
     let mut entries = entries(request, &sides);
+    diagnose(&sides, Zfs { host: &request.target, runner }, &request.mapping.target, &mut entries);
+    for swap in &sides.swaps {
+        run.changed = true;
+        run.warnings.push(format!("{}: {TO_FINISH}", swap.place));
+        if let Some(failure) = unfinished(swap, request) {
+            refuse_unfinished(&mut entries, swap, &failure);
+        }
+    }
     permit(request, runner, &sides, &mut entries, &mut run.warnings)?;
     let holds = Holds::look(request, &sides, runner)?;
     for entry in entries {
@@ -55,6 +87,7 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
             Ok(plan) => {
                 let changes = holds.as_ref().and_then(|holds| of_up_to_date(holds, &sides, &entry, plan));
                 run.changed |= changes.is_some_and(|changes| !changes.iter().all(Changes::is_empty));
+                run.changed |= plan.leftover().is_some();
             }
             Err(_) => {}
         }
@@ -64,8 +97,22 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
     Ok(run)
 }
 
+const TO_FINISH: &str =
+    "an earlier run was cut short while it put this in the place of its placeholder; that is finished first";
+
+/// Reports of what cannot even be planned.
+fn not_tried(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
+    [missing(request, sides), unmapped(request, sides)].concat()
+}
+
+/// Why a swap cannot be finished.
+fn unfinished(swap: &Swap, request: &Request) -> Option<Failure> {
+    let conflict = swap.changes.as_ref().err()?;
+    Some(Failure::refusal(SWAP, &request.target, conflict.to_string()))
+}
+
 fn of_up_to_date(holds: &Holds, sides: &Sides, entry: &Entry<'_>, plan: &Plan) -> Option<[Changes; 2]> {
-    let Plan::UpToDate { base } = plan else { return None };
+    let Plan::UpToDate { base, .. } = plan else { return None };
     Some(holds.of_up_to_date(entry.source, sides.targets.get(&entry.target)?, base.guid))
 }
 
@@ -92,6 +139,7 @@ pub fn replicate(
         }
         pause(request.retry_delay);
     }
+    execution.find_vanished();
     let mut run = execution.run;
     run.reports.extend(execution.done.into_values());
     Ok(run)
@@ -122,10 +170,14 @@ impl Execution<'_> {
     ) -> Result<BTreeSet<DatasetName>, Failure> {
         let sides = gather(self.request, self.runner)?;
         if only.is_none() {
-            self.run.reports = missing(self.request, &sides);
+            self.run.look_around(self.request, &sides, self.runner);
+            self.run.orphans.iter().for_each(|orphan| (self.tell)(&orphan.line()));
             self.run.reports.iter().for_each(|report| (self.tell)(&report.line()));
         }
         let mut entries = entries(self.request, &sides);
+        let target = Zfs { host: &self.request.target, runner: self.runner };
+        diagnose(&sides, target, &self.request.mapping.target, &mut entries);
+        self.finish_swaps(&sides.swaps, &mut entries);
         entries.retain(|entry| only.is_none_or(|only| only.contains(&entry.source.name)));
         permit(self.request, self.runner, &sides, &mut entries, &mut self.run.warnings)?;
         let source = Zfs { host: &self.request.source, runner: self.runner };
@@ -157,6 +209,41 @@ impl Execution<'_> {
         self.run.warnings.extend(state.warnings);
         self.done = state.done;
         if signals::received().is_some() { Ok(BTreeSet::new()) } else { Ok(state.again) }
+    }
+
+    /// Puts in its place what an earlier run has only received.
+    fn finish_swaps(&mut self, swaps: &[Swap], entries: &mut [Entry<'_>]) {
+        let target = Zfs { host: &self.request.target, runner: self.runner };
+        for swap in swaps {
+            let failure = match &swap.changes {
+                Ok(changes) => {
+                    self.run.changed = true;
+                    swap::make(target, changes).err()
+                }
+                Err(_) => unfinished(swap, self.request),
+            };
+            if let Some(failure) = failure {
+                refuse_unfinished(entries, swap, &failure);
+            }
+        }
+    }
+
+    /// What was found below a root and is gone by now has not failed: it is no longer among what was asked for. What was named is.
+    fn find_vanished(&mut self) {
+        let named = |name: &DatasetName| self.request.named.contains(name);
+        let tried = self.done.iter().filter(|(name, report)| report.status == Status::Failed && !named(name));
+        let failed: Vec<String> = tried.map(|(name, _)| name.to_string()).collect();
+        if failed.is_empty() || signals::received().is_some() {
+            return;
+        }
+        let source = Zfs { host: &self.request.source, runner: self.runner };
+        // Whoever cannot be asked is not known to have vanished: the failures stay what they are.
+        let Ok(there) = source.numbers("guid", &failed) else { return };
+        let gone = |name: &DatasetName| failed.contains(&name.to_string()) && !there.contains_key(name.as_str());
+        for (_, report) in self.done.iter_mut().filter(|(name, _)| gone(name)) {
+            report.vanish();
+            (self.tell)(&report.line());
+        }
     }
 
     fn fail_rest(&mut self, rest: BTreeSet<DatasetName>, failure: &Failure) {
@@ -194,6 +281,8 @@ pub struct State {
     pub changed: bool,
     /// Datasets of the target that this try has made.
     pub created: Vec<DatasetName>,
+    /// Places of the target whose swap was cut short: what is below them may have another name.
+    pub unsettled: Vec<DatasetName>,
     warnings: Vec<String>,
     done: BTreeMap<DatasetName, DatasetReport>,
     arrived: Vec<Arrival>,
@@ -212,16 +301,27 @@ impl Shared<'_> {
         self.state().warnings.push(warning);
     }
 
-    /// True if the dataset was tried and failed.
-    pub fn has_failed(&self, source: &DatasetName) -> bool {
-        self.state().done.get(source).is_some_and(|report| report.error.is_some())
+    /// True if the first receive of the dataset was begun and failed.
+    pub fn has_begun_only(&self, source: &DatasetName) -> bool {
+        let begun = |report: &DatasetReport| report.error.is_some() && report.bytes > 0 && report.snapshots == 0;
+        self.state().done.get(source).is_some_and(begun)
+    }
+
+    /// Why nothing below a swap that was cut short can be tried before it is finished.
+    fn unsettled_above(&self, target: &DatasetName) -> Option<Failure> {
+        let state = self.state();
+        let place = state.unsettled.iter().find(|place| target.below(place).is_some())?;
+        let words = format!("{place}, above it, could not be put in the place of its placeholder");
+        Some(Failure::refusal(SWAP, &self.request.target, words))
     }
 
     /// Our own hold must not keep what a rollback was asked to destroy.
     pub fn release_in_the_way(&self, zfs: Zfs<'_>, target: &DatasetName, destroyed: &[String]) {
         let Some(holds) = self.holds else { return };
-        // If it fails, so does the destruction, which says why.
-        let _ = zfs.release(holds.tag(), &holds.in_the_way(target, destroyed).into_iter().collect::<Vec<_>>());
+        let names: Vec<_> = holds.in_the_way(target, destroyed).into_iter().collect();
+        if let Err(failure) = zfs.release(holds.tag(), &names) {
+            self.warn(format!("{target}: {failure}"));
+        }
     }
 
     /// Each dataset, parents before their children.
@@ -238,10 +338,14 @@ impl Shared<'_> {
     fn carry(&self, carrier: &Carrier<'_>, entry: &Entry<'_>) {
         let mut report = entry.report();
         let name = &entry.source.name;
+        if let Some(discard) = entry.plan.as_ref().ok().and_then(Plan::leftover) {
+            self.discard(carrier, discard, &mut report);
+        }
         if let Ok(Plan::Send(transfer)) = &entry.plan {
             let lost = self.state().lost.clone();
+            let lost = lost.or_else(|| self.unsettled_above(&entry.target));
             match lost {
-                // Without the connection, or when asked to stop, nothing else can be tried now.
+                // Without the connection, or when asked to stop, nothing else can be tried now; nor what may not have its name.
                 Some(failure) => {
                     report.status = Status::Skipped;
                     report.error = Some(ErrorReport::from(&failure));
@@ -257,6 +361,18 @@ impl Shared<'_> {
             settle::after(before, &mut report);
         }
         state.done.insert(name.clone(), report);
+    }
+
+    /// Throws away what is of no use where nothing is to be sent. It only takes up room, so if it has to stay, that is no failure.
+    fn discard(&self, carrier: &Carrier<'_>, discard: &Discard, report: &mut DatasetReport) {
+        report.discarded = None;
+        match carrier.discard(discard) {
+            Ok(()) => report.discarded = Some(Discarded::from(discard)),
+            Err(failure) => self.warn(format!(
+                "{}: what an interrupted receive left there ({} bytes) is of no use any more ({}), but stays: {failure}",
+                discard.on, discard.bytes, discard.reason
+            )),
+        }
     }
 
     fn stream(&self, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &Transfer, report: &mut DatasetReport) {

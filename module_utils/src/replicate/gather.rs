@@ -1,17 +1,18 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
+use super::report::utc_stamp;
 use super::request::Request;
 use super::streams::applies;
 use crate::model::{Dataset, DatasetName, Partial};
 use crate::plan::replicate::{common_base, newer_on_target};
+use crate::plan::swap::{self, Swap, There};
 use crate::process::{Failure, Runner};
 use crate::zfs::parse::Settings;
 use crate::zfs::properties;
 use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-type Datasets = HashMap<DatasetName, Dataset>;
+use std::time::SystemTime;
 
 /// Both sides.
 #[derive(Debug, Default)]
@@ -19,15 +20,49 @@ pub struct Sides {
     /// Source datasets that are to be sent, parents before children.
     pub sources: BTreeMap<DatasetName, Dataset>,
     /// What there is of their targets and, where a target is missing, of its ancestors.
-    pub targets: HashMap<DatasetName, Dataset>,
-    /// Roots that do not exist on the source, or that it does not let us see.
+    pub targets: There,
+    /// All datasets that the source was found to have, with their guids: also those that are left out.
+    pub listed: BTreeMap<DatasetName, u64>,
+    /// Roots that the source does not let us see.
+    pub refused: Vec<(DatasetName, Failure)>,
+    /// Places on the target that it does not let us see.
+    pub refused_targets: Vec<(DatasetName, Failure)>,
+    /// Roots that do not exist on the source.
     pub missing_roots: Vec<DatasetName>,
     /// Properties of the sources that are set on their targets, by `send_properties`.
     pub properties: Settings,
-    /// What the gate there said of those that it does not let us see.
-    pub refused_roots: HashMap<DatasetName, Failure>,
+    /// Swaps of an earlier run that are to be finished first. `targets` is what it will be then.
+    pub swaps: Vec<Swap>,
+    /// What is added to the name of what is set aside.
+    pub stamp: String,
     /// Identifies the target pool, in the names of our bookmarks.
     pub target_pool: Option<u64>,
+}
+
+impl Sides {
+    /// True for a dataset at or below a place that the target does not let us see.
+    #[must_use]
+    pub fn is_refused_target(&self, target: &DatasetName) -> Option<&Failure> {
+        self.refused_targets.iter().find(|(root, _)| target.below(root).is_some()).map(|(_, failure)| failure)
+    }
+
+    /// True if both sides are of one pool: something has the same name and guid on both.
+    #[must_use]
+    pub fn are_of_one_pool(&self) -> bool {
+        self.listed.iter().any(|(name, guid)| self.targets.get(name).is_some_and(|there| there.guid == *guid))
+    }
+
+    /// What may stand beside the targets of roots that have something to send and no real target yet. Below a root it is listed with it.
+    fn may_stand_beside(&self, request: &Request) -> impl Iterator<Item = DatasetName> {
+        let has_place = |target: &DatasetName| self.targets.get(target).is_none_or(|place| place.placeholder);
+        let sends = |root: &&DatasetName| self.sources.get(root).is_some_and(|s| s.snapshots().next().is_some());
+        let targets = request.roots.iter().filter(sends).filter_map(|root| request.mapping.target_of(root).ok());
+        let is_seen = |target: &DatasetName| self.is_refused_target(target).is_none();
+        targets
+            .filter(has_place)
+            .filter(move |target| target.parent().is_some() && is_seen(target))
+            .filter_map(|target| target.arriving().ok())
+    }
 }
 
 /// Lists both sides at once and asks what else planning needs.
@@ -37,17 +72,25 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let target_roots: Vec<DatasetName> =
         request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
     let (ours, theirs) = std::thread::scope(|scope| {
-        let theirs = scope.spawn(|| side(target, &target_roots, request.recursive));
-        let ours = visible(source, &request.roots, request.recursive);
+        let theirs = scope.spawn(|| sides_of(target, &target_roots, request.recursive));
+        let ours = sides_of(source, &request.roots, request.recursive);
         // A panic of the thread has been reported by the panic hook, which ends the process.
-        (ours, theirs.join().unwrap_or_else(|_| Ok(HashMap::new())))
+        (ours, theirs.join().unwrap_or_else(|_| Ok((There::new(), Vec::new()))))
     });
-    let ((ours, refused_roots), theirs) = (ours?, theirs?);
-    let missing_roots = request.roots.iter().filter(|root| !ours.contains_key(root)).cloned().collect();
+    let ((ours, refused), (theirs, refused_targets)) = (ours?, theirs?);
+    let is_refused = |root: &DatasetName| refused.iter().any(|(refused, _)| refused == root);
+    let missing = request.roots.iter().filter(|root| !ours.contains_key(root) && !is_refused(root));
+    let missing_roots = missing.cloned().collect();
+    let listed = ours.values().map(|dataset| (dataset.name.clone(), dataset.guid)).collect();
     let sources: BTreeMap<_, _> =
         ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
-    let mut sides = Sides { sources, targets: theirs, missing_roots, refused_roots, ..Sides::default() };
+    let stamp = utc_stamp(SystemTime::now());
+    let mut sides =
+        Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() };
     add_ancestors(request, target, &mut sides)?;
+    let Sides { sources, targets, .. } = &mut sides;
+    let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
+    sides.swaps = swap::begun(places, targets);
     ask_about_bases(request, source, target, &mut sides)?;
     if request.sets_properties() {
         sides.properties = properties_to_set(request, source, &sides)?;
@@ -55,51 +98,55 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     Ok(sides)
 }
 
-/// What a host has at `roots`, and which of them its gate does not let us see: one that an inventory names and its gate does not know yet
-/// keeps no other from being sent. A gate refuses a whole command, so only then is it asked about each by itself.
-fn visible(
+/// The same, but one root that the gate there does not let us see does not keep us from the others.
+fn sides_of(
     zfs: Zfs<'_>,
     roots: &[DatasetName],
     recursive: bool,
-) -> Result<(Datasets, HashMap<DatasetName, Failure>), Failure> {
-    let failure = match side(zfs, roots, recursive) {
+) -> Result<(There, Vec<(DatasetName, Failure)>), Failure> {
+    let all = match side(zfs, roots, recursive) {
         Err(failure) if failure.cause == Cause::Refused && roots.len() > 1 => failure,
-        all => return all.map(|all| (all, HashMap::new())),
+        all => return all.map(|all| (all, Vec::new())),
     };
-    let ask = |root: &DatasetName| match zfs.datasets(std::slice::from_ref(root), false) {
-        Err(failure) if failure.cause == Cause::Refused => Some(Ok((root.clone(), failure))),
-        Err(failure) => Some(Err(failure)),
-        Ok(_) => None,
-    };
-    let refused = roots.iter().filter_map(ask).collect::<Result<HashMap<_, _>, _>>()?;
-    let allowed: Vec<DatasetName> = roots.iter().filter(|root| !refused.contains_key(root)).cloned().collect();
-    // None is let through, or the command was refused for another reason than its roots.
-    if refused.is_empty() || allowed.is_empty() {
-        return Err(failure);
+    let (mut there, mut refused) = (There::new(), Vec::new());
+    for root in roots {
+        match side(zfs, std::slice::from_ref(root), recursive) {
+            Ok(more) => there.extend(more),
+            Err(failure) if failure.cause == Cause::Refused => refused.push((root.clone(), failure)),
+            Err(failure) => return Err(failure),
+        }
     }
-    Ok((side(zfs, &allowed, recursive)?, refused))
+    if refused.len() == roots.len() { Err(all) } else { Ok((there, refused)) }
 }
 
-fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<HashMap<DatasetName, Dataset>, Failure> {
+fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, Failure> {
     let rows = zfs.datasets(roots, recursive)?;
     let mut versions = if rows.is_empty() { HashMap::new() } else { zfs.versions(roots, recursive)? };
     let with_versions = |(mut dataset, token): (Dataset, Option<String>)| {
         dataset.versions = versions.remove(&dataset.name).unwrap_or_default();
-        dataset.partial = token.map(|token| Partial { token, content: Err("it was not decoded".to_owned()) });
+        dataset.partial = token.map(|token| Partial { token, content: Err("it was not decoded".to_owned()), bytes: 0 });
         (dataset.name.clone(), dataset)
     };
     Ok(rows.into_iter().map(with_versions).collect())
 }
 
-/// Where a target is missing, its parents matter: which of them must be made, and whether they are encrypted.
+/// Where a target is missing, its parents matter: which of them must be made, and whether they are encrypted. And what an earlier
+/// run has begun to put beside it.
 fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Result<(), Failure> {
     let missing = sides.sources.keys().filter_map(|name| request.mapping.target_of(name).ok());
-    let missing: Vec<DatasetName> = missing.filter(|name| !sides.targets.contains_key(name)).collect();
-    let ancestors: BTreeSet<DatasetName> =
+    let missing: Vec<DatasetName> =
+        missing.filter(|name| !sides.targets.contains_key(name) && sides.is_refused_target(name).is_none()).collect();
+    let mut asked: BTreeSet<DatasetName> =
         missing.iter().flat_map(DatasetName::ancestors).filter(|name| !sides.targets.contains_key(name)).collect();
-    if !ancestors.is_empty() {
-        let rows = target.datasets(&ancestors.into_iter().collect::<Vec<_>>(), false)?;
+    let beside: Vec<DatasetName> = sides.may_stand_beside(request).collect();
+    asked.extend(beside.iter().cloned());
+    if !asked.is_empty() {
+        let rows = target.datasets(&asked.into_iter().collect::<Vec<_>>(), false)?;
         sides.targets.extend(rows.into_iter().map(|(dataset, _)| (dataset.name.clone(), dataset)));
+    }
+    let beside: Vec<DatasetName> = beside.into_iter().filter(|name| sides.targets.contains_key(name)).collect();
+    if !beside.is_empty() {
+        sides.targets.extend(side(target, &beside, true)?);
     }
     let must_exist = if missing.contains(&request.mapping.target) {
         request.mapping.target.parent()
@@ -174,7 +221,7 @@ fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &
             version.written = written.get(&full).copied();
         }
         if let Some(partial) = &mut theirs.partial {
-            partial.content = source.token(&partial.token)?;
+            (partial.content, partial.bytes) = source.token(&partial.token)?;
         }
     }
     if (something_to_send && request.bookmarks) || request.holds {

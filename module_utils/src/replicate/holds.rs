@@ -39,7 +39,10 @@ impl Holds {
         // One tag for a whole run, so that one command can hold or release for all its datasets.
         let prefix = request.mapping.strip_prefix.as_ref().map_or("", DatasetName::as_str);
         let tag = bookmarks::tag(pool, &format!("{} {prefix}", request.mapping.target));
-        let targets: Vec<_> = request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
+        let targets = request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok());
+        let targets: Vec<_> = targets.filter(|target| sides.is_refused_target(target).is_none()).collect();
+        let is_refused = |root: &&DatasetName| sides.refused.iter().any(|(refused, _)| refused == *root);
+        let roots: Vec<_> = request.roots.iter().filter(|root| !is_refused(root)).cloned().collect();
         let look = |host, roots: &[DatasetName]| {
             let zfs = Zfs { host, runner };
             let mut held = Held::new();
@@ -51,7 +54,7 @@ impl Holds {
             }
             Ok(held)
         };
-        let (source, target) = (look(&request.source, &request.roots)?, look(&request.target, &targets)?);
+        let (source, target) = (look(&request.source, &roots)?, look(&request.target, &targets)?);
         Ok(Some(Self { tag, source, target }))
     }
 

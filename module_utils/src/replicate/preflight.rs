@@ -10,7 +10,7 @@ use crate::cmd::Cmd;
 use crate::grants::Permissions;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::jobs::Job;
-use crate::plan::replicate::{Clearing, PartialPlan, Transfer};
+use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::steps::StepKind;
 use crate::process::{Attempt, Failure, Runner};
 use crate::scripts;
@@ -87,7 +87,9 @@ fn of_target(
         needs.push(Need { to_be_made: !exists(dataset), ..Need::new(permission, dataset) });
     };
     // New datasets are made by right of the dataset above them.
-    let place = there.map_or_else(|| target.parent().unwrap_or_else(|| target.clone()), |there| there.name.clone());
+    let above = || target.parent().unwrap_or_else(|| target.clone());
+    let beside = matches!(transfer.replaces, Replaces::Beside(_));
+    let place = there.filter(|_| !beside).map_or_else(above, |there| there.name.clone());
     for permission in ["create", "mount"] {
         need(permission, &place);
     }
@@ -110,8 +112,13 @@ fn of_target(
     for (property, _) in sides.properties.get(&source.name).into_iter().flatten() {
         need(property, target);
     }
-    if transfer.over_placeholder {
+    if transfer.replaces == Replaces::Placeholder {
         need("userprop", target);
+    }
+    if beside {
+        for permission in ["rename", "destroy", "create", "mount"] {
+            need(permission, target);
+        }
     }
     if request.holds {
         need("hold", target);
@@ -127,7 +134,7 @@ fn of_target(
     }
     let receive = Need { to_be_made: !exists(&place), ..Need::new("receive", &place) };
     // The kernel takes the weaker permission only where nothing is forced.
-    needs.push(if transfer.over_placeholder { receive } else { receive.or("receive:append") });
+    needs.push(if transfer.replaces == Replaces::Placeholder { receive } else { receive.or("receive:append") });
     if matches!(transfer.partial, Some(PartialPlan::Discard { .. })) {
         // Named last: it is the one that a replica's user should not have.
         needs.push(Need::new("destroy", target).only_for(DISCARD));

@@ -1,10 +1,14 @@
 //! The result, as data: the same words in check mode and for real.
 
 use crate::plan::replicate::{Clearing, PartialPlan, Plan};
+use crate::plan::resume::Discard;
 use crate::plan::steps::{Step, StepKind};
 use crate::process::Failure;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The action of a dataset that has nothing to send.
+const NO_SNAPSHOTS: &str = "no_snapshots";
 
 /// One dataset in the result.
 #[derive(Clone, Debug, Serialize)]
@@ -76,6 +80,8 @@ pub enum Status {
     Failed,
     /// It was not tried.
     Skipped,
+    /// It was found below a root, and was gone before it could be sent.
+    Vanished,
 }
 
 /// One stream in the result.
@@ -98,6 +104,12 @@ pub struct Discarded {
     pub reason: String,
     /// How much.
     pub bytes: u64,
+}
+
+impl From<&Discard> for Discarded {
+    fn from(discard: &Discard) -> Self {
+        Self { reason: discard.reason.to_string(), bytes: discard.bytes }
+    }
 }
 
 /// Why a dataset failed.
@@ -159,6 +171,10 @@ pub struct Summary {
     pub replicated: usize,
     /// Those that needed nothing.
     pub up_to_date: usize,
+    /// Those that have nothing to send.
+    pub no_snapshots: usize,
+    /// Those that were gone before they could be sent.
+    pub vanished: usize,
     /// Those that failed or were skipped because another one failed.
     pub failed: usize,
     /// Bytes sent.
@@ -170,13 +186,17 @@ pub struct Summary {
 impl DatasetReport {
     /// A report of what is planned, before anything is done.
     #[must_use]
-    pub fn of_plan(source: &str, target: &str, plan: &Plan, now: SystemTime) -> Self {
+    pub fn of_plan(source: &str, target: &str, plan: &Plan) -> Self {
         let mut report = Self::empty(source, target);
         match plan {
-            Plan::NoSnapshots => report.action = Some("no_snapshots"),
-            Plan::UpToDate { base } => {
+            Plan::NoSnapshots { discard } => {
+                report.action = Some(NO_SNAPSHOTS);
+                report.discarded = discard.as_ref().map(Discarded::from);
+            }
+            Plan::UpToDate { base, discard } => {
                 report.action = Some("up_to_date");
                 report.to = Some(base.name.clone());
+                report.discarded = discard.as_ref().map(Discarded::from);
             }
             Plan::Send(transfer) => {
                 report.action = transfer.steps.first().map(action);
@@ -189,14 +209,13 @@ impl DatasetReport {
                         let (to, destroyed) = (to.clone(), destroyed.clone());
                         report.rolled_back = Some(RolledBack { to, destroyed, written: *written });
                     }
-                    Some(Clearing::SetAside { reason }) => {
-                        let name = format!("{target}_diverged_{}", utc_stamp(now));
-                        report.set_aside = Some(SetAside { name, reason: reason.clone() });
+                    Some(Clearing::SetAside { to, reason }) => {
+                        report.set_aside = Some(SetAside { name: to.to_string(), reason: reason.to_string() });
                     }
                     None => {}
                 }
-                if let Some(PartialPlan::Discard { reason, bytes }) = &transfer.partial {
-                    report.discarded = Some(Discarded { reason: reason.clone(), bytes: *bytes });
+                if let Some(PartialPlan::Discard(discard)) = &transfer.partial {
+                    report.discarded = Some(Discarded::from(discard));
                 }
             }
         }
@@ -228,6 +247,24 @@ impl DatasetReport {
         }
     }
 
+    /// It is gone, and with it what was to be done.
+    pub fn vanish(&mut self) {
+        self.status = Status::Vanished;
+        self.error = None;
+        self.steps.clear();
+    }
+
+    /// Only so many of the planned streams have arrived; the next one, if any, was tried.
+    pub fn ends_at(&mut self, arrived: usize) {
+        let newest = arrived.checked_sub(1).and_then(|last| self.steps.get(last)).map(|step| step.to.clone());
+        let base = || self.from.as_ref().map(|from| from.trim_start_matches(['@', '#']).to_owned());
+        self.to = newest.or_else(base);
+        self.steps.truncate(arrived + 1);
+        if arrived == 0 {
+            self.snapshots = 0;
+        }
+    }
+
     /// True if it got, or would get, something.
     #[must_use]
     pub fn is_change(&self) -> bool {
@@ -242,8 +279,11 @@ impl DatasetReport {
         if let Some(error) = &self.error {
             return format!("{source} -> {target}: {}", error.line);
         }
+        if self.status == Status::Vanished {
+            return format!("{source}: gone before it could be sent");
+        }
         match self.action {
-            Some("no_snapshots") => format!("{source}: no snapshots to send"),
+            Some(NO_SNAPSHOTS) => format!("{source}: no snapshots to send"),
             Some("up_to_date") => format!("{source} -> {target}: up to date at @{}", self.to.as_deref().unwrap_or("")),
             Some(action) => {
                 let verb = if self.status == Status::Planned { "would send" } else { "sent" };
@@ -279,11 +319,15 @@ fn action(first: &Step) -> &'static str {
 #[must_use]
 pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
     let failed = |report: &&DatasetReport| matches!(report.status, Status::Failed | Status::Skipped);
-    let fine = || reports.iter().filter(|report| !failed(report));
+    let vanished = |report: &&DatasetReport| report.status == Status::Vanished;
+    let fine = || reports.iter().filter(|report| !failed(report) && !vanished(report));
+    let bare = |report: &&DatasetReport| report.action == Some(NO_SNAPSHOTS);
     Summary {
         datasets: reports.len(),
         replicated: fine().filter(|report| report.is_change()).count(),
-        up_to_date: fine().filter(|report| !report.is_change()).count(),
+        up_to_date: fine().filter(|report| !report.is_change() && !bare(report)).count(),
+        no_snapshots: fine().filter(bare).count(),
+        vanished: reports.iter().filter(vanished).count(),
         failed: reports.iter().filter(failed).count(),
         bytes: reports.iter().map(|report| report.bytes).sum(),
         seconds,
@@ -317,7 +361,8 @@ pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
 }
 
 /// `20260102T030405Z`: a time that may stand in the name of a dataset.
-fn utc_stamp(time: SystemTime) -> String {
+#[must_use]
+pub fn utc_stamp(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (day, second) = (seconds / 86400, seconds % 86400);
     // Civil date of a day count, for years from 1970 on: https://howardhinnant.github.io/date_algorithms.html#civil_from_days

@@ -4,7 +4,7 @@ use crate::glob::Globs;
 use crate::limiter::Limiter;
 use crate::model::DatasetName;
 use crate::pipeline::{Flow, SMALL_PIPE};
-use crate::plan::mapping::{Mapping, without_overlaps};
+use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
 use crate::plan::replicate::Wish;
 use crate::ssh::Host;
 use std::collections::BTreeMap;
@@ -92,7 +92,11 @@ impl Request {
         };
         let roots = without_overlaps(&all, recursive);
         for root in &roots {
-            mapping.target_of(root)?;
+            match mapping.target_of(root) {
+                // That is one dataset that fails, not the task.
+                Ok(_) | Err(Unmapped::TooLong(_)) => {}
+                Err(unmapped @ Unmapped::Prefix { .. }) => return Err(unmapped.to_string()),
+            }
         }
         Ok((roots, mapping))
     }

@@ -1,7 +1,7 @@
 //! What has been streamed is asked for: that the target has the guid that was sent, and nothing else, is success.
 
 use super::bookmarks;
-use super::report::DatasetReport;
+use super::report::{DatasetReport, RolledBack};
 use crate::model::DatasetName;
 use crate::process::Failure;
 use crate::ssh::Host;
@@ -77,6 +77,15 @@ pub fn after(before: DatasetReport, report: &mut DatasetReport) {
     report.bytes += before.bytes;
     report.seconds += before.seconds;
     report.discarded = report.discarded.take().or(before.discarded);
+    report.set_aside = report.set_aside.take().or(before.set_aside);
+    report.rolled_back = match (before.rolled_back, report.rolled_back.take()) {
+        (Some(before), Some(now)) => Some(RolledBack {
+            destroyed: [before.destroyed, now.destroyed].concat(),
+            written: before.written.max(now.written),
+            to: now.to,
+        }),
+        (before, now) => now.or(before),
+    };
     if before.bytes > 0 {
         report.action = before.action;
         report.from = before.from;

@@ -3,7 +3,7 @@
 use super::request::Request;
 use crate::cmd::Cmd;
 use crate::model::{Dataset, DatasetName, Kind};
-use crate::plan::replicate::{PartialPlan, Transfer};
+use crate::plan::replicate::{PartialPlan, Replaces, Transfer};
 use crate::plan::steps::{Step, StepKind};
 use crate::stream::planned::Planned;
 use crate::zfs::parse::REPLICA;
@@ -48,6 +48,9 @@ const FILESYSTEM_ONLY: [&str; 33] = [
 
 /// Native properties that only volumes have.
 const VOLUME_ONLY: [&str; 4] = ["snapdev", "volmode", "volsize", "volthreading"];
+
+/// Properties that say how a dataset is encrypted. A raw stream brings them along, and lets nobody say otherwise.
+const ENCRYPTION: [&str; 4] = ["encryption", "keyformat", "keylocation", "pbkdf2iters"];
 
 /// True if a dataset of this kind has the property.
 pub(super) fn applies(property: &str, kind: Kind) -> bool {
@@ -127,16 +130,20 @@ pub fn receive(
     if request.wish.resume {
         cmd = cmd.arg("-s");
     }
-    if first && transfer.over_placeholder {
+    if first && transfer.replaces == Replaces::Placeholder {
         // Only over an empty parent that we made ourselves.
         cmd = cmd.arg("-F");
     }
     // A stream with properties brings them each time.
     if first || request.send_properties {
         for (name, value) in &request.receive_properties {
-            if applies(name, source.kind) {
+            let is_fixed = (transfer.raw || transfer.key.plain) && ENCRYPTION.contains(&name.as_str());
+            if applies(name, source.kind) && !is_fixed {
                 cmd = cmd.arg("-o").arg(format!("{name}={value}"));
             }
+        }
+        if first && transfer.key.plain {
+            cmd = cmd.args(["-o", "encryption=off"]);
         }
         for name in &request.receive_exclude {
             if applies(name, source.kind) {
@@ -151,5 +158,5 @@ pub fn receive(
         // So that whoever prunes there knows that its dates are another host's word, and which dataset it is of.
         cmd = cmd.arg("-o").arg(format!("{REPLICA}={}", source.guid));
     }
-    cmd.arg(target)
+    cmd.arg(if first { transfer.landing(target) } else { target })
 }

@@ -2,17 +2,18 @@
 
 use super::entries::Entry;
 use super::execute::Shared;
-use super::report::{DatasetReport, Discarded};
+use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
 use super::settle::Arrival;
-use super::streams;
-use crate::model::DatasetName;
+use super::{streams, swap};
+use crate::model::{DatasetName, Kind};
 use crate::pipeline;
-use crate::plan::replicate::{PartialPlan, Transfer};
+use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
+use crate::plan::resume::Discard;
 use crate::plan::steps::Step;
 use crate::process::{Attempt, Failure};
 use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::verbs::{SET_ASIDE, Zfs};
 
 /// One dataset in one lane.
 pub struct Carrier<'a> {
@@ -37,25 +38,66 @@ impl<'a> Carrier<'a> {
         transfer: &Transfer,
         report: &mut DatasetReport,
     ) -> Result<Option<Arrival>, Failure> {
+        // From here on it tells what happened, not what was planned.
+        (report.discarded, report.rolled_back, report.set_aside) = (None, None, None);
+        self.clear(entry, transfer, report).inspect_err(|_| report.ends_at(0))?;
+        let received = self.receive_all(entry, transfer, report);
+        match &transfer.clearing {
+            Some(Clearing::SetAside { to, .. }) => self.bring_children_back(entry, to, received, report),
+            _ => received,
+        }
+    }
+
+    /// What is in the way gives way, as planned.
+    fn clear(&self, entry: &Entry<'_>, transfer: &Transfer, report: &mut DatasetReport) -> Result<(), Failure> {
+        if let Some(PartialPlan::Discard(discard)) = &transfer.partial {
+            self.discard(discard)?;
+            report.discarded = Some(Discarded::from(discard));
+        }
+        match &transfer.clearing {
+            Some(Clearing::Rollback { to, destroyed, written }) => {
+                let planned = RolledBack { to: to.clone(), destroyed: destroyed.clone(), written: *written };
+                self.roll_back(&entry.target, planned, report)
+            }
+            Some(Clearing::SetAside { to, reason }) => {
+                self.target.rename(SET_ASIDE, self.kind_of(entry), &entry.target, to)?;
+                self.shared.state().changed = true;
+                report.set_aside = Some(SetAside { name: to.to_string(), reason: reason.to_string() });
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Throws away what an interrupted receive left.
+    pub fn discard(&self, discard: &Discard) -> Result<(), Failure> {
+        self.target.discard_partial(&discard.on)?;
+        self.shared.state().changed = true;
+        Ok(())
+    }
+
+    /// Takes the target back. Where that fails, the report has just what is gone all the same.
+    fn roll_back(&self, dataset: &DatasetName, planned: RolledBack, report: &mut DatasetReport) -> Result<(), Failure> {
         let target = self.target;
-        if let Some(PartialPlan::Discard { reason, bytes }) = &transfer.partial {
-            target.discard_partial(&entry.target)?;
-            self.shared.state().changed = true;
-            report.discarded = Some(Discarded { reason: reason.clone(), bytes: *bytes });
+        self.shared.release_in_the_way(target, dataset, &planned.destroyed);
+        if let Err(failure) = target.destroy_snapshots(dataset, &planned.destroyed) {
+            let full = |name: &String| format!("{dataset}@{name}");
+            let stays = target.numbers("guid", &planned.destroyed.iter().map(full).collect::<Vec<_>>())?;
+            let destroyed: Vec<_> =
+                planned.destroyed.into_iter().filter(|name| !stays.contains_key(&full(name))).collect();
+            if !destroyed.is_empty() {
+                self.shared.state().changed = true;
+                report.rolled_back = Some(RolledBack { destroyed, written: 0, ..planned });
+            }
+            return Err(failure);
         }
-        if let Some(rolled_back) = &report.rolled_back {
-            self.shared.state().changed = true;
-            self.shared.release_in_the_way(target, &entry.target, &rolled_back.destroyed);
-            target.destroy_snapshots(&entry.target, &rolled_back.destroyed)?;
-            target.roll_back(&entry.target, &rolled_back.to)?;
-        }
-        if let Some(aside) = report.set_aside.as_ref().and_then(|aside| aside.name.parse::<DatasetName>().ok()) {
-            self.shared.state().changed = true;
-            target.rename(&entry.target, &aside)?;
-            let received = self.receive_all(entry, transfer, report);
-            return self.bring_children_back(entry, &aside, received, report.snapshots > 0);
-        }
-        self.receive_all(entry, transfer, report)
+        self.shared.state().changed |= !planned.destroyed.is_empty();
+        let written = planned.written;
+        report.rolled_back = (!planned.destroyed.is_empty()).then(|| RolledBack { written: 0, ..planned.clone() });
+        target.roll_back(dataset, &planned.to)?;
+        self.shared.state().changed = true;
+        report.rolled_back = Some(RolledBack { written, ..planned });
+        Ok(())
     }
 
     /// A target that was set aside took its children along, and these did not diverge: they come back below the new one. If not
@@ -65,24 +107,36 @@ impl<'a> Carrier<'a> {
         entry: &Entry<'_>,
         aside: &DatasetName,
         received: Result<T, Failure>,
-        has_begun: bool,
+        report: &mut DatasetReport,
     ) -> Result<T, Failure> {
         let target = self.target;
-        if let (Err(failure), false) = (&received, has_begun) {
-            let _ = target.discard_partial(&entry.target);
-            if let Err(stays) = target.rename(aside, &entry.target) {
+        if let (Err(failure), 0) = (&received, report.snapshots) {
+            if let Err(stays) = self.undo(entry, aside) {
                 self.shared.warn(format!("{} stays at {aside}: {stays}", entry.target));
+            } else {
+                report.set_aside = None;
             }
             return Err(failure.clone());
         }
-        let children = self.shared.sides.targets.keys().filter(|name| name.parent().as_ref() == Some(&entry.target));
-        for (child, path) in children.filter_map(|child| Some((child, child.below(&entry.target)?))) {
-            let moved = aside.join(path).map(|from| target.rename(&from, child));
-            if let Ok(Err(stays)) = moved {
-                self.shared.warn(format!("{child} stays below {aside}: {stays}"));
-            }
+        if let Err(stays) = swap::move_children(target, aside, &entry.target) {
+            self.shared.warn(format!("what was below {} stays below {aside}: {stays}", entry.target));
         }
         received
+    }
+
+    /// What the target is.
+    fn kind_of(&self, entry: &Entry<'_>) -> Kind {
+        self.shared.sides.targets.get(&entry.target).map_or(entry.source.kind, |target| target.kind)
+    }
+
+    /// What was set aside gets its name back, which at most an interrupted receive has by now.
+    fn undo(&self, entry: &Entry<'_>, aside: &DatasetName) -> Result<(), Failure> {
+        let place = std::slice::from_ref(&entry.target);
+        let partial = self.target.datasets(place, false)?.into_iter().any(|(_, token)| token.is_some());
+        if partial {
+            self.target.discard_partial(&entry.target)?;
+        }
+        self.target.rename(SET_ASIDE, self.kind_of(entry), aside, &entry.target)
     }
 
     fn receive_all(
@@ -91,16 +145,21 @@ impl<'a> Carrier<'a> {
         transfer: &Transfer,
         report: &mut DatasetReport,
     ) -> Result<Option<Arrival>, Failure> {
-        self.create_parents(entry, transfer)?;
+        self.create_parents(entry, transfer.key.plain_parents)?;
         let there = self.shared.sides.targets.get(&entry.target);
         let mut first = report.set_aside.is_some() || there.is_none_or(|there| there.snapshots().next().is_none());
         let planned = std::mem::take(&mut report.snapshots);
         let number = self.shared.progress.begin();
         for (index, step) in transfer.steps.iter().enumerate() {
-            self.step(entry, transfer, step, (first, number), report)
-                .inspect_err(|_| report.steps.truncate(index + 1))?;
-            first = false;
+            self.step(entry, transfer, step, (first, number), report).inspect_err(|_| report.ends_at(index))?;
             report.snapshots += step.snapshots;
+            if let (Replaces::Beside(arriving), 0) = (&transfer.replaces, index) {
+                swap::put_in_place(self.target, arriving, &entry.target).inspect_err(|_| {
+                    self.shared.state().unsettled.push(entry.target.clone());
+                    report.ends_at(index + 1);
+                })?;
+            }
+            first = false;
         }
         debug_assert_eq!(report.snapshots, planned);
         self.shared.state().created.push(entry.target.clone());
@@ -110,7 +169,7 @@ impl<'a> Carrier<'a> {
             target: entry.target.clone(),
             snapshot: last.to.clone(),
             guid: last.to_guid,
-            over_placeholder: transfer.over_placeholder,
+            over_placeholder: transfer.replaces == Replaces::Placeholder,
             superseded: bookmark.map(|bookmark| bookmark.supersedes(entry.source)).unwrap_or_default(),
         }))
     }
@@ -151,7 +210,9 @@ impl<'a> Carrier<'a> {
         match streamed {
             Err(failure) if failure.cause == Cause::Stopped || failure.cause == Cause::ConnectionLost => Err(failure),
             // Not every complaint means failure: a property that could not be set does not undo the receive.
-            Err(failure) if self.has_arrived(entry, step) => {
+            Err(failure)
+                if self.has_arrived(if first { transfer.landing(&entry.target) } else { &entry.target }, step) =>
+            {
                 self.shared.warn(format!("{}: {failure}", entry.target));
                 Ok(())
             }
@@ -160,14 +221,14 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    fn has_arrived(&self, entry: &Entry<'_>, step: &Step) -> bool {
-        let snapshot = format!("{}@{}", entry.target, step.to);
+    fn has_arrived(&self, target: &DatasetName, step: &Step) -> bool {
+        let snapshot = format!("{target}@{}", step.to);
         let guids = self.target.numbers("guid", std::slice::from_ref(&snapshot));
         guids.is_ok_and(|guids| guids.get(&snapshot) == Some(&step.to_guid))
     }
 
     /// Makes the target's missing parents, topmost first, each empty, unmounted and marked as ours.
-    fn create_parents(&self, entry: &Entry<'_>, transfer: &Transfer) -> Result<(), Failure> {
+    fn create_parents(&self, entry: &Entry<'_>, plain: bool) -> Result<(), Failure> {
         let Shared { request, sides, .. } = *self.shared;
         let exists = |name: &DatasetName| sides.targets.contains_key(name);
         // What is there has its parents, and those of what is there were not asked for.
@@ -183,14 +244,12 @@ impl<'a> Carrier<'a> {
             let pending = entry.source.name.ancestors().find(|name| {
                 sides.sources.contains_key(name) && request.mapping.target_of(name).is_ok_and(|t| t == parent)
             });
-            if let Some(pending) = pending.filter(|_| transfer.raw && entry.source.encrypted) {
-                // An unencrypted stand-in could never be replaced by the encrypted parent.
-                if self.shared.has_failed(&pending) {
-                    let words = format!("its parent {pending} must arrive first, but failed");
-                    return Err(Failure::refusal("create parent", self.target.host, words));
-                }
+            // Discarding that would need to destroy the parent with all that is below it.
+            if let Some(pending) = pending.filter(|pending| self.shared.has_begun_only(pending)) {
+                let words = format!("its parent {pending} has arrived in part and must arrive first, but failed");
+                return Err(Failure::refusal("create parent", self.target.host, words));
             }
-            self.target.create_parent(&parent)?;
+            self.target.create_parent(&parent, plain)?;
             let mut state = self.shared.state();
             state.changed = true;
             state.created.push(parent);

@@ -18,7 +18,9 @@ pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &s
     Unexpected { command, expected, line: foreign::shortened(line, 300) }
 }
 
-/// The user property that marks parents which we made without data. Its value is the name of the parent.
+/// The user property that marks parents which we made without data. Its value is the parent's guid, or, of earlier versions and
+/// until the guid is known, its name. It says whose mark it is, because children inherit user properties, and their data is not
+/// for overwriting.
 pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 
 /// The user property that marks datasets as replicas. Its value is the guid of the dataset that was sent, or `pushed` where the sender did
@@ -26,40 +28,62 @@ pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 pub const REPLICA: &str = "ferro.zfs:replica";
 
 /// The columns that [`datasets`] reads.
-pub const DATASET_COLUMNS: &str =
-    "name,type,guid,encryption,written,receive_resume_token,ferro.zfs:placeholder,ferro.zfs:replica";
+pub const DATASET_COLUMNS: &str = "name,type,guid,encryption,encryptionroot,keystatus,written,origin,receive_resume_token,ferro.zfs:placeholder,ferro.zfs:replica";
 
 /// A dataset without its versions, and its resume token.
 pub type Row = (Dataset, Option<String>);
 
 /// Reads `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS`.
 pub fn datasets(stdout: &str) -> Result<Vec<Row>, Unexpected> {
-    stdout.lines().map(dataset).collect()
+    let rows: Vec<(Row, &str)> = stdout.lines().map(dataset).collect::<Result<_, _>>()?;
+    let marks: HashMap<DatasetName, &str> =
+        rows.iter().map(|((dataset, _), mark)| (dataset.name.clone(), *mark)).collect();
+    let judged = rows.into_iter().map(|((mut dataset, token), mark)| {
+        let above = dataset.name.parent().and_then(|parent| marks.get(&parent).copied());
+        dataset.placeholder = is_own_mark(&dataset, mark, above);
+        (dataset, token)
+    });
+    Ok(judged.collect())
 }
 
-fn dataset(line: &str) -> Result<Row, Unexpected> {
+fn dataset(line: &str) -> Result<(Row, &str), Unexpected> {
     let wrong = || unexpected("zfs list", DATASET_COLUMNS, line);
     let fields: Vec<&str> = line.split('\t').collect();
-    let [name, kind, guid, encryption, written, token, placeholder, replica] = fields[..] else { return Err(wrong()) };
+    let [name, kind, guid, encryption, root, key, written, origin, token, placeholder, replica] = fields[..] else {
+        return Err(wrong());
+    };
     let kind = match kind {
         "filesystem" => Kind::Filesystem,
         "volume" => Kind::Volume,
         _ => return Err(wrong()),
     };
+    let some = |text: &str| (text != "-" && !text.is_empty()).then(|| text.to_owned());
     let dataset = Dataset {
         name: name.parse().map_err(|_| wrong())?,
         kind,
         guid: guid.parse().map_err(|_| wrong())?,
         encrypted: !matches!(encryption, "off" | "-"),
+        encryption_root: some(root).map(|root| root.parse().map_err(|_| wrong())).transpose()?,
+        locked: key == "unavailable",
         written: optional(written).map_err(|_| wrong())?.unwrap_or(0),
+        origin: some(origin),
         partial: None,
-        // Its own name, not just any value: children inherit user properties, and their data is not for overwriting.
-        placeholder: placeholder == name,
+        placeholder: false,
         // Anybody may write anything into it: what is no guid is no mark.
         replica_of: replica.parse().ok(),
         versions: Vec::new(),
     };
-    Ok((dataset, (token != "-" && !token.is_empty()).then(|| token.to_owned())))
+    Ok(((dataset, some(token)), placeholder))
+}
+
+/// Whether a placeholder's mark is the dataset's own, given that of the dataset above, where that is known.
+///
+/// An older mark is the name that its bearer had when it was made. After a rename it still tells whose it is if the dataset above
+/// has another: what is inherited is the same on both.
+fn is_own_mark(dataset: &Dataset, mark: &str, above: Option<&str>) -> bool {
+    let renamed =
+        || mark.contains('/') && mark.parse::<DatasetName>().is_ok() && above.is_some_and(|above| above != mark);
+    mark == dataset.name.as_str() || mark == dataset.guid.to_string() || renamed()
 }
 
 /// `-` is no number, digits are one, anything else is wrong.
@@ -174,27 +198,67 @@ pub fn token(output: &str) -> Result<TokenContent, Unexpected> {
         to_guid: field("toguid").and_then(number).ok_or_else(wrong)?,
         from_guid: field("fromguid").and_then(number),
         raw: field("rawok").is_some(),
-        bytes: field("bytes").and_then(number).unwrap_or(0),
     })
+}
+
+/// Reads how many bytes are there already, which is told of a token that can no longer be used, too.
+#[must_use]
+pub fn token_bytes(output: &str) -> u64 {
+    let told = output.lines().find_map(|line| line.strip_prefix("\tbytes = ")?.strip_prefix("0x"));
+    told.and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{check_version_name, datasets, estimate, numbers, sent, token, versions};
+    use super::{check_version_name, datasets, estimate, numbers, sent, token, token_bytes, versions};
     use crate::model::{DatasetName, Kind, TokenContent};
     use proptest::prelude::{any, prop, prop_assert, proptest};
 
     #[test]
     fn datasets_are_read() {
         let rows = datasets(
-            "tank\tfilesystem\t11\toff\t24576\t-\t-\t7\nbk/ph\tfilesystem\t12\taes-256-gcm\t0\t1-f11\tbk/ph\tx\nbk/v\tvolume\t13\t-\t-\t-\t-\t-\n",
+            "tank\tfilesystem\t11\toff\t-\t-\t24576\t-\t-\t-\t7\n\
+             bk/ph\tfilesystem\t12\taes-256-gcm\tbk\tunavailable\t0\t-\t1-f11\tbk/ph\tx\n\
+             bk/v\tvolume\t13\t-\t-\t-\t-\tbk/w@s 1\t-\t-\t-\n",
         )
         .unwrap();
         assert_eq!(rows[0].0.name.as_str(), "tank");
         assert_eq!((rows[0].0.written, rows[0].0.encrypted, rows[0].0.placeholder), (24576, false, false));
         assert_eq!((rows[1].0.encrypted, rows[1].0.placeholder, rows[1].1.as_deref()), (true, true, Some("1-f11")));
+        assert_eq!((rows[1].0.encryption_root.as_ref().unwrap().as_str(), rows[1].0.locked), ("bk", true));
+        assert!(!rows[1].0.is_encryption_root() && !rows[0].0.locked && rows[0].0.encryption_root.is_none());
         assert_eq!((rows[2].0.kind, rows[2].0.written), (Kind::Volume, 0));
         assert_eq!([0, 1, 2].map(|at| rows[at].0.replica_of), [Some(7), None, None]);
+        assert_eq!(rows[2].0.origin.as_deref(), Some("bk/w@s 1"));
+    }
+
+    #[test]
+    fn a_placeholder_is_known_by_its_guid_and_nothing_that_inherits_its_mark_is_one() {
+        let shown = |marks: &[(&str, u64, &str)]| {
+            let line = |(name, guid, mark): &(&str, u64, &str)| {
+                format!("{name}\tfilesystem\t{guid}\toff\t-\t-\t0\t-\t-\t{mark}\t-\n")
+            };
+            let rows = datasets(&marks.iter().map(line).collect::<String>()).unwrap();
+            rows.into_iter()
+                .filter(|(dataset, _)| dataset.placeholder)
+                .map(|(d, _)| d.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        // Renamed or not: the guid stays.
+        assert_eq!(
+            shown(&[("v/nas/t", 7, "7"), ("v/nas/t/a", 8, "8"), ("v/nas/t/a/mine", 9, "8")]),
+            ["v/nas/t", "v/nas/t/a"]
+        );
+        // Marks of earlier versions, in their place.
+        assert_eq!(shown(&[("v/t", 7, "v/t"), ("v/t/a", 8, "v/t/a"), ("v/t/b", 9, "v/t")]), ["v/t", "v/t/a"]);
+        // The same, renamed: told by the dataset above, where that is known.
+        assert_eq!(
+            shown(&[("v/n", 6, "-"), ("v/n/t", 7, "v/t"), ("v/n/t/a", 8, "v/t/a"), ("v/n/t/b", 9, "v/t")]),
+            ["v/n/t", "v/n/t/a"]
+        );
+        assert_eq!(shown(&[("v/n/t", 7, "v/t"), ("v/n/t/b", 9, "v/t")]), [""; 0]);
+        // Of another dataset: copied, or set by hand.
+        assert_eq!(shown(&[("v/n", 6, "-"), ("v/n/t", 7, "8")]), [""; 0]);
     }
 
     #[test]
@@ -208,8 +272,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_an_error() {
         assert!(datasets("tank\tfilesystem\n").is_err());
-        assert!(datasets("tank\tpool\t1\toff\t0\t-\t-\t-\n").is_err());
-        assert!(datasets("tank\tfilesystem\t1\toff\tmuch\t-\t-\t-\n").is_err());
+        assert!(datasets("tank\tpool\t1\toff\t-\t-\t0\t-\t-\t-\t-\n").is_err());
+        assert!(datasets("tank\tfilesystem\t1\toff\t-\t-\tmuch\t-\t-\t-\t-\n").is_err());
         assert!(versions("tank\t1\t2\n").is_err());
         assert!(versions("tank@a\t1\n").is_err());
         assert!(versions("tank@a@b\t1\t2\n").is_err());
@@ -237,9 +301,9 @@ mod tests {
                 to_guid: 0x58f3_1e48_1404_6ed2,
                 from_guid: Some(0xd997_d248_9adc_53c4),
                 raw: true,
-                bytes: 0x4c_3ae4
             })
         );
+        assert_eq!((token_bytes(output), token_bytes("cannot resume send")), (0x4c_3ae4, 0));
         assert!(token("cannot resume send: resume token is corrupt\n").is_err());
     }
 

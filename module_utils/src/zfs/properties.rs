@@ -4,7 +4,7 @@ use super::parse::{PLACEHOLDER, REPLICA};
 
 /// Properties and the values that they may be given; no values: any word. Not among them is what mounts, shares, runs or hides
 /// something here (openzfs/zfs#12218), and whatever would let the sender use up the space or change a quota.
-const SAFE: [(&str, &[&str]); 30] = [
+const SAFE: [(&str, &[&str]); 31] = [
     ("readonly", &["on"]),
     ("canmount", &["off", "noauto"]),
     ("mountpoint", &["none", "legacy"]),
@@ -36,6 +36,8 @@ const SAFE: [(&str, &[&str]); 30] = [
     ("dnodesize", &["legacy", "auto", "1k", "2k", "4k", "8k", "16k"]),
     ("com.sun:auto-snapshot", &["false"]),
     (REPLICA, &[]),
+    // What is not encrypted on the source, below a replica whose key is not here.
+    ("encryption", &["off"]),
 ];
 
 /// What `send_properties` takes over from another host: how data is stored, nothing that mounts, shares, limits or names it.

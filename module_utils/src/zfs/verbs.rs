@@ -9,7 +9,7 @@ use crate::cmd::Cmd;
 use crate::foreign;
 use crate::grants::Permissions;
 use crate::limits::Expect;
-use crate::model::{DatasetName, TokenContent, Version};
+use crate::model::{DatasetName, Kind, TokenContent, Version};
 use crate::process::{Attempt, Failure, Output, Runner};
 use crate::scripts::Script;
 use crate::ssh::Host;
@@ -23,6 +23,13 @@ pub struct Zfs<'a> {
     /// What runs the commands.
     pub runner: &'a Runner,
 }
+
+const CREATE_PARENT: &str = "create parent";
+/// What it is called when a dataset takes the place of its placeholder.
+pub const SWAP: &str = "replace placeholder";
+
+/// What it is called when a target is set aside.
+pub const SET_ASIDE: &str = "set aside";
 
 /// What of many small things could not be done.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +56,10 @@ impl Zfs<'_> {
 
     /// Datasets at `roots`, and with `recursive` those below. A root that does not exist is left out.
     pub fn datasets(&self, roots: &[DatasetName], recursive: bool) -> Result<Vec<Row>, Failure> {
+        if roots.is_empty() {
+            // To `zfs list` that would mean all there are.
+            return Ok(Vec::new());
+        }
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", parse::DATASET_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd };
         let cmd = cmd.args(roots);
@@ -59,6 +70,9 @@ impl Zfs<'_> {
 
     /// Snapshots and bookmarks of the datasets at `roots`, and with `recursive` of those below.
     pub fn versions(&self, roots: &[DatasetName], recursive: bool) -> Result<Versions, Failure> {
+        if roots.is_empty() {
+            return Ok(Versions::new());
+        }
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", parse::VERSION_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
         let cmd = cmd.args(roots);
@@ -123,34 +137,51 @@ impl Zfs<'_> {
         Ok(parse::estimate(&self.ask("estimate", send)?.stdout))
     }
 
-    /// What the sending side makes of a resume token, or why it cannot use it.
-    pub fn token(&self, token: &str) -> Result<Result<TokenContent, String>, Failure> {
+    /// What the sending side makes of a resume token, or why it cannot use it; and how many bytes it stands for.
+    pub fn token(&self, token: &str) -> Result<(Result<TokenContent, String>, u64), Failure> {
         let cmd = Cmd::new("zfs").args(["send", "-nvPt", token]);
         let attempt = Attempt { stage: "resume", host: self.host, cmd: &cmd };
         let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
+        // Where it prints to differs: 2.1 and later use standard output with -n, older ones standard error.
+        let all = format!("{}\n{}", output.stdout, output.stderr);
+        let bytes = parse::token_bytes(&all);
         if output.status.success() {
-            // Where it prints to differs: 2.1 and later use standard output with -n, older ones standard error.
-            let all = format!("{}\n{}", output.stdout, output.stderr);
-            return Ok(parse::token(&all).map_err(|error| error.to_string()));
+            return Ok((parse::token(&all).map_err(|error| error.to_string()), bytes));
         }
         let failure = attempt.failed(output.status, &output.stderr);
         match failure.cause {
             Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::ZfsMissing => {
                 Err(failure)
             }
-            _ => Ok(Err(output.stderr.lines().next().unwrap_or("the token is of no use").to_owned())),
+            _ => {
+                let reason = output.stderr.lines().next().unwrap_or("the token is of no use");
+                Ok((Err(reason.to_owned()), bytes))
+            }
         }
     }
 
-    /// Creates an empty parent that is never mounted, and marks it as ours.
-    pub fn create_parent(&self, name: &DatasetName) -> Result<(), Failure> {
+    /// Creates an empty parent that is never mounted, and marks it as ours: with its name at once, and with its guid, which stays
+    /// when it is renamed, as soon as it has one. Either tells a next run whose mark it is. With `plain` it is not encrypted,
+    /// whatever is above it.
+    pub fn create_parent(&self, name: &DatasetName, plain: bool) -> Result<(), Failure> {
         let marked = format!("{}={name}", parse::PLACEHOLDER);
-        let cmd = Cmd::new("zfs").args(["create", "-u", "-o", "canmount=off", "-o", &marked]).arg(name);
-        self.run("create parent", &cmd).map(drop).or_else(|failure| match failure.cause {
+        let cmd = Cmd::new("zfs").args(["create", "-u", "-o", "canmount=off", "-o", &marked]);
+        let cmd = if plain { cmd.args(["-o", "encryption=off"]) } else { cmd };
+        match self.run(CREATE_PARENT, &cmd.arg(name)) {
+            Ok(_) => {}
             // Another run was faster.
-            Cause::AlreadyExists => Ok(()),
-            _ => Err(failure),
-        })
+            Err(failure) if failure.cause == Cause::AlreadyExists => return Ok(()),
+            Err(failure) => return Err(failure),
+        }
+        let guids = self.numbers("guid", &[name.to_string()])?;
+        let Some(guid) = guids.get(name.as_str()) else { return Ok(()) };
+        let mark = format!("{}={guid}", parse::PLACEHOLDER);
+        self.run(CREATE_PARENT, &Cmd::new("zfs").arg("set").arg(mark).arg(name)).map(drop)
+    }
+
+    /// Destroys a dataset that has nothing below it and no snapshot: anything else, ZFS refuses.
+    pub fn destroy_placeholder(&self, name: &DatasetName) -> Result<(), Failure> {
+        self.run(SWAP, &Cmd::new("zfs").arg("destroy").arg(name)).map(drop)
     }
 
     /// Throws away what an interrupted receive left.
@@ -177,8 +208,11 @@ impl Zfs<'_> {
     }
 
     /// Renames a dataset with all that is below it. Nothing is mounted by it.
-    pub fn rename(&self, from: &DatasetName, to: &DatasetName) -> Result<(), Failure> {
-        self.run("set aside", &Cmd::new("zfs").args(["rename", "-u"]).arg(from).arg(to)).map(drop)
+    pub fn rename(&self, stage: &'static str, kind: Kind, from: &DatasetName, to: &DatasetName) -> Result<(), Failure> {
+        let cmd = Cmd::new("zfs").arg("rename");
+        // A volume is never mounted, and ZFS refuses the option for it.
+        let cmd = if kind == Kind::Filesystem { cmd.arg("-u") } else { cmd };
+        self.run(stage, &cmd.arg(from).arg(to)).map(drop)
     }
 
     /// Makes bookmarks: of `DATASET@SNAPSHOT` each `DATASET#BOOKMARK`. Gives those that could not be made, with the reasons of all.
@@ -216,6 +250,9 @@ impl Zfs<'_> {
 
     /// Snapshots of the datasets at `roots`, and with `recursive` of those below, that bear the hold `tag`.
     pub fn held(&self, roots: &[DatasetName], recursive: bool, tag: &str) -> Result<Vec<String>, Failure> {
+        if roots.is_empty() {
+            return Ok(Vec::new());
+        }
         let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot", "-o", "name,userrefs"]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
         let holds = self.list(&cmd.args(roots), parse::numbers)?;

@@ -1,0 +1,166 @@
+//! How a dataset takes the place of its placeholder where `zfs receive -F` cannot do it: ZFS never replaces an encrypted
+//! dataset, nor any by an encrypted one.
+//!
+//! The dataset arrives beside the placeholder, at `NAME_ferro_arriving`, while all replicas below the placeholder stay where
+//! they are and can be found. Only when its first snapshot is there, it takes the place: what is below the placeholder is
+//! moved below it, one rename each; the placeholder, which is empty then, is destroyed, never with anything below it; and it
+//! is renamed to its place. Wherever that is cut short, both names say what is still to be done, and the next run does it
+//! before anything else.
+
+use super::conflict::Conflict;
+use super::replicate::common_base;
+use crate::model::{Dataset, DatasetName, Kind};
+use std::collections::{BTreeMap, HashMap};
+
+/// One change on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A dataset of this kind gets another name, with all below it.
+    Rename(Kind, DatasetName, DatasetName),
+    /// A placeholder is made that has no key, because it could not have that of the one above it.
+    Create(DatasetName),
+    /// A placeholder that is empty goes.
+    Destroy(DatasetName),
+}
+
+/// A swap that is to be done, or finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swap {
+    /// The placeholder's name, which the other will have.
+    pub place: DatasetName,
+    /// The changes, in their order; or why it cannot be done.
+    pub changes: Result<Vec<Change>, Conflict>,
+}
+
+/// What a target has, by name.
+pub type There = BTreeMap<DatasetName, Dataset>;
+
+/// What it takes until `arriving` has the place of the placeholder `place`, if that is still there.
+pub fn changes(place: &DatasetName, arriving: &Dataset, there: &There) -> Result<Vec<Change>, Conflict> {
+    let mut changes = Vec::new();
+    if there.contains_key(place) {
+        empty((place, place), &arriving.name, arriving.encryption_root.as_ref(), there, &mut changes)?;
+        changes.push(Change::Destroy(place.clone()));
+    }
+    changes.push(Change::Rename(arriving.kind, arriving.name.clone(), place.clone()));
+    Ok(changes)
+}
+
+/// What it takes until all that is below `from` lies below `to`, whose encryption root is `root`.
+pub fn children(
+    from: &DatasetName,
+    to: &DatasetName,
+    root: Option<&DatasetName>,
+    there: &There,
+) -> Result<Vec<Change>, Conflict> {
+    let mut changes = Vec::new();
+    empty((from, from), to, root, there, &mut changes)?;
+    Ok(changes)
+}
+
+/// Moves all that is below `from` to below `to`, whose encryption root is `root`.
+fn empty(
+    (place, from): (&DatasetName, &DatasetName),
+    to: &DatasetName,
+    root: Option<&DatasetName>,
+    there: &There,
+    changes: &mut Vec<Change>,
+) -> Result<(), Conflict> {
+    for child in there.values().filter(|child| child.name.parent().as_ref() == Some(from)) {
+        let Some(new) = child.name.moved(from, to) else { continue };
+        let new = new.map_err(|_| Conflict::NameTooLong {
+            name: format!("{to}/{}", child.name.below(from).unwrap_or_default()),
+        })?;
+        // `dsl_dir_rename_crypt_check` in OpenZFS, module/zfs/dsl_crypt.c.
+        if !child.encrypted || child.is_encryption_root() || child.encryption_root.as_ref() == root {
+            changes.push(Change::Rename(child.kind, child.name.clone(), new));
+        } else if child.placeholder {
+            if !there.contains_key(&new) {
+                changes.push(Change::Create(new.clone()));
+            }
+            empty((place, &child.name), &new, None, there, changes)?;
+            changes.push(Change::Destroy(child.name.clone()));
+        } else {
+            let root = child.encryption_root.clone().unwrap_or_else(|| child.name.clone());
+            return Err(Conflict::ChildKeepsKey { target: place.clone(), child: child.name.clone(), root });
+        }
+    }
+    Ok(())
+}
+
+/// The dataset as it will be when the first stream of `source` has arrived beside the placeholder `place`.
+#[must_use]
+pub fn arrived(source: &Dataset, name: &DatasetName, place: &Dataset, raw: bool) -> Dataset {
+    // Received raw, each dataset has its own key. Otherwise it inherits that of the dataset above, as the placeholder does.
+    let root = if raw { Some(name.clone()) } else { place.encryption_root.clone() };
+    Dataset { name: name.clone(), encrypted: root.is_some(), encryption_root: root, ..source.clone() }
+}
+
+/// Swaps that an earlier run has begun: what stands beside is whole, and of the source that belongs there. Afterwards, `there`
+/// is what it will be when all of them are finished.
+///
+/// `sources` are the datasets to send, parents first, with the place of each.
+pub fn begun<'a>(sources: impl Iterator<Item = (&'a Dataset, DatasetName)>, there: &mut There) -> Vec<Swap> {
+    let mut swaps = Vec::new();
+    for (source, place) in sources {
+        let Some(arriving) = place.arriving().ok().and_then(|name| there.get(&name)) else { continue };
+        let free = there.get(&place).is_none_or(|place| place.placeholder && place.snapshots().next().is_none());
+        if !free || common_base(source, arriving).is_none() {
+            continue;
+        }
+        let changes = changes(&place, arriving, there);
+        if let Ok(changes) = &changes {
+            apply(changes, there);
+        }
+        swaps.push(Swap { place, changes });
+    }
+    swaps
+}
+
+/// What is there after the changes.
+pub fn apply(changes: &[Change], there: &mut There) {
+    for change in changes {
+        match change {
+            Change::Create(name) => {
+                there.insert(name.clone(), placeholder(name));
+            }
+            Change::Destroy(name) => {
+                there.remove(name);
+            }
+            Change::Rename(_, from, to) => rename(from, to, there),
+        }
+    }
+}
+
+fn rename(from: &DatasetName, to: &DatasetName, there: &mut There) {
+    let moved: HashMap<DatasetName, DatasetName> =
+        there.keys().filter_map(|name| Some((name.clone(), name.moved(from, to)?.ok()?))).collect();
+    for (old, new) in &moved {
+        if let Some(mut dataset) = there.remove(old) {
+            dataset.name = new.clone();
+            dataset.encryption_root = dataset.encryption_root.map(|root| moved.get(&root).cloned().unwrap_or(root));
+            there.insert(new.clone(), dataset);
+        }
+    }
+}
+
+fn placeholder(name: &DatasetName) -> Dataset {
+    Dataset {
+        name: name.clone(),
+        kind: Kind::Filesystem,
+        guid: 0,
+        encrypted: false,
+        encryption_root: None,
+        locked: false,
+        written: 0,
+        origin: None,
+        partial: None,
+        placeholder: true,
+        replica_of: None,
+        versions: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+#[path = "swap_tests.rs"]
+mod tests;

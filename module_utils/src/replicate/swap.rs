@@ -1,0 +1,49 @@
+//! Carries out what it takes until a dataset has the place of its placeholder, or its children are below it again.
+
+use crate::model::{Dataset, DatasetName};
+use crate::plan::conflict::Conflict;
+use crate::plan::swap::{self, Change, There};
+use crate::process::Failure;
+use crate::zfs::verbs::{SWAP, Zfs};
+
+/// Makes the changes, one after the other, up to the first that fails.
+pub fn make(target: Zfs<'_>, changes: &[Change]) -> Result<(), Failure> {
+    changes.iter().try_for_each(|change| match change {
+        Change::Rename(kind, from, to) => target.rename(SWAP, *kind, from, to),
+        Change::Create(name) => target.create_parent(name, true),
+        Change::Destroy(name) => target.destroy_placeholder(name),
+    })
+}
+
+/// What has arrived beside takes its place. What is there is asked anew: it need not be what it was before hours of receiving.
+pub fn put_in_place(target: Zfs<'_>, arriving: &DatasetName, place: &DatasetName) -> Result<(), Failure> {
+    let there = listed(target, &[place.clone(), arriving.clone()])?;
+    let Some(new) = there.get(arriving) else {
+        return Err(refusal(target, format!("{arriving} has arrived, but is not there any more")));
+    };
+    // Whatever became of the placeholder meanwhile: only what is one gives way.
+    if there.get(place).is_some_and(|place| !place.placeholder) {
+        return Err(refusal(target, format!("{place} is no placeholder any more, so {arriving} stays beside it")));
+    }
+    make(target, &swap::changes(place, new, &there).map_err(|conflict| of_conflict(target, &conflict))?)
+}
+
+/// What is below `from` comes to lie below `to`.
+pub fn move_children(target: Zfs<'_>, from: &DatasetName, to: &DatasetName) -> Result<(), Failure> {
+    let there = listed(target, &[from.clone(), to.clone()])?;
+    let root = there.get(to).and_then(|dataset| dataset.encryption_root.as_ref());
+    make(target, &swap::children(from, to, root, &there).map_err(|conflict| of_conflict(target, &conflict))?)
+}
+
+fn listed(target: Zfs<'_>, roots: &[DatasetName]) -> Result<There, Failure> {
+    let rows: Vec<Dataset> = target.datasets(roots, true)?.into_iter().map(|(dataset, _)| dataset).collect();
+    Ok(rows.into_iter().map(|dataset| (dataset.name.clone(), dataset)).collect())
+}
+
+fn of_conflict(target: Zfs<'_>, conflict: &Conflict) -> Failure {
+    refusal(target, conflict.to_string())
+}
+
+fn refusal(target: Zfs<'_>, words: String) -> Failure {
+    Failure::refusal(SWAP, target.host, words)
+}
