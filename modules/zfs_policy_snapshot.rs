@@ -115,7 +115,9 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let mut taken = take(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut taken.failures, Job::Snapshot, &runner);
     drop(held);
-    taken.warnings.extend(warning);
+    if let Some(warning) = warning {
+        taken.warnings.add(warning);
+    }
     let what = if task.check_mode { "to create" } else { "created" };
     task.info(&format!("{} snapshots {what}, {} datasets left out", taken.created.len(), taken.left_out.len()));
     Ok(outcome(&taken, &runner, task))
@@ -140,8 +142,9 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
     body.insert("left_out".to_owned(), json!(taken.left_out));
     body.insert("failures".to_owned(), json!(report::list(&taken.failures)));
     body.insert("summary".to_owned(), summary);
-    if !taken.warnings.is_empty() {
-        body.insert("warnings".to_owned(), json!(taken.warnings));
+    let warnings = taken.warnings.lines();
+    if !warnings.is_empty() {
+        body.insert("warnings".to_owned(), json!(warnings));
     }
     if task.verbosity >= 3 {
         body.insert("commands".to_owned(), json!(runner.commands()));

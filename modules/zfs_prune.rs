@@ -111,8 +111,9 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
     }
     body.insert("failures".to_owned(), json!(report::list(&pruned.failures)));
     body.insert("summary".to_owned(), summary);
-    if !pruned.warnings.is_empty() {
-        body.insert("warnings".to_owned(), json!(pruned.warnings));
+    let warnings = pruned.warnings.lines();
+    if !warnings.is_empty() {
+        body.insert("warnings".to_owned(), json!(warnings));
     }
     if task.verbosity >= 3 {
         body.insert("commands".to_owned(), json!(runner.commands()));

@@ -289,8 +289,9 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
             ("orphans".to_owned(), json!(run.orphans)),
             ("summary".to_owned(), json!(summary)),
         ]);
-        if !run.warnings.is_empty() {
-            body.insert("warnings".to_owned(), json!(run.warnings));
+        let warnings: Vec<String> = runner.greetings().into_iter().chain(run.warnings.iter().cloned()).collect();
+        if !warnings.is_empty() {
+            body.insert("warnings".to_owned(), json!(warnings));
         }
         if task.diff {
             body.insert("diff".to_owned(), report::diff(&run.reports));

@@ -63,7 +63,8 @@ impl Cmd {
     /// The command as the one string that the login shell of the other end gets. Only here is anything quoted.
     #[must_use]
     pub fn for_login_shell(&self) -> String {
-        format!("{}{self}", login_shell_prefix())
+        let words: Vec<String> = self.argv.iter().map(|word| quoted(word)).collect();
+        format!("{}{}", login_shell_prefix(), words.join(" "))
     }
 
     /// The command of these words; none without a word.
@@ -73,11 +74,37 @@ impl Cmd {
     }
 }
 
+/// The line that a command for a login shell begins with on standard output and standard error. What startup files print comes
+/// before it, what the command prints after.
+pub const BEGIN: &str = "ferro.zfs:begin";
+
 /// What every command for a login shell begins with.
+///
+/// The login shell, which may be csh or fish, gets words only, which all shells read alike; `sh` does the rest. (In csh `$PATH:` is a
+/// modifier, and it has no way to redirect standard error alone.)
 #[must_use]
 pub fn login_shell_prefix() -> String {
-    // Every login shell, csh and fish too, expands $PATH within double quotes; `env` sets it in all of them alike.
+    let begin = format!("echo {BEGIN}; echo {BEGIN} >&2");
+    let folders = TOOL_FOLDERS.join(":");
+    format!("sh -c '{begin}; PATH=$PATH:{folders} LC_ALL=C; export PATH LC_ALL; exec \"$@\"' sh ")
+}
+
+/// What commands of version 0.1 began with, which our gate still takes.
+#[must_use]
+pub fn login_shell_prefix_0_1() -> String {
     format!("env LC_ALL=C \"PATH=$PATH:{}\" ", TOOL_FOLDERS.join(":"))
+}
+
+/// A word as sh, zsh, csh and fish read it alike: csh looks for its history, and fish for escapes, in single quotes too. What ZFS has
+/// in its names looks as it does in print, which is what `zfs_gate` compares it with.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:,/@+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    let outside = |c: char| matches!(c, '\'' | '!' | '\\');
+    let all: String = word.chars().map(|c| if outside(c) { format!("'\\{c}'") } else { c.to_string() }).collect();
+    format!("'{all}'")
 }
 
 /// As one would type it.
@@ -97,7 +124,12 @@ mod tests {
         assert_eq!(cmd.to_string(), "zfs list -H 'tank/my data'");
         assert_eq!(
             cmd.for_login_shell(),
-            "env LC_ALL=C \"PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\" zfs list -H 'tank/my data'"
+            "sh -c 'echo ferro.zfs:begin; echo ferro.zfs:begin >&2; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; \
+             export PATH LC_ALL; exec \"$@\"' sh zfs list -H 'tank/my data'"
         );
     }
 }
+
+#[cfg(test)]
+#[path = "login_shells_tests.rs"]
+mod login_shells;

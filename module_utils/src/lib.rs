@@ -5,6 +5,7 @@ pub mod glob;
 pub mod grants;
 pub mod model;
 pub mod nearest;
+pub mod summed;
 pub mod units;
 
 pub mod plan;
@@ -13,6 +14,7 @@ pub mod children;
 pub mod cmd;
 pub mod connections;
 pub mod foreign;
+pub mod greeting;
 pub mod limiter;
 pub mod limits;
 pub mod lock;

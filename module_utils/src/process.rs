@@ -4,15 +4,17 @@ use crate::children::{GivenUp, all_end_within};
 pub use crate::children::{end, end_all};
 use crate::cmd::Cmd;
 use crate::foreign;
+use crate::greeting::Greeting;
 use crate::limits::{Exceeded, Expect, Meter, SILENCE};
 use crate::signals::{self, Waker};
 use crate::ssh::Host;
 use crate::tail::Tail;
-use crate::zfs::stderr::{Cause, cause};
+use crate::zfs::stderr::{Cause, cause, reason, sorted};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -34,6 +36,8 @@ pub struct Failure {
     pub rc: Option<i32>,
     /// What it said last.
     pub stderr: String,
+    /// What else was on standard error, such as a banner: shown, and of no meaning.
+    pub aside: Box<str>,
     /// What that means.
     #[serde(skip)]
     pub cause: Cause,
@@ -63,6 +67,22 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// Why it failed, without the command and the names in it, and what to do: the same for all that fail alike.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let said = self.stderr.lines().next().map_or("", reason);
+        match self.cause.advice() {
+            Some(advice) => format!("{said} ({advice})"),
+            None => said.to_owned(),
+        }
+    }
+
+    /// All that was on standard error: what explains it first.
+    #[must_use]
+    pub fn all_said(&self) -> String {
+        [self.stderr.as_str(), &self.aside].join("\n").trim().to_owned()
+    }
+
     /// A refusal in words of ours, before any command.
     #[must_use]
     pub fn refusal(stage: &'static str, host: &Host, words: String) -> Self {
@@ -72,6 +92,7 @@ impl Failure {
             command: String::new(),
             rc: None,
             stderr: words,
+            aside: Box::default(),
             cause: Cause::Other,
         }
     }
@@ -92,6 +113,8 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Runner {
     log: Mutex<Vec<String>>,
+    /// What login shells have printed, by their hosts.
+    greetings: Mutex<BTreeMap<String, String>>,
     silence: Duration,
 }
 
@@ -114,7 +137,7 @@ impl Runner {
     /// A runner that gives up what says nothing for so long.
     #[must_use]
     pub fn with_silence(silence: Duration) -> Self {
-        Self { log: Mutex::default(), silence }
+        Self { log: Mutex::default(), greetings: Mutex::default(), silence }
     }
 
     /// Every command so far, in the order of their start, shell-quoted.
@@ -125,8 +148,12 @@ impl Runner {
 
     /// Starts a command in a process group of its own, so that Ctrl-C reaches only us and we decide who ends when.
     pub fn spawn(&self, cmd: &Cmd, stdin: Stdio, stdout: Stdio) -> io::Result<Child> {
+        self.start(cmd, stdin, stdout, Stdio::piped())
+    }
+
+    fn start(&self, cmd: &Cmd, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(cmd.to_string());
-        cmd.local().stdin(stdin).stdout(stdout).stderr(Stdio::piped()).process_group(0).spawn()
+        cmd.local().stdin(stdin).stdout(stdout).stderr(stderr).process_group(0).spawn()
     }
 
     /// Runs a command of which a few lines are expected to its end, whatever that is.
@@ -138,9 +165,7 @@ impl Runner {
     pub fn all_of(&self, cmd: &Cmd, expect: Expect) -> io::Result<Output> {
         let mut stdout = Vec::new();
         let (status, stderr) = self.stream(cmd, expect, Stdio::null(), &mut |bytes| stdout.extend_from_slice(bytes))?;
-        // Not copied where it is plain text: it may be large.
-        let stdout = String::from_utf8(stdout).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-        Ok(Output { stdout, stderr, status })
+        Ok(Output { stdout: text(stdout), stderr, status })
     }
 
     /// Runs a command to its end and hands on what it prints as it comes, for output too large to be kept. Gives how it ended
@@ -197,6 +222,11 @@ impl Runner {
             waker.clear();
         }
     }
+}
+
+/// Not copied where it is plain text: it may be large.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// True if we run as root.
@@ -262,18 +292,34 @@ impl Attempt<'_> {
     /// A failure of how it ended.
     #[must_use]
     pub fn failed(&self, status: ExitStatus, stderr: &str) -> Failure {
-        let mut stderr = stderr.to_owned();
-        if let (Some(signal), true) = (status.signal(), stderr.is_empty()) {
-            stderr = format!("killed by signal {signal}");
+        let (mut own, aside) = sorted(stderr, self.host.is_remote());
+        if let (Some(signal), true) = (status.signal(), own.is_empty()) {
+            own = format!("killed by signal {signal}");
         }
-        let cause = match (cause(&stderr), status.code()) {
+        let cause = match (cause(&own), status.code()) {
             (Cause::Other, Some(127)) => Cause::ZfsMissing,
             // 255 is ssh's own; `zfs` uses it too, but then it says why.
             // No status at all means that ssh itself was killed.
             (Cause::Other, Some(255) | None) if self.host.is_remote() => Cause::ConnectionLost,
             (cause, _) => cause,
         };
-        self.failure(status.code(), stderr, cause)
+        Failure { aside: aside.into(), ..self.failure(status.code(), own, cause) }
+    }
+
+    /// A failure of a login shell that ended without having run the command, which it would have told us first.
+    #[must_use]
+    pub fn not_begun(&self, status: ExitStatus, stderr: &str, chatter: &str) -> Failure {
+        let failed = self.failed(status, stderr);
+        // What the gate or ssh says explains it; `zfs` can have said nothing.
+        if failed.cause != Cause::Other && failed.cause != Cause::ZfsMissing {
+            return failed;
+        }
+        let said = [chatter, failed.stderr.as_str()].into_iter().filter(|said| !said.is_empty());
+        let said = said.collect::<Vec<_>>().join("\n");
+        let said = if said.is_empty() { "nothing".to_owned() } else { said };
+        let words =
+            format!("the login shell of {} printed this instead of running the command: {said}", self.host.name());
+        Failure { stderr: words, cause: Cause::LoginShell, ..failed }
     }
 
     /// A failure of not even starting, or of not being waited for.
@@ -308,6 +354,7 @@ impl Attempt<'_> {
             command: self.cmd.to_string(),
             rc,
             stderr,
+            aside: Box::default(),
             cause,
         }
     }
@@ -321,19 +368,80 @@ impl Runner {
 
     /// Runs an attempt of which so much is expected to its end; anything but exit status 0 is a failure.
     pub fn expect(&self, attempt: Attempt<'_>, expect: Expect) -> Result<Output, Failure> {
-        let output = self.all_of(&attempt.here(), expect).map_err(|error| attempt.not_run(&error))?;
+        let output = self.output_of(attempt, expect)?;
         if output.status.success() { Ok(output) } else { Err(attempt.failed(output.status, &output.stderr)) }
+    }
+
+    /// Runs an attempt to its end, whatever that is.
+    pub fn output_of(&self, attempt: Attempt<'_>, expect: Expect) -> Result<Output, Failure> {
+        let mut stdout = Vec::new();
+        let (status, stderr) =
+            self.stream_of(attempt, expect, Stdio::null(), &mut |bytes| stdout.extend_from_slice(bytes))?;
+        Ok(Output { stdout: text(stdout), stderr, status })
+    }
+
+    /// Runs an attempt to its end, whatever that is, and hands on what the command prints, without what the login shell of
+    /// another host has printed before.
+    pub fn stream_of(
+        &self,
+        attempt: Attempt<'_>,
+        expect: Expect,
+        stdin: Stdio,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(ExitStatus, String), Failure> {
+        let mut greeting = attempt.host.is_remote().then(Greeting::default);
+        let mut own = |bytes: &[u8]| {
+            let rest = greeting.as_mut().map_or(bytes, |greeting| greeting.push(bytes));
+            if !rest.is_empty() {
+                sink(rest);
+            }
+        };
+        let ended = self.stream(&attempt.here(), expect, stdin, &mut own);
+        let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
+        self.greeted(attempt, greeting.as_ref(), status, &stderr)?;
+        Ok((status, stderr))
+    }
+
+    /// Remembers what a login shell printed; fails where it never ran the command.
+    pub fn greeted(
+        &self,
+        attempt: Attempt<'_>,
+        greeting: Option<&Greeting>,
+        status: ExitStatus,
+        stderr: &str,
+    ) -> Result<(), Failure> {
+        let Some(greeting) = greeting else { return Ok(()) };
+        if !greeting.is_over() {
+            return Err(attempt.not_begun(status, stderr, &greeting.text()));
+        }
+        let text = greeting.text();
+        if !text.is_empty() {
+            let mut greetings = self.greetings.lock().unwrap_or_else(PoisonError::into_inner);
+            greetings.entry(attempt.host.name().to_owned()).or_insert(text);
+        }
+        Ok(())
+    }
+
+    /// A warning for each host whose login shell prints something before the output of commands.
+    #[must_use]
+    pub fn greetings(&self) -> Vec<String> {
+        let greetings = self.greetings.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |(host, text): (&String, &String)| {
+            format!(
+                "the login shell of {host} prints this before the command's output: {}. It is left out here, but breaks scp, \
+                 rsync and the like; let its startup files print only where there is a terminal",
+                foreign::quoted(text)
+            )
+        };
+        greetings.iter().map(warning).collect()
     }
 
     /// Runs commands whose outcome nobody waits for, all at once, even while everything else is being stopped.
     pub fn clean_up(&self, commands: &[Cmd]) {
         const PATIENCE: Duration = Duration::from_secs(3);
-        let spawned = commands.iter().filter_map(|cmd| self.spawn(cmd, Stdio::null(), Stdio::null()).ok());
-        let mut children: Vec<Child> = spawned.collect();
-        // Whatever they have to say, nobody reads it, and a full pipe must not keep them.
-        for child in &mut children {
-            drop(child.stderr.take());
-        }
+        // Not a pipe that nobody reads: ssh would die of its first warning, and not do what it is there for.
+        let start = |cmd: &Cmd| self.start(cmd, Stdio::null(), Stdio::null(), Stdio::null()).ok();
+        let mut children: Vec<Child> = commands.iter().filter_map(start).collect();
         let mut children: Vec<&mut Child> = children.iter_mut().collect();
         if !all_end_within(&mut children, PATIENCE) {
             end_all(&mut children);

@@ -92,3 +92,12 @@ fn lines_of_another_host_are_marked_in_a_message() {
     assert_eq!(failure.stderr, "no\n?[2Kok: [nas] => tank -> vault: up to date\n?1;31mred?");
     assert!(failure.to_string().ends_with(": no\n  | ?[2Kok: [nas] => tank -> vault: up to date\n  | ?1;31mred?"));
 }
+
+#[test]
+fn cleaning_up_is_done_whatever_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("done");
+    let script = format!("echo warning >&2; sleep 0.1; echo warning >&2; echo > {}", file.display());
+    Runner::default().clean_up(&[Cmd::new("sh").args(["-c", &script])]);
+    assert!(file.exists());
+}

@@ -161,7 +161,8 @@ mod tests {
             "ssh -p 2222 -o 'Compression=no' -o 'BatchMode=yes' -o 'ConnectTimeout=30' -o 'ServerAliveInterval=15' \
              -o 'ServerAliveCountMax=4' -o 'ControlPath=/run/x/s' -o 'ControlMaster=auto' -o 'ControlPersist=10' -T -a -x -- \
              backup@nas \
-             'env LC_ALL=C \"PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\" zfs list '\\''tank/my data'\\'''"
+             'sh -c '\\''echo ferro.zfs:begin; echo ferro.zfs:begin >&2; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; \
+             export PATH LC_ALL; exec \"$@\"'\\'' sh zfs list '\\''tank/my data'\\'''"
         );
     }
 

@@ -15,7 +15,13 @@ import pytest
 from zfs_hosts import NATIVE, ROOT, Hosts
 
 ATTACKS = ROOT / "tests/it/fixtures/attacks.txt"
+# As version 0.1 says it, which is still understood, and as it is said now.
 PREFIX = 'env LC_ALL=C "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin" '
+BEGIN = "ferro.zfs:begin"
+PREFIX_NOW = (
+    f"sh -c 'echo {BEGIN}; echo {BEGIN} >&2; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; "
+    "export PATH LC_ALL; exec \"$@\"' sh "
+)
 REFUSED = 126
 SSH = {"identity_file": "/root/gate_key"}
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank/data"], "target": "vault", "ssh": SSH}
@@ -61,7 +67,7 @@ def attacks() -> list[str]:
     lines = [line for line in ATTACKS.read_text().split("\n") if line and not line.startswith("#")]
     signs = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "e": "\x1b", "\\": "\\"}
     unescape = lambda m: chr(int(m[2], 16)) if m[2] else signs[m[1]]  # noqa: E731
-    lines = [re.sub(r"\\(?:([nrt0e\\])|u\{([0-9a-f]+)\})", unescape, line.replace("{P}", PREFIX)) for line in lines]
+    lines = [re.sub(r"\\(?:([nrt0e\\])|u\{([0-9a-f]+)\})", unescape, line.replace("{P}", PREFIX_NOW)) for line in lines]
     return [re.sub(r"\{(.)\*(\d+)\}", lambda m: m[1] * int(m[2]), line) for line in lines]
 
 
@@ -161,7 +167,7 @@ def test_a_refusal_is_reported_as_such(hosts: Hosts, key: Path) -> None:
     assert "zfs_gate: refused: tank/database is not within its datasets" in result["msg"]
     assert "the gate in authorized_keys there does not let it through" in result["msg"]
     log = hosts.sh("source", "cat /tmp/log; pkill -x perl; rm -f /dev/log")
-    assert re.search(r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets; from 10\.99\.0\.2: env LC_ALL=C ", log, re.MULTILINE)
+    assert re.search(r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets; from 10\.99\.0\.2: sh -c 'echo ferro", log, re.MULTILINE)
     assert through(hosts, "source", key, "").returncode == REFUSED
 
 
@@ -173,7 +179,9 @@ def test_every_attack_is_refused_by_a_real_sshd(hosts: Hosts, key: Path, mode: s
     # NUL cannot be said over ssh: the client ends the command there. The parser's own test has those.
     lines = [line for line in attacks() if "\0" not in line and len(line) < 100_000]
     assert len(lines) > 200
-    assert through(hosts, host, key, PREFIX + "id").returncode == 0
+    old, now = (through(hosts, host, key, prefix + "id") for prefix in (PREFIX, PREFIX_NOW))
+    assert (old.returncode, now.returncode) == (0, 0)
+    assert now.stdout == f"{BEGIN}\n".encode() + old.stdout and now.stderr == f"{BEGIN}\n".encode() + old.stderr
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda line: through(hosts, host, key, line), lines))
     for line, answer in zip(lines, answers, strict=True):

@@ -8,6 +8,7 @@ use crate::plan::grants::{State, after, changes, lines};
 use crate::process::{Failure, Runner};
 use crate::ssh::Host;
 use crate::zfs::allow::{Block, UNLISTED, command, own};
+use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
 
 /// What became of one dataset.
@@ -102,7 +103,7 @@ fn change(zfs: Zfs<'_>, dataset: &DatasetName, before: &Grants, wanted: &Grants)
     for change in changes(before, wanted) {
         let unlisted = UNLISTED.iter().find(|name| change.permissions.contains(**name));
         zfs.delegate(&command(&change, dataset)).map_err(|failure: Failure| match unlisted {
-            Some(name) if failure.stderr.contains("not applicable") => {
+            Some(name) if failure.cause == Cause::NotApplicable => {
                 format!("{failure}: most likely this ZFS is too old for {name}, which came with OpenZFS 2.4")
             }
             _ => failure.to_string(),

@@ -2,7 +2,8 @@
 
 use super::grammar::{Condition, Permit, Rules, permit};
 use super::receive::receive;
-use crate::cmd::Cmd;
+use super::words::awaits_begin;
+use crate::cmd::{BEGIN, Cmd};
 use crate::model::DatasetName;
 use crate::process::{Output, Runner};
 use crate::scripts::Script;
@@ -31,8 +32,22 @@ pub fn serve(rules: &Rules, line: Option<&OsStr>) -> End {
     match line.map(OsStr::to_str) {
         None => End::Refused("there is no command: this key serves zfs_replicate, not people".to_owned()),
         Some(None) => End::Refused("the command is not plain text".to_owned()),
-        Some(Some(line)) => permit(rules, line).and_then(|permit| run(rules, &permit)).unwrap_or_else(End::Refused),
+        Some(Some(line)) => permit(rules, line)
+            .and_then(|permit| {
+                if awaits_begin(line) {
+                    begin();
+                }
+                run(rules, &permit)
+            })
+            .unwrap_or_else(End::Refused),
     }
+}
+
+/// As `sh` would do it: what follows is the command's own, and not of the login shell that started us.
+fn begin() {
+    // Who does not listen learns it from the command.
+    let _ = writeln!(io::stdout(), "{BEGIN}").and_then(|()| io::stdout().flush());
+    let _ = writeln!(io::stderr(), "{BEGIN}");
 }
 
 fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {

@@ -1,13 +1,15 @@
 //! What the gate would do with a line, in words. Pure.
 
 use super::grammar::{Condition, Rules, permit};
+use super::words::awaits_begin;
 use crate::cmd::login_shell_prefix;
 
 /// The verdict on a line: whether it is allowed, and the words for it. The constant beginning that `zfs_replicate` gives all its commands
 /// may be left out here.
 #[must_use]
 pub fn explain(rules: &Rules, line: &str) -> (bool, String) {
-    let whole = if line.starts_with("env ") { line.to_owned() } else { format!("{}{line}", login_shell_prefix()) };
+    let is_whole = line.starts_with("env ") || awaits_begin(line);
+    let whole = if is_whole { line.to_owned() } else { format!("{}{line}", login_shell_prefix()) };
     match permit(rules, &whole) {
         Err(reason) => (false, format!("refused: {line}: {reason}")),
         Ok(permit) => (true, format!("allowed: {line}{}", condition(&permit.condition))),

@@ -1,6 +1,6 @@
 //! From the line that ssh hands over to arguments. Pure, and no shell: what does not read back to the very same line is refused.
 
-use crate::cmd::{Cmd, login_shell_prefix};
+use crate::cmd::{Cmd, login_shell_prefix, login_shell_prefix_0_1};
 use crate::scripts::Script;
 
 /// The longest line: more than any that `zfs_replicate` sends, as the kernel gives one argument no more than this.
@@ -14,9 +14,11 @@ pub fn split(line: &str) -> Result<(Option<Script>, Vec<String>), String> {
     if let Some(c) = line.chars().find(|c| !(*c == ' ' || c.is_ascii_graphic())) {
         return Err(format!("the command has {c:?} in it, which no command of zfs_replicate has"));
     }
+    // A backup server that is updated after its sources still speaks as version 0.1 did.
     let rest = line
         .strip_prefix(&login_shell_prefix())
-        .ok_or("it is not a command of zfs_replicate: those begin with `env LC_ALL=C`")?;
+        .or_else(|| line.strip_prefix(&login_shell_prefix_0_1()))
+        .ok_or("it is not a command of zfs_replicate: those begin with `sh -c 'echo ferro.zfs:begin`")?;
     // Scripts of zfs_replicate are taken for what they mean, letter by letter, and never run.
     let (script, rest) = Script::stripped(rest);
     let argv = words(rest)?;
@@ -25,6 +27,12 @@ pub fn split(line: &str) -> Result<(Option<Script>, Vec<String>), String> {
         Some(cmd) if cmd.to_string() == rest => Ok((script, argv)),
         _ => Err("it is not quoted as zfs_replicate quotes".to_owned()),
     }
+}
+
+/// True where the other end waits for our line before the command's output.
+#[must_use]
+pub fn awaits_begin(line: &str) -> bool {
+    line.starts_with(&login_shell_prefix())
 }
 
 /// Words parted by single spaces: each either bare or between single quotes. There is no other way to quote, and no escape.
@@ -56,7 +64,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{awaits_begin, login_shell_prefix, login_shell_prefix_0_1, split};
     use crate::cmd::Cmd;
     use crate::scripts::Script;
     use proptest::prelude::{any, prop, prop_assert_eq, prop_oneof, proptest};
@@ -97,10 +105,13 @@ mod tests {
         fn what_is_read_says_the_same_again(
             words in prop::collection::vec(prop_oneof!["[a-z@#/=: ]{1,8}", any::<String>(), "[ '\"$`;\n]{1,4}"], 1..6)
         ) {
-            for line in [words.join(" "), format!("{}{}", super::login_shell_prefix(), words.join(" ")), Cmd::new("zfs").args(&words).for_login_shell()] {
+            let after = |prefix: String| format!("{prefix}{}", words.join(" "));
+            let sent = Cmd::new("zfs").args(&words).for_login_shell();
+            for line in [words.join(" "), after(login_shell_prefix()), after(login_shell_prefix_0_1()), sent] {
                 if let Ok((script, argv)) = split(&line) {
+                    let prefix = if awaits_begin(&line) { login_shell_prefix() } else { login_shell_prefix_0_1() };
                     prop_assert_eq!(script, None);
-                    prop_assert_eq!(Cmd::of(&argv).unwrap().for_login_shell(), line);
+                    prop_assert_eq!(format!("{prefix}{}", Cmd::of(&argv).unwrap()), line);
                 }
             }
         }

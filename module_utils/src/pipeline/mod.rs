@@ -1,8 +1,10 @@
 //! `zfs send | zfs receive` with us between them: metered, limited, buffered, checked, stoppable, and judged when it fails.
 
 mod pump;
+mod skip;
 mod wire;
 
+use crate::greeting::Greeting;
 use crate::limiter::Limiter;
 use crate::process::{Attempt, Failure, Runner, end};
 use crate::scripts::Script;
@@ -13,7 +15,7 @@ use crate::zfs::stderr::Cause;
 use pump::{Pump, Stopped};
 use std::io;
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use wire::Wire;
 
@@ -60,10 +62,12 @@ pub fn run(
         }
     };
     let wire = senders.wire.take();
-    let mut pump = Pump::new(flow, wire.is_some(), &waker, &spawn, receiver, checked);
+    let greeting = Mutex::new(send.host.is_remote().then(Greeting::default));
+    let before = wire.is_none().then_some(&greeting);
+    let mut pump = Pump::new(flow, before, &waker, &spawn, receiver, checked);
     let result = std::thread::scope(|scope| {
         if let Some(wire) = &wire {
-            scope.spawn(|| wire.carry(flow));
+            scope.spawn(|| wire.carry(flow, &greeting));
         }
         let told = &mut |bytes| progress(wire.as_ref().map_or(bytes, Wire::bytes));
         let result = pump.run(&mut senders, told).and_then(|side| Ok((side, pump.reap(&mut senders)?)));
@@ -89,6 +93,11 @@ pub fn run(
         Stopped::Refused(reason) => send.failure(None, format!("the stream is refused: {reason}"), Cause::Other),
         Stopped::Error(error) => send.not_run(&error),
     })?;
+    if ended == Side::Sender {
+        // Before anybody is blamed: a stream that never began has no end.
+        let greeting = greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        runner.greeted(send, greeting.as_ref(), sent, &senders.errors.text())?;
+    }
     match blame(ended, sent, received) {
         Some(Side::Sender) => Err(send.failed(sent, &senders.errors.text())),
         Some(Side::Receiver) => Err(receive.failed(received, &pump.receive_errors.text())),

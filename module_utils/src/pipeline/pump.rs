@@ -3,7 +3,9 @@
 //! The bytes of large blocks never enter this process: `splice` moves pages from one pipe to the other, so memory and time do not grow
 //! with the stream. The buffer is the pipe in front of the receiver, made as large as the kernel allows.
 
+use super::skip::{Skipped, skip};
 use super::{Flow, SMALL_PIPE, Senders, Side};
+use crate::greeting::Greeting;
 use crate::process::{drained, end, nonblocking, wait};
 use crate::signals::{self, Waker};
 use crate::stream::inlet::{self, Inlet, Moved};
@@ -15,7 +17,7 @@ use nix::poll::{PollFd, PollFlags};
 use std::io;
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The most that one `splice` moves.
@@ -84,8 +86,8 @@ pub struct Pump<'a> {
     /// What the receivers said.
     pub receive_errors: Tail,
     flow: &'a Flow,
-    /// The limit is kept elsewhere: what passes here is decompressed.
-    limited_elsewhere: bool,
+    /// What comes before the stream. None where what passes here is decompressed: it is read elsewhere, and the limit kept there.
+    greeting: Option<&'a Mutex<Option<Greeting>>>,
     waker: &'a Waker,
     spawn: &'a dyn Fn() -> io::Result<Child>,
     receiver: Child,
@@ -99,7 +101,7 @@ impl<'a> Pump<'a> {
     /// To `receiver` and, for each further stream in what comes, to one more that `spawn` starts.
     pub fn new(
         flow: &'a Flow,
-        limited_elsewhere: bool,
+        greeting: Option<&'a Mutex<Option<Greeting>>>,
         waker: &'a Waker,
         spawn: &'a dyn Fn() -> io::Result<Child>,
         mut receiver: Child,
@@ -107,7 +109,7 @@ impl<'a> Pump<'a> {
     ) -> Self {
         let to = receiver.stdin.take();
         let receive_errors = Tail::default();
-        Self { bytes: 0, receive_errors, flow, limited_elsewhere, waker, spawn, receiver, to, received: None, checked }
+        Self { bytes: 0, receive_errors, flow, greeting, waker, spawn, receiver, to, received: None, checked }
     }
 
     /// Moves bytes until one side ends, and says which.
@@ -187,7 +189,12 @@ impl<'a> Pump<'a> {
     fn move_some(&mut self, from: &ChildStdout) -> Result<Passed, Stopped> {
         // Signals, progress and standard error want a look in between.
         const ROUNDS: usize = 64;
-        let limiter = self.flow.limiter.as_ref().filter(|_| !self.limited_elsewhere);
+        match self.greeting.map_or(Ok(Skipped::All), |greeting| skip(greeting, from))? {
+            Skipped::All => {}
+            Skipped::Some => return Ok(Passed::Blocked(Blocked::Empty)),
+            Skipped::End => return Ok(Passed::Ended(Side::Sender)),
+        }
+        let limiter = self.flow.limiter.as_ref().filter(|_| self.greeting.is_some());
         let mut limiter = limiter.map(|limiter| limiter.lock().unwrap_or_else(PoisonError::into_inner));
         for _ in 0..ROUNDS {
             let length = match limiter.as_mut().map(|limiter| limiter.take(CHUNK, Instant::now())) {

@@ -1,6 +1,8 @@
 //! From a sender to the program here that decompresses what it sends: metered and limited as it came over the network.
 
 use super::Flow;
+use super::skip::{Skipped, skip};
+use crate::greeting::Greeting;
 use crate::signals;
 use nix::errno::Errno;
 use nix::fcntl::{SpliceFFlags, splice};
@@ -31,8 +33,11 @@ impl Wire {
     }
 
     /// Carries until one of the two closes its end. Whoever stops the stream ends both programs, and so this.
-    pub fn carry(&self, flow: &Flow) {
+    pub fn carry(&self, flow: &Flow, greeting: &Mutex<Option<Greeting>>) {
         let Some((from, to)) = self.ends.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        if !matches!(skip(greeting, &from), Ok(Skipped::All)) {
+            return;
+        }
         while signals::received().is_none() {
             let limiter =
                 || flow.limiter.as_ref().map(|limiter| limiter.lock().unwrap_or_else(PoisonError::into_inner));

@@ -16,6 +16,7 @@ use crate::plan::policy::{Policy, Table};
 use crate::plan::retain::{MaxDestroy, Reason, Reasons};
 use crate::process::Runner;
 use crate::ssh::Host;
+use crate::summed::Summed;
 use crate::zfs::verbs::Zfs;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -67,7 +68,7 @@ pub struct Pruned {
     /// What failed.
     pub failures: Vec<Failed>,
     /// What harmed nothing.
-    pub warnings: Vec<String>,
+    pub warnings: Summed,
     /// Datasets that were looked at.
     pub datasets: usize,
 }
@@ -184,7 +185,7 @@ impl Run<'_> {
         let (count, prefixes) = &self.other_prefixes;
         if let Some(prefix) = prefixes.first() {
             let are = if *count == 1 { "snapshot is" } else { "snapshots are" };
-            self.pruned.warnings.push(format!(
+            self.pruned.warnings.add(format!(
                 "{count} {are} named as ours, but with another prefix than {} ({}): foreign, so never pruned. To have such ones pruned by the same \
                  policies, run zfs_prune with that prefix too; to keep them without this warning, protect \"{prefix}_*\"",
                 self.request.prefix,
@@ -193,7 +194,7 @@ impl Run<'_> {
         }
         for (pool, file) in &self.first_seen {
             let Some(count) = self.too_new.get(pool) else { continue };
-            self.pruned.warnings.push(format!(
+            self.pruned.warnings.add(format!(
                 "pool {pool}: when its replicas arrived is not known yet, so {count} snapshots beyond the count of their policy stay until \
                  they have been seen here for as long as it wants them. From now on {} keeps account. trust_dates=true believes their dates instead",
                 file.display()
@@ -201,7 +202,7 @@ impl Run<'_> {
         }
         if let Some((count, first)) = &self.future {
             let are = if *count == 1 { "snapshot of a replica is" } else { "snapshots of replicas are" };
-            self.pruned.warnings.push(format!(
+            self.pruned.warnings.add(format!(
                 "{count} {are} dated in the future, such as {first}. Such take up no place, and stay until then. Either a clock was wrong where \
                  they come from, or somebody made them up; destroy them by hand if you do not want them"
             ));

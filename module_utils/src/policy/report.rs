@@ -3,6 +3,7 @@
 use crate::model::DatasetName;
 use crate::process::Failure;
 use crate::signals;
+use crate::zfs::stderr::reason;
 use serde_json::{Value, json};
 
 /// What could not be done, and for which datasets.
@@ -67,7 +68,7 @@ pub fn list(failures: &[Failed]) -> Vec<Value> {
             "stage": failure.stage,
             "command": failure.command,
             "rc": failure.rc,
-            "stderr": failure.stderr,
+            "stderr": failure.all_said(),
             "caused_by": failed.hint.as_deref().or(failure.cause.advice()),
         }),
         Why::Refused(why) => {
@@ -106,7 +107,9 @@ fn failed(failures: &[Failed]) -> Option<String> {
 impl Why {
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Command(a), Self::Command(b)) => (a.stage, a.rc, &a.stderr) == (b.stage, b.rc, &b.stderr),
+            (Self::Command(a), Self::Command(b)) => {
+                (a.stage, a.rc, reason(&a.stderr)) == (b.stage, b.rc, reason(&b.stderr))
+            }
             (Self::Refused(a), Self::Refused(b)) => a == b,
             _ => false,
         }

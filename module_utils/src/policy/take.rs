@@ -10,6 +10,7 @@ use crate::plan::policy::Table;
 use crate::plan::schedule::{InPeriod, Schedule};
 use crate::process::{Failure, Runner};
 use crate::ssh::Host;
+use crate::summed::Summed;
 use crate::zfs::verbs::Zfs;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -46,7 +47,7 @@ pub struct Taken {
     /// What failed.
     pub failures: Vec<Failed>,
     /// What harmed nothing.
-    pub warnings: Vec<String>,
+    pub warnings: Summed,
     /// Datasets that the policies are about.
     pub datasets: usize,
 }
@@ -223,7 +224,7 @@ impl Run<'_> {
             let words = format!("the dataset {what}; check its name, or set on_missing to warn");
             self.taken.failures.push(Failed::refused(dataset, words));
         } else {
-            self.taken.warnings.push(format!("{dataset} {what}"));
+            self.taken.warnings.about(dataset, what);
             self.skip(dataset, what);
         }
     }
@@ -294,7 +295,7 @@ impl Run<'_> {
             let (count, shown) = (found.len(), found.iter().take(3).copied().collect::<Vec<_>>().join(", "));
             let words =
                 format!("no snapshots were taken of {count} that hold what another host took ({shown}). {OWN_AGAIN}");
-            self.taken.warnings.push(words);
+            self.taken.warnings.add(words);
         }
     }
 

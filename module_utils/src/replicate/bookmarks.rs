@@ -4,8 +4,10 @@ use super::entries::Entry;
 use crate::foreign;
 use crate::model::{Dataset, DatasetName, VersionKind};
 use crate::plan::replicate::Plan;
-use crate::zfs::verbs::Zfs;
-use std::collections::BTreeMap;
+use crate::summed::first;
+use crate::zfs::stderr::{Cause, Complaint, complaints, reason};
+use crate::zfs::verbs::{Unmet, Zfs};
+use std::collections::{BTreeMap, HashMap};
 
 /// Our bookmarks of what is about to be sent, by the source datasets.
 pub type Bookmarks = BTreeMap<DatasetName, Bookmark>;
@@ -19,7 +21,7 @@ pub struct Bookmark {
 
 /// Bookmarks what is about to be sent, for all datasets at once. Done before, not after: whenever we are killed, the newest snapshot
 /// that a target may have is bookmarked, and survives its destruction on the source. `pool` is the guid of the target's pool.
-pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnMut(String)) -> Bookmarks {
+pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnMut(Cause, String)) -> Bookmarks {
     let mut bookmarks = Bookmarks::new();
     let mut missing = Vec::new();
     for entry in entries {
@@ -35,16 +37,42 @@ pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnM
         bookmarks.insert(source.clone(), Bookmark { prefix, name });
     }
     let unmet = match zfs.bookmark(&missing) {
-        Ok(unmet) => unmet.names.into_iter().map(|name| (name, unmet.reasons.clone())).collect::<BTreeMap<_, _>>(),
-        Err(failure) => missing.iter().map(|[_, name]| (name.clone(), failure.to_string())).collect(),
+        Ok(unmet) => unmet,
+        Err(failure) => Unmet {
+            names: missing.iter().map(|[_, name]| name.clone()).collect(),
+            reasons: format!("cannot create bookmarks: {}", failure.reason()),
+        },
     };
-    for [snapshot, name] in missing {
-        if let Some(reasons) = unmet.get(&name) {
-            warn(format!("no bookmark was made, so {snapshot} must stay on the source: {}", foreign::quoted(reasons)));
-            bookmarks.retain(|source, bookmark| format!("{source}#{}", bookmark.name) != name);
-        }
+    bookmarks.retain(|source, bookmark| !unmet.names.contains(&format!("{source}#{}", bookmark.name)));
+    for (reason, cause, names) in by_reason(&unmet) {
+        let kept: Vec<&str> =
+            missing.iter().filter(|[_, name]| names.contains(&name.as_str())).map(|[s, _]| s.as_str()).collect();
+        warn(cause, format!("{NO_BOOKMARK}: {} ({})", foreign::quoted(reason), first(&kept)));
     }
     bookmarks
+}
+
+/// How a warning begins that says that bookmarks could not be made.
+pub const NO_BOOKMARK: &str = "no bookmark is made, so the snapshot must stay on the source";
+
+/// How a warning begins that says that bookmarks could not be removed.
+pub const STAYS: &str = "our older bookmarks stay on the source";
+
+/// What could not be done, by why. Of very many only the last are explained: the others fail for the same reason, as far as is known.
+fn by_reason(unmet: &Unmet) -> Vec<(&str, Cause, Vec<&str>)> {
+    let all: Vec<Complaint<'_>> = complaints(&unmet.reasons).collect();
+    let named: HashMap<&str, (&str, Cause)> =
+        all.iter().filter_map(|it| Some((it.dataset?, (reason(it.line), it.cause)))).collect();
+    let rest = all.last().map_or((unmet.reasons.trim(), Cause::Other), |it| (reason(it.line), it.cause));
+    let mut reasons: Vec<(&str, Cause, Vec<&str>)> = Vec::new();
+    for name in unmet.names.iter().map(String::as_str) {
+        let (why, cause) = named.get(name).copied().unwrap_or(rest);
+        match reasons.iter_mut().find(|(other, ..)| *other == why) {
+            Some((.., names)) => names.push(name),
+            None => reasons.push((why, cause, vec![name])),
+        }
+    }
+    reasons
 }
 
 impl Bookmark {
@@ -58,14 +86,19 @@ impl Bookmark {
 }
 
 /// Removes our older bookmarks, once newer ones have taken their place.
-pub fn sweep(zfs: Zfs<'_>, superseded: &[String], warn: &mut dyn FnMut(String)) {
+pub fn sweep(zfs: Zfs<'_>, superseded: &[String], warn: &mut dyn FnMut(Cause, String)) {
     match zfs.destroy_bookmarks(superseded) {
-        // That all of them are gone already is no news.
-        Ok(unmet) if unmet.reasons.lines().all(|line| line.contains("does not exist")) => {}
         Ok(unmet) => {
-            warn(format!("old bookmarks stay ({}): {}", unmet.names.join(", "), foreign::quoted(&unmet.reasons)));
+            // What is gone already is no news.
+            for (reason, cause, names) in
+                by_reason(&unmet).into_iter().filter(|(_, cause, _)| *cause != Cause::DoesNotExist)
+            {
+                warn(cause, format!("{STAYS}: {} ({})", foreign::quoted(reason), first(&names)));
+            }
         }
-        Err(failure) => warn(format!("old bookmarks stay ({}): {failure}", superseded.join(", "))),
+        Err(failure) => {
+            warn(failure.cause, format!("{STAYS}: {} ({})", foreign::quoted(&failure.reason()), first(superseded)));
+        }
     }
 }
 
@@ -82,7 +115,27 @@ fn checksum(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{checksum, tag};
+    use super::{by_reason, checksum, tag};
+    use crate::zfs::stderr::Cause;
+    use crate::zfs::verbs::Unmet;
+
+    #[test]
+    fn what_fails_alike_is_said_once() {
+        let names: Vec<String> = (0..150).map(|number| format!("tank/{number}#ferro_1")).collect();
+        let says = |why: &str, names: &[String]| {
+            names.iter().map(|name| format!("cannot create bookmark '{name}': {why}\n")).collect::<Vec<_>>().concat()
+        };
+        // The first lines were too many to be kept.
+        let reasons = format!(
+            "...ferro_1': pool is read-only\n{}{}",
+            says("out of space", &names[140..141]),
+            says("pool is read-only", &names[100..140])
+        );
+        let unmet = Unmet { names, reasons };
+        let summed: Vec<_> =
+            by_reason(&unmet).into_iter().map(|(why, cause, names)| (why, cause, names.len())).collect();
+        assert_eq!(summed, [("pool is read-only", Cause::ReadOnly, 149), ("out of space", Cause::NoSpace, 1)]);
+    }
 
     #[test]
     fn the_checksum_never_changes_or_bookmarks_would_be_orphaned() {

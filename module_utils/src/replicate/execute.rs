@@ -145,6 +145,13 @@ pub fn replicate(
     Ok(run)
 }
 
+/// Whether the preflight has said of a permission what came of its lack, or an earlier try the very same.
+fn is_said(warnings: &[String], cause: Cause, warning: &str) -> bool {
+    let begins = |start: &str| warning.starts_with(start) && warnings.iter().any(|said| said.starts_with(start));
+    let foreseen = cause == Cause::Permission && [bookmarks::NO_BOOKMARK, bookmarks::STAYS].into_iter().any(begins);
+    foreseen || warnings.iter().any(|said| said == warning)
+}
+
 fn pause(time: Duration) {
     let until = Instant::now() + time;
     while signals::received().is_none() && Instant::now() < until {
@@ -188,7 +195,11 @@ impl Execution<'_> {
             self.run.warnings.extend(holds::hold(source, holds.tag(), names));
         }
         let bookmarks = match sides.target_pool.filter(|_| self.request.bookmarks) {
-            Some(pool) => bookmarks::before(source, &entries, pool, &mut |warning| self.run.warnings.push(warning)),
+            Some(pool) => bookmarks::before(source, &entries, pool, &mut |cause, warning| {
+                if !is_said(&self.run.warnings, cause, &warning) {
+                    self.run.warnings.push(warning);
+                }
+            }),
             None => Bookmarks::new(),
         };
         let shared = Shared {
@@ -200,6 +211,7 @@ impl Execution<'_> {
             bookmarks: &bookmarks,
             tell: self.tell,
             may_retry,
+            said: &self.run.warnings,
             state: Mutex::new(State { done: std::mem::take(&mut self.done), ..State::default() }),
         };
         shared.carry_all(&entries);
@@ -271,6 +283,8 @@ pub struct Shared<'a> {
     holds: Option<&'a Holds>,
     tell: &'a (dyn Fn(&str) + Sync),
     may_retry: bool,
+    /// What the run has warned of before its streams.
+    said: &'a [String],
     state: Mutex<State>,
 }
 
@@ -403,7 +417,11 @@ impl Shared<'_> {
         let [source, target] =
             [&self.request.source, &self.request.target].map(|host| Zfs { host, runner: self.runner });
         let arrived = std::mem::take(&mut self.state().arrived);
-        let settled = settle::settle(source, target, arrived, &mut |warning| self.warn(warning));
+        let settled = settle::settle(source, target, arrived, &mut |cause, warning| {
+            if !is_said(self.said, cause, &warning) {
+                self.warn(warning);
+            }
+        });
         let mut changes = [Changes::default(), Changes::default()];
         let mut add = |more: [Changes; 2]| changes.iter_mut().zip(more).for_each(|(all, more)| all.add(more));
         for (arrival, verdict) in settled {

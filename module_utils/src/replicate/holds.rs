@@ -7,6 +7,7 @@ use super::bookmarks;
 use super::entries::Entry;
 use super::gather::Sides;
 use super::request::Request;
+use crate::foreign;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::replicate::{Plan, Transfer};
 use crate::process::{Failure, Runner};
@@ -152,7 +153,8 @@ pub fn hold(zfs: Zfs<'_>, tag: &str, names: BTreeSet<String>) -> Option<String> 
 
 fn warning(failure: &Failure) -> Option<String> {
     // What is gone needs no hold; another run may have been faster.
-    (failure.cause != Cause::DoesNotExist).then(|| format!("holds are not as they should be: {failure}"))
+    (failure.cause != Cause::DoesNotExist)
+        .then(|| format!("holds are not as they should be: {}", foreign::quoted(&failure.reason())))
 }
 
 #[cfg(test)]

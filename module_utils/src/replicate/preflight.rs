@@ -3,6 +3,7 @@
 //! Costs nothing for root, one `id` for each other end, and one `zfs allow` for all datasets that inherit their permissions.
 
 use super::account::Account;
+use super::bookmarks::{NO_BOOKMARK, STAYS};
 use super::gather::Sides;
 use super::request::Request;
 use super::streams::applies;
@@ -58,9 +59,8 @@ fn of_source(request: &Request, source: &Dataset, transfer: &Transfer) -> Vec<Ne
     }
     let mut needs = vec![send];
     if request.bookmarks {
-        needs
-            .push(Need::new("bookmark", name).only_for("no bookmark is made, so the snapshot must stay on the source"));
-        needs.push(Need::new("destroy", name).only_for("our older bookmarks stay on the source"));
+        needs.push(Need::new("bookmark", name).only_for(NO_BOOKMARK));
+        needs.push(Need::new("destroy", name).only_for(STAYS));
     }
     if request.holds {
         needs.extend(["hold", "release"].map(|permission| Need::new(permission, name)));
@@ -230,7 +230,7 @@ pub fn zstd(request: &Request, runner: &Runner) -> Result<(), Failure> {
         let cmd = scripts::probe_zstd();
         let probed = runner.run(Attempt { stage: "preflight", host, cmd: &cmd });
         probed.map_err(|failure| match failure.cause {
-            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::Stopped => failure,
+            cause if cause.is_of_connection() && cause != Cause::ZfsMissing => failure,
             _ => {
                 let words = format!(
                     "compress: zstd needs the program zstd on {}. Install it there, or leave compress out",

@@ -123,7 +123,7 @@ pub struct ErrorReport {
     pub command: Option<String>,
     /// Its exit status.
     pub rc: Option<i32>,
-    /// What it said.
+    /// What it said, and behind that whatever else was there to be read.
     pub stderr: String,
     /// What that means, and what to do.
     pub caused_by: Option<String>,
@@ -139,7 +139,7 @@ impl From<&Failure> for ErrorReport {
             host: Some(failure.host.clone()),
             command: (!failure.command.is_empty()).then(|| failure.command.clone()),
             rc: failure.rc,
-            stderr: failure.stderr.clone(),
+            stderr: failure.all_said(),
             caused_by: failure.cause.advice().map(str::to_owned),
             line: failure.to_string(),
         }

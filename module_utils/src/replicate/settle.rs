@@ -5,6 +5,7 @@ use super::report::{DatasetReport, RolledBack};
 use crate::model::DatasetName;
 use crate::process::Failure;
 use crate::ssh::Host;
+use crate::zfs::stderr::Cause;
 use crate::zfs::verbs::Zfs;
 use std::collections::HashMap;
 
@@ -31,7 +32,7 @@ pub fn settle(
     source: Zfs<'_>,
     target: Zfs<'_>,
     arrived: Vec<Arrival>,
-    warn: &mut dyn FnMut(String),
+    warn: &mut dyn FnMut(Cause, String),
 ) -> Vec<(Arrival, Result<(), Failure>)> {
     if arrived.is_empty() {
         return Vec::new();

@@ -2,7 +2,8 @@
 
 pub mod allow;
 pub mod batches;
-pub mod blame;
+pub mod cause;
+mod complaints;
 pub mod parse;
 pub mod properties;
 pub mod snapshots;

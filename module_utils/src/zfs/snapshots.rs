@@ -2,8 +2,8 @@
 
 use super::batches::{self, COMMAND, POINTER};
 use super::parse::{self, unexpected};
-use super::stderr::Cause;
-use super::verbs::{Zfs, only_missing};
+use super::stderr::{Cause, only_missing};
+use super::verbs::Zfs;
 use crate::cmd::Cmd;
 use crate::limits::Expect;
 use crate::model::{DatasetName, ShortName, SnapshotName};
@@ -81,8 +81,8 @@ impl Zfs<'_> {
     fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let mut lines = Lines { rest: Vec::new(), wrong: None, read };
-        let ended = self.runner.stream(&attempt.here(), Expect::Listing, Stdio::null(), &mut |bytes| lines.push(bytes));
-        let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
+        let (status, stderr) =
+            self.runner.stream_of(attempt, Expect::Listing, Stdio::null(), &mut |bytes| lines.push(bytes))?;
         lines.end();
         let answered = status.success() || (status.code() == Some(1) && only_missing(&stderr));
         if !answered {
@@ -127,10 +127,9 @@ impl Zfs<'_> {
         // The pipe holds more than the program has, so nobody need read yet.
         writer.write_all(DESTROY_PROGRAM.as_bytes()).map_err(|error| attempt.not_run(&error))?;
         drop(writer);
-        let ended = self
+        let (status, stderr) = self
             .runner
-            .stream(&attempt.here(), Expect::Change, reader.into(), &mut |bytes| stdout.extend_from_slice(bytes));
-        let (status, stderr) = ended.map_err(|error| attempt.not_run(&error))?;
+            .stream_of(attempt, Expect::Change, reader.into(), &mut |bytes| stdout.extend_from_slice(bytes))?;
         if !status.success() {
             return Err(attempt.failed(status, &stderr));
         }

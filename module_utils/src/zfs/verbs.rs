@@ -4,7 +4,7 @@ use super::allow::{self, Block};
 use super::batches;
 use super::parse::{self, Row};
 use super::properties;
-use super::stderr::Cause;
+use super::stderr::{Cause, only_missing, own};
 use crate::cmd::Cmd;
 use crate::foreign;
 use crate::grants::Permissions;
@@ -103,7 +103,7 @@ impl Zfs<'_> {
     /// `zfs list` prints what exists even where one name does not, and exits with 1 then: that is an answer, not a failure.
     fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
-        let output = self.runner.all_of(&attempt.here(), Expect::Listing).map_err(|error| attempt.not_run(&error))?;
+        let output = self.runner.output_of(attempt, Expect::Listing)?;
         let answered = output.status.success() || (output.status.code() == Some(1) && only_missing(&output.stderr));
         if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
@@ -141,21 +141,19 @@ impl Zfs<'_> {
     pub fn token(&self, token: &str) -> Result<(Result<TokenContent, String>, u64), Failure> {
         let cmd = Cmd::new("zfs").args(["send", "-nvPt", token]);
         let attempt = Attempt { stage: "resume", host: self.host, cmd: &cmd };
-        let output = self.runner.output(&attempt.here()).map_err(|error| attempt.not_run(&error))?;
+        let output = self.runner.output_of(attempt, Expect::Answer)?;
         // Where it prints to differs: 2.1 and later use standard output with -n, older ones standard error.
-        let all = format!("{}\n{}", output.stdout, output.stderr);
+        let all = format!("{}\n{}", output.stdout, own(&output.stderr));
         let bytes = parse::token_bytes(&all);
         if output.status.success() {
             return Ok((parse::token(&all).map_err(|error| error.to_string()), bytes));
         }
         let failure = attempt.failed(output.status, &output.stderr);
         match failure.cause {
-            Cause::ConnectionLost | Cause::LoginRefused | Cause::HostKey | Cause::Refused | Cause::ZfsMissing => {
-                Err(failure)
-            }
+            cause if cause.is_of_connection() => Err(failure),
             _ => {
-                let reason = output.stderr.lines().next().unwrap_or("the token is of no use");
-                Ok((Err(reason.to_owned()), bytes))
+                let reason = own(&output.stderr).lines().next().unwrap_or("the token is of no use").to_owned();
+                Ok((Err(reason), bytes))
             }
         }
     }
@@ -242,7 +240,8 @@ impl Zfs<'_> {
             let names: Vec<String> = output.stdout.lines().map(foreign::clean).collect();
             if !names.is_empty() {
                 unmet.names.extend(names);
-                unmet.reasons.push_str(&output.stderr);
+                unmet.reasons.push_str(own(&output.stderr));
+                unmet.reasons.push('\n');
             }
         }
         Ok(unmet)
@@ -297,7 +296,7 @@ impl Zfs<'_> {
         let attempt = Attempt { stage: "read permissions", host: self.host, cmd: &cmd };
         let output = self.runner.run(attempt)?;
         // Where the usage goes has changed over time.
-        let all = format!("{}\n{}", output.stdout, output.stderr);
+        let all = format!("{}\n{}", output.stdout, own(&output.stderr));
         allow::known(&all).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
     }
 
@@ -305,13 +304,6 @@ impl Zfs<'_> {
     pub fn delegate(&self, cmd: &Cmd) -> Result<(), Failure> {
         self.run("delegate", cmd).map(drop)
     }
-}
-
-/// True for what `zfs list` says where all it has to complain of is that names do not exist.
-pub(super) fn only_missing(stderr: &str) -> bool {
-    let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
-    // Of very many such lines only the end is kept, which begins within one.
-    lines.peek().is_some() && lines.all(|line| line.ends_with("dataset does not exist"))
 }
 
 /// Parts names so that each part fits into one command: behind ssh the whole command is one argument, and quoted.

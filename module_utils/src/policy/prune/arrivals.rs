@@ -17,7 +17,7 @@ impl Run<'_> {
             Err(why) => {
                 let effect =
                     "so of its replicas all count as having arrived just now, and none goes for lack of a place";
-                self.pruned.warnings.push(format!("pool {}: {why}, {effect}", pool.name));
+                self.pruned.warnings.add(format!("pool {}: {why}, {effect}", pool.name));
                 return Evidence::default();
             }
         };
@@ -29,7 +29,7 @@ impl Run<'_> {
             }
             Err(why) => {
                 let effect = "It is begun anew: what is in the pool now counts as having arrived just now";
-                self.pruned.warnings.push(format!("pool {}: {} {why}. {effect}", pool.name, file.display()));
+                self.pruned.warnings.add(format!("pool {}: {} {why}. {effect}", pool.name, file.display()));
                 Arrivals::default()
             }
         };
@@ -41,7 +41,7 @@ impl Run<'_> {
         {
             let effect = "so what has arrived since the last run will count as having arrived later than it did";
             let words = format!("pool {}: {} cannot be written: {error}, {effect}", pool.name, file.display());
-            self.pruned.warnings.push(words);
+            self.pruned.warnings.add(words);
         }
         arrivals.evidence(now)
     }

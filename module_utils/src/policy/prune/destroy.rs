@@ -6,8 +6,7 @@ use crate::plan::retain::Reason;
 use crate::policy::report::Failed;
 use crate::signals;
 use crate::zfs::batches::{self, ARGUMENT};
-use crate::zfs::blame;
-use crate::zfs::stderr::Cause;
+use crate::zfs::stderr::{Cause, complaints};
 use std::collections::HashMap;
 
 impl Run<'_> {
@@ -18,10 +17,10 @@ impl Run<'_> {
             for batch in batches_of(&doomed.dataset, &doomed.names) {
                 match self.zfs.reclaim(&doomed.dataset, batch) {
                     Ok(bytes) => sum += bytes,
-                    Err(failure) if failure.cause == Cause::DoesNotExist => {}
+                    Err(failure) if matches!(failure.cause, Cause::DoesNotExist | Cause::NothingToDestroy) => {}
                     Err(failure) => {
-                        let words = format!("{}: the estimate failed: {failure}", doomed.dataset);
-                        self.pruned.warnings.push(words);
+                        let words = format!("would be pruned, but the estimate failed: {}", failure.reason());
+                        self.pruned.warnings.about(&doomed.dataset, words);
                     }
                 }
             }
@@ -127,12 +126,12 @@ impl Run<'_> {
         while !batch.is_empty() {
             let Err(failure) = self.zfs.destroy(dataset, &batch, self.request.defer) else { return batch };
             // Somebody else was faster.
-            if failure.stderr.contains("could not find any snapshots to destroy") {
+            if failure.cause == Cause::NothingToDestroy {
                 return Vec::new();
             }
-            let blamed: HashMap<String, Reason> = blame::named(&failure.stderr)
-                .filter_map(|(name, line)| Some((name.strip_prefix(dataset.as_str())?.strip_prefix('@')?, line)))
-                .filter_map(|(name, line)| Some((name.to_owned(), in_the_way(line)?)))
+            let blamed: HashMap<String, Reason> = complaints(&failure.stderr)
+                .filter_map(|it| Some((it.dataset?.strip_prefix(dataset.as_str())?.strip_prefix('@')?, it.cause)))
+                .filter_map(|(name, cause)| Some((name.to_owned(), in_the_way(cause)?)))
                 .collect();
             let before = batch.len();
             let (bad, good): (Vec<_>, Vec<_>) = batch.into_iter().partition(|name| blamed.contains_key(name.as_str()));
@@ -143,7 +142,7 @@ impl Run<'_> {
             }
             if batch.len() == before {
                 if failure.cause == Cause::DoesNotExist {
-                    self.pruned.warnings.push(format!("{dataset} was destroyed meanwhile"));
+                    self.pruned.warnings.about(dataset, "was destroyed meanwhile");
                 } else {
                     self.pruned.kept_count += before;
                     self.pruned.failures.push(Failed::command(vec![dataset.clone()], failure));
@@ -155,15 +154,13 @@ impl Run<'_> {
     }
 }
 
-/// Why ZFS would not destroy the snapshot that the line names, where that is no failure.
-fn in_the_way(line: &str) -> Option<Reason> {
-    let has = |words: &str| line.contains(words);
-    if has("being held") {
-        Some(Reason::Held)
-    } else if has("clone") {
-        Some(Reason::Cloned)
-    } else {
-        has("busy").then_some(Reason::Busy)
+/// Why ZFS would not destroy a snapshot, where that is no failure.
+fn in_the_way(cause: Cause) -> Option<Reason> {
+    match cause {
+        Cause::Held => Some(Reason::Held),
+        Cause::Cloned => Some(Reason::Cloned),
+        Cause::Busy => Some(Reason::Busy),
+        _ => None,
     }
 }
 

@@ -84,7 +84,7 @@ impl Run<'_> {
         let Found { dataset, policy, mut listed, elsewhere, .. } = found;
         if self.request.keep_unreplicated && listed.bookmarks.is_empty() && !verdicts.is_empty() {
             let words = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
-            self.pruned.warnings.push(format!("{dataset} {words}"));
+            self.pruned.warnings.about(&dataset, words);
         }
         let mut doomed = Doomed { dataset, names: Vec::new(), own: 0, replica: elsewhere.then_some(policy) };
         for (snapshot, reasons) in listed.sorted().iter().zip(verdicts) {

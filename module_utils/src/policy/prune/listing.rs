@@ -101,7 +101,9 @@ impl Run<'_> {
         listed.retain(|_, listed| listed.exists);
         let missing = self.request.table.datasets().filter(|name| name.pool() == pool);
         let missing = missing.filter(|name| !listed.contains_key(name.as_str()));
-        self.pruned.warnings.extend(missing.map(|name| format!("{name} does not exist, so nothing is pruned there")));
+        for name in missing {
+            self.pruned.warnings.about(name, "does not exist, so nothing is pruned there");
+        }
         let mut datasets: Vec<Found> =
             listed.into_iter().filter_map(|(name, listed)| self.found(name.parse().ok()?, listed)).collect();
         datasets.sort_unstable_by(|a, b| a.dataset.as_str().cmp(b.dataset.as_str()));

@@ -7,8 +7,7 @@ use crate::policy::report::Failed;
 use crate::process::Failure;
 use crate::signals;
 use crate::zfs::batches::{self, COMMAND, POINTER};
-use crate::zfs::blame;
-use crate::zfs::stderr::{Cause, cause};
+use crate::zfs::stderr::{Cause, complaints};
 use std::collections::{HashMap, VecDeque};
 
 impl Run<'_> {
@@ -41,8 +40,9 @@ impl Run<'_> {
                 self.taken.created.extend(batch);
                 continue;
             };
-            let blamed: HashMap<String, Cause> =
-                blame::named(&failure.stderr).map(|(name, line)| (name.to_owned(), cause(line))).collect();
+            let blamed: HashMap<String, (Cause, &str)> = complaints(&failure.stderr)
+                .filter_map(|complaint| Some((complaint.dataset?.to_owned(), (complaint.cause, complaint.line))))
+                .collect();
             let of = |snapshot: &SnapshotName| {
                 blamed.get(&snapshot.to_string()).or_else(|| blamed.get(snapshot.dataset.as_str())).copied()
             };
@@ -50,7 +50,10 @@ impl Run<'_> {
             let may_be_one = matches!(failure.cause, Cause::Permission | Cause::NoSpace | Cause::Other);
             if !bad.is_empty() {
                 for snapshot in bad {
-                    self.refused(&snapshot, of(&snapshot).unwrap_or(Cause::Other), &failure);
+                    let (cause, line) = of(&snapshot).unwrap_or((Cause::Other, ""));
+                    // Only what is said of this one: all of it for each of them would grow with their square.
+                    let own = Failure { stderr: line.to_owned(), cause, ..failure.clone() };
+                    self.refused(&snapshot, own);
                 }
                 todo.extend((!good.is_empty()).then_some(good));
             } else if good.len() > 1 && may_be_one && halvings > 0 && signals::received().is_none() {
@@ -64,15 +67,15 @@ impl Run<'_> {
         }
     }
 
-    fn refused(&mut self, snapshot: &SnapshotName, cause: Cause, failure: &Failure) {
-        match cause {
+    fn refused(&mut self, snapshot: &SnapshotName, failure: Failure) {
+        match failure.cause {
             Cause::AlreadyExists => self.skip(&snapshot.dataset, format!("{snapshot} was taken meanwhile")),
             Cause::DoesNotExist if self.request.table.declared(&snapshot.dataset).is_some() => {
                 self.missing(&snapshot.dataset, "was destroyed meanwhile");
             }
             Cause::DoesNotExist => self.skip(&snapshot.dataset, "was destroyed meanwhile"),
             _ => {
-                let failed = Failed::command(vec![snapshot.dataset.clone()], failure.clone());
+                let failed = Failed::command(vec![snapshot.dataset.clone()], failure);
                 self.taken.failures.push(failed);
             }
         }
