@@ -10,12 +10,15 @@ guids of their snapshots, so that replication can go wrong. A file BROKEN holds 
 import fcntl
 import json
 import random
+import struct
 import sys
 import time
 from pathlib import Path
 
 STATE = Path("/var/lib/fake-zfs")
 PAYLOAD = 64 * 1024
+# Of the headers of streams: their size, their beginning, and DMU_BACKUP_FEATURE_RAW.
+HEADER, MAGIC, RAW = 312, 0x2F5BACBAC, 1 << 24
 INHERITED = {"compression", "recordsize", "atime", "exec", "setuid", "devices", "readonly", "encryption", "keyformat"}
 DEFAULTS = {
     **{"canmount": "on", "compression": "on", "recordsize": "131072", "atime": "on", "exec": "on", "setuid": "on", "devices": "on"},
@@ -246,7 +249,7 @@ def zfs_destroy(fake, words):
 
 def zfs_program(fake, words):
     given, (_pool, program, _how, *snapshots) = options(words, "", "j")
-    if program != "-" or "j" not in given or "destroy" not in fake.stdin:
+    if program != "-" or "j" not in given or b"destroy" not in fake.stdin:
         raise Refused("this zfs runs the program that destroys snapshots only")
     failed = {}
     for full in snapshots:
@@ -270,25 +273,61 @@ def zfs_send(fake, words):
     if "n" in given:
         step = f"incremental\t{base['name']}\t{full}\t{size}" if base else f"full\t{full}\t{size}"
         return [step, f"size\t{size}"], []
-    head = {"base": base and base["guid"], "encryption": fake.value(name, "encryption")[0] if "w" in given else None}
-    head["snapshots"] = [{key: one[key] for key in ("name", "guid", "creation")} for one in wanted]
-    return [json.dumps(head), "\0" * size], []
+    raw = "w" in given and fake.value(name, "encryption")[0] not in ("off", "-")
+    streams, before = [], base["guid"] if base else 0
+    for one in wanted:
+        streams.append(plain_stream(name, one, before, raw))
+        before = one["guid"]
+    return package(name, streams) if "I" in given else streams[0]
+
+
+def record(kind, *fields, payload=b""):
+    """A header as in include/sys/zfs_ioctl.h of OpenZFS: fields are their place, their form and their value."""
+    header = bytearray(HEADER)
+    for at, form, value in ((0, "I", kind), *fields):
+        struct.pack_into("<" + form, header, at, value)
+    return bytes(header) + payload
+
+
+def plain_stream(name, one, base, raw):
+    """A snapshot: BEGIN, one WRITE, END."""
+    full, guid = f"{name}{one['name']}".encode(), one["guid"]
+    features = 4 | (RAW if raw else 0)
+    begin = ((8, "Q", MAGIC), (16, "Q", 1 | features << 2), (24, "Q", one["creation"]), (32, "I", 2), (40, "Q", guid), (48, "Q", base), (56, "256s", full))
+    write = ((8, "Q", 7), (16, "I", 19), (32, "Q", PAYLOAD), (40, "Q", guid))
+    return record(0, *begin) + record(3, *write, payload=bytes(PAYLOAD)) + record(5, (40, "Q", guid))
+
+
+def package(name, streams):
+    head = record(0, (8, "Q", MAGIC), (16, "Q", 2 | 4 << 2), (56, "256s", f"{name}@-".encode()))
+    return head + record(5) + b"".join(streams) + record(5)
+
+
+def plain_streams(data):
+    """What `zfs receive` finds in a stream or package: base, guid, name, creation, whether it is raw."""
+    at = 0
+    while at < len(data):
+        kind = struct.unpack_from("<I", data, at)[0]
+        if kind == 0 and data[at + 16] & 3 == 1:
+            version, creation = struct.unpack_from("<QQ", data, at + 16)
+            guid, base = struct.unpack_from("<QQ", data, at + 40)
+            full = data[at + 56 : at + HEADER].rstrip(b"\0").decode()
+            yield base, guid, "@" + full.partition("@")[2], creation, bool(version >> 2 & RAW)
+        at += HEADER + (PAYLOAD if kind == 3 else 0)
 
 
 def zfs_receive(fake, words):
     given, (name,) = options(words, "ox", "usF")
-    head = json.loads(fake.stdin.splitlines()[0])
-    if name not in fake.datasets:
-        if head["base"]:
-            raise Refused(f"cannot receive incremental stream: destination '{name}' does not exist")
-        encryption = {"encryption": head["encryption"]} if head["encryption"] else {}
-        fake.make(name, encryption | pairs(given.get("o", [])))
-    newest = [one["guid"] for one in fake.versions(name) if one["name"][0] == "@"][-1:]
-    if newest != ([head["base"]] if head["base"] else []):
-        raise Refused("cannot receive: most recent snapshot of destination does not match the source's")
-    fake.dataset(name)["properties"].update(pairs(given.get("o", [])))
-    for one in head["snapshots"]:
-        fake.add_version(name, one["name"], one["guid"], one["creation"])
+    for base, guid, short, creation, raw in plain_streams(fake.stdin):
+        if name not in fake.datasets:
+            if base:
+                raise Refused(f"cannot receive incremental stream: destination '{name}' does not exist")
+            fake.make(name, ({"encryption": "aes-256-gcm"} if raw else {}) | pairs(given.get("o", [])))
+        newest = [one["guid"] for one in fake.versions(name) if one["name"][0] == "@"][-1:]
+        if newest != ([base] if base else []):
+            raise Refused("cannot receive: most recent snapshot of destination does not match the source's")
+        fake.dataset(name)["properties"].update(pairs(given.get("o", [])))
+        fake.add_version(name, short, guid, creation)
 
 
 def zfs_hold(fake, words):
@@ -378,16 +417,20 @@ def main():
     if broken.exists():
         raise Refused(broken.read_text().strip())
     # Read before the lock is taken, and printed after: nobody waits for somebody else's stream.
-    stdin = sys.stdin.read() if verb in ("receive", "program") else ""
+    stdin = sys.stdin.buffer.read() if verb in ("receive", "program") else b""
     with (STATE / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = STATE / "state.json"
         state = path.read_text() if path.exists() else '{"pools": {}, "datasets": {}, "txg": 4}'
         fake = Fake(json.loads(state), stdin)
-        printed, missing = command(fake, sys.argv[2:]) or ([], [])
+        answer = command(fake, sys.argv[2:]) or ([], [])
+        # A stream, or lines and what is missing.
+        printed, missing = ([], []) if isinstance(answer, bytes) else answer
         after = json.dumps(fake.state())
         if after != state:
             path.write_text(after)
+    if isinstance(answer, bytes):
+        sys.stdout.buffer.write(answer)
     sys.stdout.write("".join(f"{line}\n" for line in printed))
     sys.stderr.write("".join(f"{line}\n" for line in missing))
     return 1 if missing else 0

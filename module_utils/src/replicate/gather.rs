@@ -120,7 +120,10 @@ fn sides_of(
 }
 
 fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, Failure> {
-    let rows = zfs.datasets(roots, recursive)?;
+    let asked = |name: &DatasetName| roots.iter().any(|root| root == name || (recursive && name.below(root).is_some()));
+    // A host may answer with more than it was asked for.
+    let mut rows = zfs.datasets(roots, recursive)?;
+    rows.retain(|(dataset, _)| asked(&dataset.name));
     let mut versions = if rows.is_empty() { HashMap::new() } else { zfs.versions(roots, recursive)? };
     let with_versions = |(mut dataset, token): (Dataset, Option<String>)| {
         dataset.versions = versions.remove(&dataset.name).unwrap_or_default();
