@@ -122,6 +122,18 @@ def test_replicas_whose_source_is_gone_are_named_and_stay(hosts: Hosts) -> None:
     assert list(hosts.guids("source", "vault/tank/a/old")) == ["s1"]
 
 
+def test_bookmarks_of_a_renamed_source_are_named(hosts: Hosts) -> None:
+    two_pools(hosts)
+    hosts.sh("source", "zfs create tank/old; zfs snapshot tank/old@s1")
+    hosts.replicated("source", **LOCAL)
+    hosts.sh("source", "zfs rename tank/old tank/new; zfs snapshot tank/new@s2")
+    for _ in range(2):
+        warnings = hosts.replicate("source", **LOCAL).get("warnings", [])
+        assert [warning for warning in warnings if warning.startswith("tank/new#ferro_") and "is for vault/tank/old, which no source" in warning]
+    hosts.sh("source", [warning for warning in warnings if "tank/new#" in warning][0].rpartition("(")[2].rstrip(")"))
+    assert not [warning for warning in hosts.replicate("source", **LOCAL).get("warnings", []) if "tank/new#" in warning]
+
+
 def test_renamed_swapped_and_promoted_sources_are_recognised(hosts: Hosts) -> None:
     two_pools(hosts)
     hosts.sh("source", "for d in a b c; do zfs create tank/$d; echo $d > /tank/$d/f; done; zfs snapshot -r tank@s1")

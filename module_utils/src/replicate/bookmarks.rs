@@ -109,7 +109,8 @@ pub fn tag(pool: u64, place: &str) -> String {
 }
 
 /// FNV-1a, 32 bits: short, stable across versions and machines, and nothing secret hangs on it.
-fn checksum(text: &str) -> u32 {
+#[must_use]
+pub fn checksum(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
