@@ -155,8 +155,12 @@ impl Rules {
             (Mode::Receive, "create") => self.create(args),
             (Mode::Receive, "inherit") => self.inherit(args),
             (Mode::Receive, "set") => self.mark(args),
-            (Mode::Receive, "destroy") if !args.iter().any(|name| name.contains('@')) => self.destroy_placeholder(args),
-            (Mode::Receive, "rename") if args.iter().any(|name| name.contains(ARRIVING)) => self.put_in_place(args),
+            (Mode::Receive, "destroy") if !args.iter().any(|name| name.contains('@')) => {
+                self.destroy_placeholder(args).map_err(|reason| self.or_rollback(verb, reason))
+            }
+            (Mode::Receive, "rename") if args.iter().any(|name| name.contains(ARRIVING)) => {
+                self.put_in_place(args).map_err(|reason| self.or_rollback(verb, reason))
+            }
             (Mode::Receive, "rollback") if self.allow_rollback => self.rollback(args),
             (Mode::Receive, "destroy") if self.allow_rollback => self.destroy_snapshots(args),
             (Mode::Receive, "rename") if self.allow_rollback => self.rename(args),
@@ -328,6 +332,11 @@ impl Rules {
         let place = dataset(name)?;
         self.strictly_within(&place)?;
         Ok(Condition::Mark { place, guid })
+    }
+
+    /// Why something about placeholders is refused: where nothing else of the kind is let through, that says more.
+    fn or_rollback(&self, verb: &str, reason: String) -> String {
+        if self.allow_rollback { reason } else { format!("`zfs {verb}` needs a gate with --allow-rollback") }
     }
 
     /// Of what a swap takes, the end: the placeholder, which is empty by then.
