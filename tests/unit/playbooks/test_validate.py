@@ -59,6 +59,12 @@ def test_groups_by_another_name_are_no_empty_success(tmp_path: Path) -> None:
     assert "'zfs_backup_client' looks like 'zfs_backup_clients'" in said
 
 
+def test_suspending_nobody_is_no_success(tmp_path: Path) -> None:
+    code, said = run(tmp_path, "ferro.zfs.suspend", {"zfs_backup_server": {"hosts": {"vault": OFF}}})
+    assert code == 2
+    assert "no host is in the group zfs_backup_servers, nor in zfs-backup-servers. The groups that there are: all, ungrouped, zfs_backup_server" in said
+
+
 def test_an_inventory_without_hosts_is_no_success_either(tmp_path: Path) -> None:
     code, said = run(tmp_path, "ferro.zfs.site", {})
     assert code == 2
