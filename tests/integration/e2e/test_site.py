@@ -171,6 +171,7 @@ def test_restore_from_offsite_with_the_key_gives_the_same_files(fleet: Fleet) ->
         "restore_to": "tank/ledger_back",
         "restore_compare_host": "source",
         "restore_compare_dataset": "tank/ledger",
+        "restore_trusted": True,
     }
     play = fleet.played("ferro.zfs.restore", restore_key_file="/root/zfs/keys/tank_ledger", **wanted)
     said = play.one("Say what came back", "source")["msg"]
@@ -236,7 +237,7 @@ def test_a_host_that_was_reinstalled_gets_its_data_back_and_goes_on_where_it_was
     assert "no snapshot in common" in json.dumps(failed), failed
     assert guids(fleet, "backup", f"{HUB}/tank/documents") == held, "the backup waits untouched"
 
-    copy = {"restore_from": "backup", "restore_to_host": "source", "restore_readonly": False}
+    copy = {"restore_from": "backup", "restore_to_host": "source", "restore_readonly": False, "restore_trusted": True}
     fleet.played("ferro.zfs.restore", restore_dataset=f"{HUB}/tank/documents", restore_to="tank/back", restore_raw="never", **copy)
     key = "/root/zfs/keys/tank_ledger"
     fleet.played(
