@@ -4,6 +4,7 @@ mod pump;
 mod skip;
 mod wire;
 
+use crate::children::GivenUp;
 use crate::greeting::Greeting;
 use crate::limiter::Limiter;
 use crate::process::{Attempt, Failure, Runner, end};
@@ -71,27 +72,32 @@ pub fn run(
         }
         let told = &mut |bytes| progress(wire.as_ref().map_or(bytes, Wire::bytes));
         let result = pump.run(&mut senders, told).and_then(|side| Ok((side, pump.reap(&mut senders)?)));
-        if result.is_err() {
-            // Its end is what ends the thread.
-            senders.end();
-            pump.end();
-        }
-        result
+        // The sender's end is what ends the thread.
+        result.map_err(|stopped| (stopped, pump.end(&mut senders)))
     });
     let bytes = wire.as_ref().map_or(pump.bytes, Wire::bytes);
-    let (ended, (sent, received)) = result.map_err(|stopped| match stopped {
-        Stopped::Signal => send.not_run(&io::Error::from(io::ErrorKind::Interrupted)),
-        Stopped::Stalled => {
-            let words = format!("no byte for {} seconds (stall_timeout)", flow.stall.as_secs());
-            send.failure(None, words, Cause::ConnectionLost)
-        }
-        Stopped::Unfinished => {
-            let words =
-                format!("it did not end within {} seconds (stall_timeout) after the last byte", flow.stall.as_secs());
-            receive.failure(None, words, Cause::Other)
-        }
-        Stopped::Refused(reason) => send.failure(None, format!("the stream is refused: {reason}"), Cause::Other),
-        Stopped::Error(error) => send.not_run(&error),
+    let (ended, (sent, received)) = result.map_err(|(stopped, given_up)| {
+        with(
+            &given_up,
+            match stopped {
+                Stopped::Signal => send.not_run(&io::Error::from(io::ErrorKind::Interrupted)),
+                Stopped::Stalled => {
+                    let words = format!("no byte for {} seconds (stall_timeout)", flow.stall.as_secs());
+                    send.failure(None, words, Cause::ConnectionLost)
+                }
+                Stopped::Unfinished => {
+                    let words = format!(
+                        "it did not end within {} seconds (stall_timeout) after the last byte",
+                        flow.stall.as_secs()
+                    );
+                    receive.failure(None, words, Cause::Other)
+                }
+                Stopped::Refused(reason) => {
+                    send.failure(None, format!("the stream is refused: {reason}"), Cause::Other)
+                }
+                Stopped::Error(error) => send.not_run(&error),
+            },
+        )
     })?;
     if ended == Side::Sender {
         // Before anybody is blamed: a stream that never began has no end.
@@ -106,6 +112,13 @@ pub fn run(
             Err(reason) => Err(send.failure(None, format!("the stream is refused: {reason}"), Cause::Other)),
         },
     }
+}
+
+/// The failure, with the processes that are still there.
+fn with(given_up: &[GivenUp], mut failure: Failure) -> Failure {
+    let said = std::mem::take(&mut failure.stderr);
+    failure.stderr = given_up.iter().fold(said, |said, stays| format!("{said}; {stays}"));
+    failure
 }
 
 /// A checked stream is decompressed here, so a receiver of this host gets it plain, and one of another host compressed anew.

@@ -5,6 +5,7 @@
 
 use super::skip::{Skipped, skip};
 use super::{Flow, SMALL_PIPE, Senders, Side};
+use crate::children::{GivenUp, end_all};
 use crate::greeting::Greeting;
 use crate::process::{drained, end, nonblocking, wait};
 use crate::signals::{self, Waker};
@@ -309,10 +310,13 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Ends the receiver. Its input is closed: what it has so far can be resumed.
-    pub fn end(&mut self) {
+    /// Ends both sides at once; gives what cannot be ended. The receiver's input is closed: what it has so far can be resumed.
+    pub fn end(&mut self, senders: &mut Senders) -> Vec<GivenUp> {
         self.to = None;
-        end(&mut self.receiver);
+        drop(senders.sender.stdout.take());
+        let mut all = vec![&mut senders.sender, &mut self.receiver];
+        all.extend(&mut senders.zstd);
+        end_all(&mut all)
     }
 
     /// Whether all that was planned has come, and nothing else.

@@ -1,6 +1,6 @@
 //! Each dataset with what is to be done with it: the plan, or why there is none.
 
-use super::gather::Sides;
+use super::gather::{Sides, not_imported};
 use super::preflight::{self, Preflight};
 use super::report::{DatasetReport, ErrorReport};
 use super::request::Request;
@@ -8,6 +8,7 @@ use crate::model::{Dataset, DatasetName};
 use crate::plan::replicate::{Conflict, Place, Plan, plan};
 use crate::plan::swap::Swap;
 use crate::process::{Failure, Runner};
+use crate::zfs::verbs::Zfs;
 use std::collections::BTreeSet;
 
 /// One dataset and what to do with it.
@@ -24,6 +25,10 @@ pub struct Entry<'a> {
 pub enum Refusal {
     /// The sides do not go together.
     Conflict(Conflict),
+    /// Without its key it can only be sent raw.
+    Locked,
+    /// ZFS sends the properties of what is encrypted only raw.
+    PropertiesNeedRaw,
     /// It would be readable on the target.
     LandsInPlaintext,
     /// It is the target, or in it.
@@ -39,6 +44,13 @@ impl Refusal {
         match self {
             Self::NotPermitted(failure) | Self::NotFinished(failure) => ErrorReport::from(failure),
             Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
+            Self::Locked => ErrorReport::of_plan(
+                "its key is not loaded on the sending side, so that it can only be sent raw. Load the key (zfs load-key), or leave \
+                 raw: never out",
+            ),
+            Self::PropertiesNeedRaw => ErrorReport::of_plan(
+                "ZFS sends the properties of an encrypted dataset only with a raw stream. Leave out send_properties, or raw: never",
+            ),
             Self::LandsInPlaintext => ErrorReport::of_plan(
                 "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
                  below an encrypted dataset",
@@ -103,6 +115,9 @@ fn allowed(
     if source.name.below(&request.mapping.target).is_some() && is_one_host() {
         return Err(Refusal::SourceWithinTarget);
     }
+    if source.encrypted && !transfer.raw && request.sends_properties() {
+        return Err(Refusal::PropertiesNeedRaw);
+    }
     // What is received plain is encrypted where the dataset, or else its nearest ancestor, is, unless it is told not to be.
     let place = || std::iter::once(target.clone()).chain(target.ancestors()).find_map(|name| sides.targets.get(&name));
     let exists = |name: &DatasetName| sides.targets.contains_key(name);
@@ -132,6 +147,7 @@ pub fn permit(
     if request.flow.zstd && something_to_send(entries) {
         preflight::zstd(request, runner)?;
     }
+    refuse_locked(Zfs { host: &request.source, runner }, entries)?;
     let mut preflight = Preflight::new(request, runner);
     for entry in entries {
         let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
@@ -165,12 +181,32 @@ pub fn refuse_unfinished(entries: &mut [Entry<'_>], swap: &Swap, failure: &Failu
     }
 }
 
+/// A plain stream of an encrypted dataset takes its key.
+fn refuse_locked(source: Zfs<'_>, entries: &mut [Entry<'_>]) -> Result<(), Failure> {
+    let needs_key =
+        |entry: &Entry<'_>| entry.source.encrypted && matches!(&entry.plan, Ok(Plan::Send(transfer)) if !transfer.raw);
+    let names: Vec<String> =
+        entries.iter().filter(|entry| needs_key(entry)).map(|e| e.source.name.to_string()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let locked = source.locked(&names)?;
+    for entry in entries.iter_mut().filter(|entry| needs_key(entry) && locked.contains(entry.source.name.as_str())) {
+        entry.plan = Err(Refusal::Locked);
+    }
+    Ok(())
+}
+
 /// Reports of the sources that do not exist, or that we are not let see.
 #[must_use]
 pub fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
-        let words = format!("source dataset {root} does not exist; check its name");
+        let words = if sides.missing_pools.contains(root.pool()) {
+            not_imported(root.pool())
+        } else {
+            format!("source dataset {root} does not exist; check its name")
+        };
         let failure = Failure::refusal("list", &request.source, words);
         DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
     };

@@ -76,13 +76,20 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
         let mut report = entry.report();
         match &entry.plan {
             Ok(Plan::Send(transfer)) => {
-                run.changed = true;
                 report.status = Status::Planned;
                 for (step, shown) in transfer.steps.iter().zip(&mut report.steps) {
                     let cmd = streams::estimate(request, &entry.source.name, transfer, step);
-                    shown.bytes_estimated = source.estimate(&cmd).unwrap_or_default();
+                    match source.estimate(&cmd) {
+                        Ok(bytes) => shown.bytes_estimated = bytes,
+                        // What cannot even be estimated cannot be sent.
+                        Err(failure) => {
+                            (report.status, report.error) = (Status::Failed, Some(ErrorReport::from(&failure)));
+                            break;
+                        }
+                    }
                     report.bytes += shown.bytes_estimated.unwrap_or(0);
                 }
+                run.changed |= report.error.is_none();
             }
             Ok(plan) => {
                 let changes = holds.as_ref().and_then(|holds| of_up_to_date(holds, &sides, &entry, plan));

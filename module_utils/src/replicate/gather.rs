@@ -31,6 +31,8 @@ pub struct Sides {
     pub missing_roots: Vec<DatasetName>,
     /// Properties of the sources that are set on their targets, by `send_properties`.
     pub properties: Settings,
+    /// Pools of these that are not imported.
+    pub missing_pools: BTreeSet<String>,
     /// Swaps of an earlier run that are to be finished first. `targets` is what it will be then.
     pub swaps: Vec<Swap>,
     /// What is added to the name of what is set aside.
@@ -87,6 +89,7 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let stamp = utc_stamp(SystemTime::now());
     let mut sides =
         Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() };
+    sides.missing_pools = missing_pools(source, &sides)?;
     add_ancestors(request, target, &mut sides)?;
     let Sides { sources, targets, .. } = &mut sides;
     let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
@@ -120,10 +123,7 @@ fn sides_of(
 }
 
 fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, Failure> {
-    let asked = |name: &DatasetName| roots.iter().any(|root| root == name || (recursive && name.below(root).is_some()));
-    // A host may answer with more than it was asked for.
-    let mut rows = zfs.datasets(roots, recursive)?;
-    rows.retain(|(dataset, _)| asked(&dataset.name));
+    let rows = zfs.datasets(roots, recursive)?;
     let mut versions = if rows.is_empty() { HashMap::new() } else { zfs.versions(roots, recursive)? };
     let with_versions = |(mut dataset, token): (Dataset, Option<String>)| {
         dataset.versions = versions.remove(&dataset.name).unwrap_or_default();
@@ -131,6 +131,28 @@ fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, F
         (dataset.name.clone(), dataset)
     };
     Ok(rows.into_iter().map(with_versions).collect())
+}
+
+/// Which pools of roots that are not there are not there either.
+fn missing_pools(source: Zfs<'_>, sides: &Sides) -> Result<BTreeSet<String>, Failure> {
+    let mut pools: BTreeSet<DatasetName> =
+        sides.missing_roots.iter().filter_map(|root| root.pool().parse().ok()).collect();
+    if pools.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    match source.datasets(&pools.iter().cloned().collect::<Vec<_>>(), false) {
+        Ok(there) => pools.retain(|pool| there.iter().all(|(dataset, _)| dataset.name != *pool)),
+        // Above what its gate shows, nobody knows.
+        Err(failure) if failure.cause == Cause::Refused => pools.clear(),
+        Err(failure) => return Err(failure),
+    }
+    Ok(pools.iter().map(ToString::to_string).collect())
+}
+
+/// What to do about a pool that is not there.
+#[must_use]
+pub fn not_imported(pool: &str) -> String {
+    format!("pool {pool} is not imported there, or there is none of this name. Import it first: zpool import {pool}")
 }
 
 /// Where a target is missing, its parents matter: which of them must be made, and whether they are encrypted. And what an earlier
@@ -157,6 +179,10 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
         Some(request.mapping.target.clone())
     };
     match must_exist {
+        // Whatever is below it, a pool that is not there comes first; `zfs create -p` makes none.
+        _ if !missing.is_empty() && !sides.targets.keys().any(|name| name.pool() == request.mapping.target.pool()) => {
+            Err(Failure::refusal("preflight", target.host, not_imported(request.mapping.target.pool())))
+        }
         Some(name) if !missing.is_empty() && !sides.targets.contains_key(&name) => {
             let words = format!("target {name} does not exist. Create it first: zfs create -p -o canmount=off {name}");
             Err(Failure::refusal("preflight", target.host, words))

@@ -143,6 +143,12 @@ impl Request {
         self.send_properties && !self.is_local()
     }
 
+    /// True where streams bring the properties of their datasets.
+    #[must_use]
+    pub fn sends_properties(&self) -> bool {
+        self.send_properties && self.is_local()
+    }
+
     /// True where both sides are the same host, so that one could lie within the other.
     #[must_use]
     pub fn is_local(&self) -> bool {

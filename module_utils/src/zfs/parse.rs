@@ -168,6 +168,19 @@ pub fn settings(stdout: &str) -> Result<Settings, Unexpected> {
     Ok(all)
 }
 
+/// Reads `zfs list -Hp -o name,keystatus`: those whose key is not loaded.
+pub fn locked(stdout: &str) -> Result<Vec<String>, Unexpected> {
+    let mut names = Vec::new();
+    for line in stdout.lines() {
+        match line.split_once('\t') {
+            Some((name, "unavailable")) => names.push(name.to_owned()),
+            Some((_, "available" | "-" | "none")) => {}
+            _ => return Err(unexpected("zfs list", "a name and the state of its key", line)),
+        }
+    }
+    Ok(names)
+}
+
 /// Reads the estimate out of `zfs send -nvP ...`: bytes of the stream.
 #[must_use]
 pub fn estimate(stdout: &str) -> Option<u64> {

@@ -132,6 +132,17 @@ impl Zfs<'_> {
         Ok(all)
     }
 
+    /// Which of these datasets are encrypted and have no key loaded.
+    pub fn locked(&self, names: &[String]) -> Result<HashSet<String>, Failure> {
+        let mut locked = HashSet::new();
+        for batch in for_one_command(names) {
+            let cmd =
+                Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", "name,keystatus"]).args(batch);
+            locked.extend(self.list(&cmd, parse::locked)?);
+        }
+        Ok(locked)
+    }
+
     /// How many bytes `send` would send, where ZFS can tell.
     pub fn estimate(&self, send: &Cmd) -> Result<Option<u64>, Failure> {
         Ok(parse::estimate(&self.ask("estimate", send)?.stdout))
