@@ -317,4 +317,4 @@ def test_text_mode_speaks_to_people(hosts: Hosts) -> None:
     hosts.sh("source", "zpool destroy vault")
     failed = run("--quiet")
     assert (failed.stdout, failed.returncode) == ("", 1)
-    assert failed.stderr == "error: preflight failed: target vault does not exist. Create it first: zfs create -p -o canmount=off vault\n"
+    assert failed.stderr == "error: preflight failed: pool vault is not imported there, or there is none of this name. Import it first: zpool import vault\n"

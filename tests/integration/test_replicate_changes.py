@@ -66,7 +66,7 @@ def test_a_second_run_is_started_meanwhile(hosts: Hosts) -> None:
     pools(hosts, megabytes=60)
     running = start(hosts, "backup", **PULL, bandwidth_limit="20M")
     wait_for_a_stream(hosts, "backup")
-    assert "another run between these hosts holds the lock" in hosts.replicate("backup", **PULL)["msg"]
+    assert "another run into vault" in hosts.replicate("backup", **PULL)["msg"]
     skipped = hosts.replicate("backup", **PULL, on_locked="skip")
     assert (skipped["changed"], skipped["skipped"], skipped.get("failed")) == (False, True, None)
     # Other hosts, other lock.

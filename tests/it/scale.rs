@@ -43,9 +43,9 @@ fn planned(shape: &Shape) -> (Value, Duration) {
     write(&folder, "zfs", ZFS);
     fs::set_permissions(folder.path().join("zfs"), fs::Permissions::from_mode(0o755)).unwrap();
     for (pool, root, has) in [("tank", "tank", shape.ours), ("vault", "vault/tank", shape.theirs)] {
-        let (mut datasets, mut versions) = (format!("{root}\tfilesystem\t5\toff\t0\t-\t-\t-\n"), String::new());
+        let (mut datasets, mut versions) = (format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n"), String::new());
         for dataset in 0..shape.datasets {
-            writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t0\t-\t-\t-").unwrap();
+            writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t-\t-\t0\t-\t-\t-\t-").unwrap();
             for n in (0..shape.snapshots).filter(|n| has(*n, shape.snapshots)) {
                 let guid = 1_000_000_000_000_000_000 + dataset * shape.snapshots + n;
                 writeln!(versions, "{root}/d{dataset:05}@autosnap_2026-01-01_00:{n:09}_hourly\t{guid}\t{}", n + 10)
