@@ -43,7 +43,8 @@ fn planned(shape: &Shape) -> (Value, Duration) {
     write(&folder, "zfs", ZFS);
     fs::set_permissions(folder.path().join("zfs"), fs::Permissions::from_mode(0o755)).unwrap();
     for (pool, root, has) in [("tank", "tank", shape.ours), ("vault", "vault/tank", shape.theirs)] {
-        let (mut datasets, mut versions) = (format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n"), String::new());
+        let (mut datasets, mut versions) =
+            (format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n"), String::new());
         for dataset in 0..shape.datasets {
             writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t-\t-\t0\t-\t-\t-\t-").unwrap();
             for n in (0..shape.snapshots).filter(|n| has(*n, shape.snapshots)) {
