@@ -11,6 +11,7 @@ use crate::plan::replicated;
 use crate::process::Failure;
 use crate::zfs::verbs::Zfs;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is to be said about the sources and what was asked for.
@@ -73,10 +74,11 @@ fn abandoned(request: &Request, sides: &Sides) -> Vec<String> {
 
 /// Sources that have no snapshots, and nothing below them has any: what only holds others together is no news.
 fn without_snapshots(sides: &Sides) -> Vec<String> {
-    let full = |dataset: &Dataset| dataset.snapshots().next().is_some();
-    let any_below =
-        |name: &DatasetName| sides.sources.values().any(|other| full(other) && other.name.below(name).is_some());
-    sides.sources.keys().filter(|name| !any_below(name)).map(ToString::to_string).collect()
+    let full = sides.sources.values().filter(|dataset| dataset.snapshots().next().is_some());
+    // With all above them: one walk, however many datasets there are.
+    let at_or_above: BTreeSet<DatasetName> =
+        full.flat_map(|dataset| std::iter::once(dataset.name.clone()).chain(dataset.name.ancestors())).collect();
+    sides.sources.keys().filter(|name| !at_or_above.contains(*name)).map(ToString::to_string).collect()
 }
 
 fn matching_nothing(option: &str, globs: &Globs, texts: &[&str], what: &str) -> Vec<String> {
@@ -112,7 +114,7 @@ pub fn orphaned<'a>(request: &Request, sides: &'a Sides) -> Vec<&'a Dataset> {
         .filter(|root| !sides.refused.iter().any(|(refused, _)| refused == *root))
         .filter_map(&target_of)
         .collect();
-    let fed: std::collections::BTreeSet<DatasetName> = sides.listed.keys().filter_map(&target_of).collect();
+    let fed: BTreeSet<DatasetName> = sides.listed.keys().filter_map(&target_of).collect();
     let ours = |dataset: &&Dataset| {
         let name = dataset.name.as_str();
         roots.iter().any(|root| dataset.name.below(root).is_some())
