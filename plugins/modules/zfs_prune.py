@@ -127,7 +127,7 @@ options:
     description:
       - Datasets at and below which the snapshots of other hosts land. Of these, what has no place by the count of its policy goes only when it
         is also older than that many of its interval, by its name, by its creation and by when it arrived here; and however many arrive at once,
-        they take up no more places than what arrives in normal operation. So whoever sends them cannot have others destroyed by it. What M(ferro.zfs.zfs_replicate)
+        they take up no more places than what arrives in normal operation. So who sends them cannot have others destroyed by it. What M(ferro.zfs.zfs_replicate)
         received is known by a mark, also where it is not listed here.
     type: list
     elements: str

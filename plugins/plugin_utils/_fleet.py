@@ -113,5 +113,3 @@ def _is_slip(name: str, near: str) -> bool:
         name[a:b] + near[c:d] for what, a, b, c, d in SequenceMatcher(None, name, near, autojunk=False).get_opcodes() if what != "equal"
     )
     return changed.isalpha() or changed.replace("_", "") == ""
-
-

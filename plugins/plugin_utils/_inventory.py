@@ -185,7 +185,10 @@ def _check_places(found: Findings, host: Host, tree: Tree | None) -> None:
             places[ours] = value
     one, other = (str(places.get(ours, ours)) for ours in PLACES)
     if f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"):
-        found.faults.append(f"backup_offsite_dataset: {other!r} and backup_server_dataset {one!r} lie within each other: what is pushed here would be taken for what is pulled")
+        found.faults.append(
+            f"backup_offsite_dataset: {other!r} and backup_server_dataset {one!r} lie within each other: "
+            "what is pushed here would be taken for what is pulled"
+        )
 
 
 def place_fault(value: Any, tree: Tree | None) -> str | None:
@@ -213,4 +216,3 @@ def _check_names(found: Findings, host: Host, tree: Tree | None) -> None:
         for one in re.split(r",\s*", asked) if isinstance(asked, str) else asked or ():
             if one not in known:
                 found.faults.append(f"{name}: the zfs tree has no {what} '{one}'{meant(one, known)}")
-

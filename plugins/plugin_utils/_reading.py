@@ -26,7 +26,7 @@ def read_tree(zfs: Any, strict: bool = True) -> Tree:
     """The tree, of which every word is known. Raises TreeError."""
     tree = walk(zfs)
     if tree.unknown and strict:
-        path, _, what = tree.unknown[0].partition(": ")
+        path, _colon, what = tree.unknown[0].partition(": ")
         others = "".join(f"; {one}" for one in tree.unknown[1:])
         raise TreeError(path, f"{what}{others} (zfs_strict: false makes this a warning)")
     for one in tree.unknown:
