@@ -18,12 +18,6 @@ CAUSES: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "pool must be upgraded to receive this stream",
         "the pool there lacks a feature that this needs, such as large_blocks",
     ),
-    "a key that is not loaded": (
-        TANK + POOL.format("vault", "") + "echo password | zfs create -o canmount=off -o encryption=on -o keyformat=passphrase vault/enc; zfs unload-key vault/enc",
-        {"target": "vault/enc"},
-        "key",
-        "the encryption key is not loaded there; load it (zfs load-key), or send raw",
-    ),
     "a volume above the target": (
         TANK + POOL.format("vault", "") + "zfs create -V 8M vault/vol",
         {"target": "vault/vol"},

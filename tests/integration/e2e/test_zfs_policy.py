@@ -23,6 +23,8 @@ COUNTS = {"hours": {"hourly": 2}}
 METRICS = "/var/lib/metrics"
 OPTIONS: dict[str, Any] = {
     "zfs_policies": COUNTS,
+    # The inventory's are for a dataset that is not in this tree.
+    "system_zfs_keys": {},
     "zfs_policy_snapshot_delay": 0,
     "zfs_policy_prune_delay": 0,
     "zfs_policy_protect": ["keep-*"],
