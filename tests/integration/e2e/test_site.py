@@ -143,6 +143,10 @@ def test_each_host_prunes_by_its_own_policy_and_the_chain_stays_incremental(flee
         for host, dataset in (("source", "tank/documents"), ("backup", f"{HUB}/tank/documents"), ("offsite", f"{OFFSITE}/tank/documents"))
     ]
     assert arrived >= 40
+    assert counts[2] > 1, "by offsite's clock they are of tomorrow"
+    fleet.sh("offsite", "date -s 'tomorrow 12:00'")
+    run(fleet, "offsite", "prune")
+    counts[2] = snapshots(fleet, "offsite", f"{OFFSITE}/tank/documents", "hourly")
     assert counts == [36, arrived, 1], "critical; high, but they have only just come; and an own policy that keeps no hourly ones but the newest"
     fleet.sh("source", "echo more >/tank/documents/more; zfs snapshot tank/documents@autosnap_2026-01-01_01:00:00_hourly")
     pull, push = round_trip(fleet)
