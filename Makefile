@@ -13,6 +13,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
+# A host of the lab keeps one core busy at most: two tests at once. A file's tests build on each other.
+LAB_PYTEST := $(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# What must hold with every OpenZFS: each of its words that the binaries use, and each promise about data.
+EVERY_ZFS := tests/integration/test_replicate*.py $(addprefix tests/integration/test_,$(addsuffix .py,histories walk \
+  stream_attacks placeholders prune_flood policy gate delegate))
 
 .PHONY: help
 help: ## List these words
@@ -34,19 +39,40 @@ demo: dist ## replicate a small data set between three hosts with real ZFS, and 
 generate: $(VENV) ## Write the argument specs and option docs from the Rust types
 	$(PYTHON) tools/generate_docs.py
 
+# Those that say so in their first line, and what they source.
+SHELL_SCRIPTS = $(shell git ls-files | xargs awk 'FNR == 1 && /^.!.*sh$$/ {print FILENAME}') --shell=bash tests/lab/debian.sh
+
+.PHONY: fmt
+fmt: $(VENV) ## Format Rust and Python
+	cargo fmt --all
+	.venv/bin/ruff format --quiet .
+	.venv/bin/ruff check --quiet --fix .
+
+.PHONY: check
+check: lint unit ## What a commit should pass: lint and unit tests
+
 .PHONY: lint
 lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format and lint of everything
 	cargo fmt --all --check
+	.venv/bin/ruff check --quiet .
+	.venv/bin/mypy plugins
+	.venv/bin/mypy tools
+	.venv/bin/mypy tests/lab
+	.venv/bin/shellcheck $(SHELL_SCRIPTS)
+	.venv/bin/yamllint --strict .
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
 
-.PHONY: test-fast
-test-fast: lint ## All tests that need neither a lab nor several Ansibles
-	$(PYTHON) tools/generate_docs.py --check
+.PHONY: unit
+unit: $(VENV) ## Unit tests of Rust and Python
 	cargo test --quiet --workspace --locked
 	cargo test --quiet --package module_utils --features argspec --locked argspec
 	$(PYTEST) tests/unit
+
+.PHONY: test-fast
+test-fast: check ## All tests that need neither a lab nor several Ansibles
+	$(PYTHON) tools/generate_docs.py --check
 
 .PHONY: sanity
 sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each Ansible
@@ -55,8 +81,14 @@ sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each 
 	done
 
 .PHONY: test
-test: test-fast sanity ## Every test
-	$(PYTEST) tests/lab tests/integration
+test: test-fast sanity ## Every test, and those of data with the oldest and the newest OpenZFS, too
+	$(LAB_PYTEST) tests/integration/e2e tests/integration/controller tests/integration/test_*.py tests/lab
+	$(MAKE) test-zfs ZFS=2.1
+	$(MAKE) test-zfs ZFS=2.4
+
+.PHONY: test-zfs
+test-zfs: dist ## The tests of data with another OpenZFS (ZFS=2.1, 2.3, 2.4)
+	FERRO_LAB_ZFS=$(ZFS) $(LAB_PYTEST) $(EVERY_ZFS)
 
 .PHONY: e2e
 e2e: dist ## The roles and playbooks on three hosts with systemd: the part of the tests that shows the whole system

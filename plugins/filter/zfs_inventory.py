@@ -91,11 +91,12 @@ def zfs_inventory_faults(hostvars: Mapping[str, Any], groups: Mapping[str, Any])
             _add(found, host_findings(host))
             _add(found, _fleet.name_findings(host, hostvars[host.name].keys(), _variables()))
             _add(found, _type_findings(host))
-    for check in (
-        lambda: _fleet.group_faults(groups, everybody),
+    checks: tuple[Callable[[], list[str]], ...] = (
+        functools.partial(_fleet.group_faults, groups, everybody),
         *(functools.partial(_fleet.list_faults, host, groups.get("all", ())) for host in everybody),
-        lambda: _fleet.push_faults([host for host in everybody if host.name in _fleet.members(groups, _fleet.SERVERS)], groups),
-    ):
+        functools.partial(_fleet.push_faults, [host for host in everybody if host.name in _fleet.members(groups, _fleet.SERVERS)], groups),
+    )
+    for check in checks:
         try:
             found.faults += check()
         except ValueError as fault:

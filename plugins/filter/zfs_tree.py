@@ -106,7 +106,7 @@ def zfs_encrypted_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
     for dataset in encrypted:
         if dataset.encryption_fault:
             raise AnsibleFilterError(str(dataset.encryption_fault))
-    return [{**entry, "encryption_root": d.encryption_root} for entry, d in zip(_with_config(encrypted), encrypted)]
+    return [{**entry, "encryption_root": d.encryption_root} for entry, d in zip(_with_config(encrypted), encrypted, strict=False)]
 
 
 def zfs_datasets_with_importance(zfs: Any, strict: bool = True) -> list[Entry]:

@@ -78,24 +78,28 @@ def host_findings(host: Host) -> Findings:
     found = Findings()
     tree: Tree | None = None
     for check in (_check_older, _check_schedules):
-        _guard(found, lambda check=check: check(found, host))
+        _guard(found, check, found, host)
     try:
         tree = _read_tree(found, host)
     except ValueError as fault:
         found.faults.append(str(fault))
     for check_with in (_check_policies, _check_places, _check_names):
-        _guard(found, lambda check=check_with: check(found, host, tree))
+        _guard(found, check_with, found, host, tree)
     found.faults = [f"{host.name}: {one}" for one in dict.fromkeys(found.faults)]
     found.warnings = [f"{host.name}: {one}" for one in dict.fromkeys(found.warnings)]
     return found
 
 
-def _guard(found: Findings, check: Callable[[], None]) -> None:
+def _guard(found: Findings, check: Callable[..., object], *given: Any) -> None:
     """A variable that cannot be read is a fault among others."""
     try:
-        check()
+        check(*given)
     except ValueError as fault:
         found.faults.append(str(fault))
+
+
+def _pool_properties(settings: dict[str, Any], path: str) -> object:
+    return _properties.words(one_of(settings, path, POOL_PROPERTIES, "pool properties"), f"{path}.properties")
 
 
 def _read_tree(found: Findings, host: Host) -> Tree | None:
@@ -110,14 +114,14 @@ def _read_tree(found: Findings, host: Host) -> Tree | None:
             continue
         # Not what only a creation minds: it may be there.
         at = properties_path(dataset)
-        _guard(found, lambda at=at, has=dataset.properties: _properties.words(has or {}, at) and None)
+        _guard(found, _properties.words, dataset.properties or {}, at)
         _check_property_names(found, host, dataset.properties or {}, at)
     for name, (path, settings) in tree.settings.items():
-        _guard(found, lambda at=path, has=settings: _properties.words(one_of(has, at, POOL_PROPERTIES, "pool properties"), f"{at}.properties") and None)
+        _guard(found, _pool_properties, settings, path)
         if _pool_changes.has_vdevs(settings):
-            _guard(found, lambda at=path, has=settings, pool=name: _pool_changes.vdevs(has, at, pool) and None)
-    for check in (lambda: delegations(tree) and None, lambda: key_files(tree, KEYS_DIRECTORY) and None):
-        _guard(found, check)
+            _guard(found, _pool_changes.vdevs, settings, path, name)
+    _guard(found, delegations, tree)
+    _guard(found, key_files, tree, KEYS_DIRECTORY)
     return tree
 
 

@@ -21,7 +21,6 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
-
 from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _progress, _remote
 from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import NATIVE, Binaries, Reply

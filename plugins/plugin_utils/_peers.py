@@ -32,7 +32,7 @@ def program(machine: t.Any, name: str) -> str:
     architecture = ARCHITECTURES.get(machine) if isinstance(machine, str) else None
     if architecture is None:
         raise PeerError(
-            f"ferro.zfs has no {name} for this machine, which says of itself that it is {ascii(str(machine)[:80])}. "
+            f"ferro.zfs has no {name} for this machine, which says of itself that it is {str(machine)[:80]!a}. "
             f"There are programs for {' and '.join(sorted(set(ARCHITECTURES.values())))}"
         )
     path: Path = NATIVE / f"{name}_{architecture}"

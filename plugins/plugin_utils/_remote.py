@@ -119,7 +119,7 @@ def only_result(said: dict[str, t.Any]) -> dict[str, t.Any]:
     taken over must not: roles read variables of other hosts, and plays run on groups. ``ansible_job_id`` tells of ``async``.
     """
     orders = ("add_host", "add_group")
-    return {key: value for key, value in said.items() if key == "ansible_job_id" or not key.startswith(("_ansible_", "ansible_")) and key not in orders}
+    return {key: value for key, value in said.items() if key == "ansible_job_id" or (not key.startswith(("_ansible_", "ansible_")) and key not in orders)}
 
 
 def no_result(module: str, rc: int | None, stdout: str, stderr: str) -> dict[str, t.Any]:

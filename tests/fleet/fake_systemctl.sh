@@ -6,7 +6,8 @@
 state=/var/lib/fake-systemctl
 verb=$1
 shift
-now= wanted=
+now=''
+wanted=''
 for word; do
   case $word in
     --now) now=yes ;;
@@ -18,7 +19,7 @@ done
 
 there() {
   template=$(echo "$unit" | sed 's/@.*\./@./')
-  ls "/etc/systemd/system/$unit" "/etc/systemd/system/$template" "/usr/lib/systemd/system/$unit" 2>/dev/null | grep -q .
+  [ -e "/etc/systemd/system/$unit" ] || [ -e "/etc/systemd/system/$template" ] || [ -e "/usr/lib/systemd/system/$unit" ]
 }
 
 known() {
@@ -41,8 +42,8 @@ case $verb in
     echo "UnitFileState=$(answer enabled enabled disabled)"
     ;;
   list-unit-files | list-units)
-    cd "$state/$wanted"
-    # shellcheck disable=SC2086  # a pattern
+    cd "$state/$wanted" || exit 1
+    # shellcheck disable=SC2012,SC2086  # a pattern, of names that we gave
     ls -d $unit 2>/dev/null | sed "s/\$/ $([ "$verb" = list-units ] && echo 'loaded active waiting' || echo 'enabled enabled')/"
     ;;
   enable) known && touch "$state/enabled/$unit" ${now:+"$state/active/$unit"} ;;

@@ -21,10 +21,10 @@ PAYLOAD = 64 * 1024
 HEADER, MAGIC, RAW = 312, 0x2F5BACBAC, 1 << 24
 INHERITED = {"compression", "recordsize", "atime", "exec", "setuid", "devices", "readonly", "encryption", "keyformat"}
 DEFAULTS = {
-    **{"canmount": "on", "compression": "on", "recordsize": "131072", "atime": "on", "exec": "on", "setuid": "on", "devices": "on"},
-    **{"readonly": "off", "encryption": "off", "quota": "0", "keylocation": "none", "keyformat": "none", "mountpoint": "none"},
-    **{"written": "0", "used": "98304", "referenced": "98304", "available": "1073741824", "numclones": "0", "defer_destroy": "off"},
-    **{"clones": "", "receive_resume_token": "-", "origin": "-"},
+    "canmount": "on", "compression": "on", "recordsize": "131072", "atime": "on", "exec": "on", "setuid": "on", "devices": "on",
+    "readonly": "off", "encryption": "off", "quota": "0", "keylocation": "none", "keyformat": "none", "mountpoint": "none",
+    "written": "0", "used": "98304", "referenced": "98304", "available": "1073741824", "numclones": "0", "defer_destroy": "off",
+    "clones": "", "receive_resume_token": "-", "origin": "-",
 }
 
 
@@ -68,7 +68,7 @@ class Fake:
 
     def value(self, full, prop):
         """A property and its source."""
-        name, mark, short = split(full)
+        name, mark, _short = split(full)
         dataset = self.dataset(name)
         if mark:
             one = self.version(full)
@@ -262,7 +262,7 @@ def zfs_program(fake, words):
 
 def zfs_send(fake, words):
     given, (full,) = options(words, "iI", "nvPwLcp")
-    name, _, short = split(full)
+    name, _, _short = split(full)
     to = fake.version(full)
     base = (given.get("i") or given.get("I") or [None])[0]
     base = base and fake.version(base if split(base)[0] else name + base)

@@ -113,7 +113,7 @@ def test_sets_create_time_and_the_diff(hosts: Hosts) -> None:
     assert delegated(hosts, **task)["changed"] is False
     gone = delegated(hosts, dataset="tank/a", sets={"@repl": [], "@more": ["@repl"]}, create_time=["mount"], state="absent")
     assert gone["after"]["tank/a"] == ["create time: destroy", "set @more: snapshot", "user archive: @repl (descendents)"]
-    assert delegated(hosts, dataset="tank/a", users="archive", state="absent")["after"]["tank/a"] == expected[:1] + ["set @more: snapshot"]
+    assert delegated(hosts, dataset="tank/a", users="archive", state="absent")["after"]["tank/a"] == [*expected[:1], "set @more: snapshot"]
 
 
 def test_what_does_not_exist_is_an_error_and_changes_nothing(hosts: Hosts) -> None:

@@ -10,8 +10,8 @@ from zfs_hosts import ROOT
 
 sys.path.insert(0, str(ROOT / "tests/fleet"))
 
-from at_scale import PULLED, REPLICATION, Fleet  # noqa: E402
-from light_hosts import CannotStart, LightHosts, refuse_where_impossible  # noqa: E402
+from at_scale import PULLED, REPLICATION, Fleet
+from light_hosts import CannotStart, LightHosts, refuse_where_impossible
 
 CLIENTS = 4
 

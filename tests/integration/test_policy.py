@@ -437,7 +437,7 @@ def test_pruning_never_breaks_replication(box: Box) -> None:
         action: str = result["datasets"][0]["action"]
         return action
 
-    take(range(0, 4))
+    take(range(4))
     result = box.prune(source, policies=one, keep_unreplicated=True, _ansible_verbosity=1)
     assert (result["destroyed"], result["kept"][0]["reasons"]) == ([], ["unreplicated"])
     assert replicate() == "full"

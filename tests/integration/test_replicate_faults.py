@@ -9,6 +9,7 @@ import pytest
 from streaming import LOCAL, PULL, pools, result_of, start, wait_for_a_stream, wait_until
 from zfs_hosts import Hosts
 
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

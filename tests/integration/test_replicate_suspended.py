@@ -41,7 +41,7 @@ def test_a_signal_ends_a_run_whose_target_is_suspended(suspended: Hosts, where: 
     assert "stopped by SIGTERM" in result["msg"], result["msg"]
     if where == "local" or "could not even be killed" in result["msg"]:
         # It is there, and told.
-        [pid] = {word for word in re.findall(r"; process (\d+) could not even be killed", result["msg"])}
+        [pid] = set(re.findall(r"; process (\d+) could not even be killed", result["msg"]))
         assert suspended.sh(host, f"cat /proc/{pid}/comm") == "zfs\n"
     assert suspended.sh(host, "ls /run/ferro-zfs") == ""
     # Another run, while it still is: listings answer or hang, and both end.

@@ -130,7 +130,7 @@ def test_bookmarks_of_a_renamed_source_are_named(hosts: Hosts) -> None:
     for _ in range(2):
         warnings = hosts.replicate("source", **LOCAL).get("warnings", [])
         assert [warning for warning in warnings if warning.startswith("tank/new#ferro_") and "is for vault/tank/old, which no source" in warning]
-    hosts.sh("source", [warning for warning in warnings if "tank/new#" in warning][0].rpartition("(")[2].rstrip(")"))
+    hosts.sh("source", next(warning for warning in warnings if "tank/new#" in warning).rpartition("(")[2].rstrip(")"))
     assert not [warning for warning in hosts.replicate("source", **LOCAL).get("warnings", []) if "tank/new#" in warning]
 
 

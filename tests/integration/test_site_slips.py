@@ -11,8 +11,8 @@ from zfs_hosts import ROOT
 
 sys.path.insert(0, str(ROOT / "tests/fleet"))
 
-from at_scale import Fleet  # noqa: E402
-from light_hosts import CannotStart, LightHosts, refuse_where_impossible  # noqa: E402
+from at_scale import Fleet
+from light_hosts import CannotStart, LightHosts, refuse_where_impossible
 
 # Well-formed, as far as the controller can tell.
 NEVER = "*-13-01"

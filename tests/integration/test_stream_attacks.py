@@ -9,7 +9,7 @@ from typing import Any
 import crafted
 import pytest
 from test_gate import PREFIX, everything, guard
-from test_gate import key as key  # noqa: PLC0414 (a fixture)
+from test_gate import key as key
 from zfs_hosts import NATIVE, Hosts
 
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank/data"], "target": "vault/a", "recursive": False, "retries": 0}

@@ -1,5 +1,6 @@
 """A lab's network: a namespace with one bridge, and for every host a tap device that bears the host's name."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -36,10 +37,8 @@ class Network:
             end = time.monotonic() + 2
             while (pids := self.pids()) and time.monotonic() < end:
                 for pid in pids:
-                    try:
+                    with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal_number)
-                    except ProcessLookupError:
-                        pass
                 time.sleep(0.02)
         ip("netns", "delete", self.name)
 

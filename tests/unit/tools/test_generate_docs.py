@@ -13,7 +13,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools"))
 
-import generate_docs  # noqa: E402
+import generate_docs
 
 SAID = {
     "module": "zfs_sample",

@@ -25,7 +25,7 @@ def test_every_module_is_in_the_action_group() -> None:
 def test_a_module_is_source_stub_action_and_spec(module: str) -> None:
     assert (ROOT / f"modules/{module}.rs").exists()
     action = importlib.import_module(f"ansible_collections.ferro.zfs.plugins.action.{module}")
-    assert action.ActionModule.MODULE == module
+    assert module == action.ActionModule.MODULE
     assert "argument_spec" in SPECS[module]
 
 

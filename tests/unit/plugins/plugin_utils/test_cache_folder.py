@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import typing as t
 from pathlib import Path
 
 import pytest
