@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Runs commands that change nothing, each an argument that is quoted for the shell. Prints what those that fail say, one line for each; not where a
 # pool is not there yet, or where this ZFS has no such trial.
 for trial; do

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Prints which schedules systemd does not understand, or which never come. Arguments, three for each: the variable that says it,
 # `calendar` or `timespan`, and what it says.
 command -v systemd-analyze >/dev/null || exit 0
