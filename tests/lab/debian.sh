@@ -16,21 +16,30 @@ mirror() {
   echo "${found%/}"
 }
 
-# Debian's own suffix for a ZFS release series: which suite has it.
+# zfs_suite SERIES: which suite has that release series of ZFS.
 zfs_suite() {
   case $1 in
+    2.1) echo bookworm ;;
     2.3) echo trixie ;;
     2.4) echo trixie-backports ;;
-    *) die "FERRO_LAB_ZFS=$1: only 2.3 (trixie) and 2.4 (trixie-backports) are known" ;;
+    *) die "FERRO_LAB_ZFS=$1: only 2.1 (bookworm), 2.3 (trixie) and 2.4 (trixie-backports) are known" ;;
   esac
 }
 
-# private_apt DIR: sets APT to options that make apt-get and apt-cache see trixie and its backports only.
+# debian_release SERIES: the release whose userland goes with it.
+debian_release() {
+  local suite
+  suite=$(zfs_suite "$1")
+  echo "${suite%-backports}"
+}
+
+# private_apt DIR SERIES: sets APT to options that make apt-get and apt-cache see only the suites that go with that series of ZFS.
 # Every index and package is verified against Debian's archive keyring; apt refuses what is not signed.
 private_apt() {
-  local dir=$1 suite
+  local dir=$1 release suite
+  release=$(debian_release "$2")
   mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-  for suite in trixie trixie-backports; do
+  for suite in "$release" "$release-backports"; do
     echo "deb [signed-by=$KEYRING] $(mirror) $suite main contrib"
   done >"$dir/sources.list"
   APT=(-qq
@@ -38,7 +47,7 @@ private_apt() {
     -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
     -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
     -o APT::Sandbox::User=root -o APT::Get::AllowUnauthenticated=false -o Acquire::Retries=3)
-  apt-get "${APT[@]}" update >&2 || die "apt cannot read trixie from $(mirror)"
+  apt-get "${APT[@]}" update >&2 || die "apt cannot read $release from $(mirror)"
 }
 
 # fetch PACKAGE[=VERSION] DIR: downloads one package and unpacks it into DIR.
