@@ -37,11 +37,24 @@ def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     return result
 
 
-def wait_until(hosts: Hosts, host: str, condition: str, seconds: int = 10) -> None:
+def wait_until(hosts: Hosts, host: str, condition: str, seconds: int = 60) -> None:
     """Waits until a shell condition holds on a host."""
     hosts.sh(host, f"for i in $(seq {20 * seconds}); do if {condition}; then exit 0; fi; sleep 0.05; done; exit 1")
 
 
+def cut(hosts: Hosts, host: str, signal: str, until: str, **args: Any) -> None:
+    """Starts zfs_replicate, and ends it by a signal as soon as a shell condition holds on its host."""
+    running = start(hosts, host, **args)
+    wait_until(hosts, host, until)
+    hosts.sh(host, f"pkill -{signal} -x zfs_replicate; while pgrep -x zfs_replicate >/dev/null; do sleep 0.05; done")
+    running.communicate(timeout=60)
+
+
+def can_be_resumed(dataset: str) -> str:
+    """True where a receive has something that could be resumed."""
+    return f"zfs get -H -o value receive_resume_token {dataset} 2>/dev/null | grep -q ^1-"
+
+
 def wait_for_a_stream(hosts: Hosts, host: str, dataset: str = "vault/tank/big") -> None:
     """Waits until a receive has something that could be resumed."""
-    wait_until(hosts, host, f"zfs get -H -o value receive_resume_token {dataset} 2>/dev/null | grep -q ^1-")
+    wait_until(hosts, host, can_be_resumed(dataset))

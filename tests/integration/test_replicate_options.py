@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from streaming import can_be_resumed, cut
 from zfs_hosts import NATIVE, Hosts
 
 LOCAL = {"source": ["tank"], "target": "vault"}
@@ -61,8 +62,7 @@ def test_holds_keep_what_arrives_while_it_is_sent(hosts: Hosts) -> None:
     hosts.pool("backup", "vault", "700M")
     hosts.sh("source", "for i in 1 2 3 4; do head -c 8000000 /dev/urandom > /tank/f$i; zfs snapshot tank@s$i; done")
     args = {**PULL, "holds": True, "bandwidth_limit": "8M", "retries": 0}
-    killed = f"echo '{json.dumps(args)}' | timeout -s KILL 3 zfs_replicate - > /dev/null || true"
-    hosts.sh("backup", killed)
+    cut(hosts, "backup", "KILL", "zfs list -H -t snapshot -o name vault/tank 2>/dev/null | grep -q @s1", **args)
     assert hosts.guids("backup", "vault/tank")
     for snapshot in ("s1", "s2", "s3", "s4"):
         assert "it's being held" in hosts.lab.run("source", f"zfs destroy tank@{snapshot}", check=False).stderr
@@ -106,14 +106,14 @@ def test_compress_blames_the_cause_and_resumes(hosts: Hosts, pull: dict[str, Any
     small = hosts.replicate("backup", source="tank/big", target="vault/small", source_host="root@source", compress="zstd", retries=0)
     error = small["datasets"][0]["error"]
     assert (error["stage"], "quota" in error["stderr"]) == ("receive", True), error
-    cut = {**pull, "source": "tank/big", "compress": "zstd", "bandwidth_limit": "10M"}
-    hosts.sh("backup", f"echo '{json.dumps(cut)}' | timeout -s TERM 3 zfs_replicate - > /dev/null || true")
+    slow = {**pull, "source": "tank/big", "compress": "zstd", "bandwidth_limit": "10M"}
+    cut(hosts, "backup", "TERM", can_be_resumed("vault/tank/big"), **slow)
     # Nothing of the pipe stays on the other end.
     deadline = time.monotonic() + 5
     while (left := hosts.sh("source", "ps -eo comm= | grep -E '^(zstd|zfs)$' || true")) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == ""
-    done = hosts.replicated("backup", **{**cut, "bandwidth_limit": None})["tank/big"]
+    done = hosts.replicated("backup", **{**slow, "bandwidth_limit": None})["tank/big"]
     assert done["action"] == "resume"
     assert hosts.checksum("backup", "vault/tank/big@s") == hosts.checksum("source", "tank/big@s")
 
