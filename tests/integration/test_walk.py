@@ -6,24 +6,33 @@ import pytest
 from walk import Walk
 from zfs_hosts import NATIVE, Hosts
 
-ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "10"))
 SEEDS = [int(seed) for seed in os.environ.get("FERRO_WALK_SEED", "1").split(",")]
 
 
-WAYS = {"local": (False, False), "over ssh": (True, False), "with holds": (True, True)}
+WAYS = {
+    "local": {"remote": False},
+    "over ssh": {"remote": True},
+    "with holds": {"remote": True, "holds": True},
+    "through the gate": {"remote": True, "gate": True},
+}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_random_walk(hosts: Hosts, way: str, seed: int) -> None:
     for host in ("source", "backup"):
-        hosts.lab.copy(host, NATIVE / "zfs_prune_x86_64", "/usr/local/bin/zfs_prune")
-    walk = Walk(hosts, seed, *WAYS[way])
+        for binary in ("zfs_prune", "zfs_gate"):
+            hosts.lab.copy(host, NATIVE / f"{binary}_x86_64", f"/usr/local/bin/{binary}")
+    walk = Walk(hosts, seed, **WAYS[way])
     try:
         walk.begin()
         for number in range(ROUNDS):
             walk.round(number)
         print(f"{ROUNDS} rounds from seed {seed}: {walk.check_the_end()} snapshots compared")
     except BaseException:
-        print(f"again: FERRO_WALK_SEED={seed} FERRO_WALK_ROUNDS={ROUNDS} pytest tests/integration/test_walk.py -k '{way}'", *walk.log, sep="\n")
+        chosen = way.replace(" ", " and ")
+        print(f"again: FERRO_WALK_SEED={seed} FERRO_WALK_ROUNDS={ROUNDS} pytest tests/integration/test_walk.py -k '{chosen}'", *walk.log, sep="\n")
         raise
+    finally:
+        walk.end()
