@@ -7,7 +7,7 @@ use module_utils::model::DatasetName;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::retain::MaxDestroy;
 use module_utils::policy::permission;
-use module_utils::policy::prune::{Pruned, Request, prune, state_folder};
+use module_utils::policy::prune::{Kept, Pruned, Request, Unreplicated, prune, state_folder};
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
 use module_utils::process::{self, Runner};
@@ -80,6 +80,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let runner = Runner::default();
     let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);
+    tell_unreplicated(&pruned.unreplicated, task);
     let count: usize = pruned.destroyed.iter().map(|(_, names)| names.len()).sum();
     let what = if task.check_mode { "to destroy" } else { "destroyed" };
     let bytes = pruned.reclaim_bytes.map_or_else(String::new, |bytes| format!("; frees {}", ByteSize(bytes)));
@@ -106,9 +107,10 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
     let changed = !destroyed.is_empty();
     body.insert("destroyed".to_owned(), Value::Array(destroyed));
     if task.verbosity >= 1 {
-        let kept = pruned.kept.iter().map(|(name, reasons)| json!({"snapshot": name, "reasons": reasons.words()}));
-        body.insert("kept".to_owned(), kept.collect());
+        body.insert("kept".to_owned(), pruned.kept.iter().map(shown).collect());
     }
+    body.insert("unreplicated".to_owned(), json!(pruned.unreplicated));
+    body.insert("vanished".to_owned(), pruned.vanished.iter().map(|name| Value::from(name.as_str())).collect());
     body.insert("failures".to_owned(), json!(report::list(&pruned.failures)));
     body.insert("summary".to_owned(), summary);
     let warnings = pruned.warnings.lines();
@@ -119,6 +121,24 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
         body.insert("commands".to_owned(), json!(runner.commands()));
     }
     Outcome { changed, failure: report::message(&pruned.failures), body, ..Outcome::default() }
+}
+
+fn shown(kept: &Kept) -> Value {
+    let mut shown = json!({"snapshot": kept.snapshot, "reasons": kept.reasons.words()});
+    if !kept.behind.is_empty() {
+        shown["bookmarks"] = json!(kept.behind);
+    }
+    shown
+}
+
+/// Says which target keeps what no policy wants.
+fn tell_unreplicated(unreplicated: &[Unreplicated], task: Task) {
+    for Unreplicated { bookmark, snapshots, oldest } in unreplicated {
+        task.info(&format!(
+            "{snapshots} snapshots from @{oldest} on stay only because the target of {bookmark} has not got them yet; \
+             if nothing feeds that any more: zfs destroy {bookmark}"
+        ));
+    }
 }
 
 impl Args {

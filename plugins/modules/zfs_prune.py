@@ -223,6 +223,40 @@ kept:
       elements: str
       returned: always
       sample: [foreign]
+    bookmarks:
+      description: Where V(unreplicated) is a reason, the bookmarks of the targets that have not got it yet, as far as is known.
+      type: list
+      elements: str
+      returned: where V(unreplicated) is a reason, and M(ferro.zfs.zfs_replicate) has sent anything of the dataset
+      sample: ["tank/data#ferro_0123456789abcdef_01234567_fedcba9876543210"]
+unreplicated:
+  description:
+    - Bookmarks of targets that have not got what no policy wants any more, so that O(keep_unreplicated) alone keeps it.
+    - If nothing feeds such a target any more, as after the dataset or the target was renamed, destroy its bookmarks with C(zfs destroy), and the
+      snapshots go with the next run.
+  returned: always, unless the task fails before anything is looked at
+  type: list
+  elements: dict
+  contains:
+    bookmark:
+      description: The newest bookmark of which its target is known to have the snapshot, by its full name.
+      type: str
+      returned: always
+      sample: tank/data#ferro_0123456789abcdef_01234567_fedcba9876543210
+    snapshots:
+      description: How many snapshots that keeps.
+      type: int
+      returned: always
+    oldest:
+      description: The first of them, without its dataset.
+      type: str
+      returned: always
+      sample: autosnap_2026-11-19_14:00:00_hourly
+vanished:
+  description: Datasets that were found below those of O(datasets) and were destroyed or renamed meanwhile. That is no failure; of a listed one it is.
+  returned: always, unless the task fails before anything is looked at
+  type: list
+  elements: str
 failures:
   description: What could not be done. The task fails if there is any.
   returned: always, unless the task fails before anything is looked at

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// Lists what is in the file `list`, adds what is taken, removes what is destroyed. A file `on_snapshot` or `on_destroy` is run before.
+/// Lists what is in the file `list`, adds what is taken, removes what is destroyed. A file `on_snapshot`, `on_question`, `on_program` or
+/// `on_destroy` is run before.
 const ZFS: &str = r#"#!/bin/sh
 cd "${0%/*}" || exit 9
 printf '%s\n' "$*" >>log
@@ -21,13 +22,21 @@ case "$verb $*" in
   for name; do for mark in replica placeholder; do
     if grep -qxF "$mark $name" marks; then echo "$name	inherited from x"; else echo "$name	-"; fi
   done; done ;;
+'get -Hp -o name,value guid '*)
+  shift 4
+  for name; do
+    if cut -f1 list | grep -qxF "$name"; then echo "$name	1"; else echo "cannot open '$name': dataset does not exist" >&2; exit=1; fi
+  done
+  exit ${exit:-0} ;;
 'list '*' -r '*' name '*) cut -f1 list ;;
 'list '*' name,written '*) sed '/@/d; /#/d; s/\t.*/\t0/' list ;;
 'list '*' -r '*) cat list ;;
 'list '*)
   read -r created <creation
-  for name; do
-    case $name in *@*) held=0; if grep -qxF "$name" held; then held=1; fi; echo "$name	$held	$created" ;; esac
+  [ ! -e on_question ] || . ./on_question
+  cut -f1 list >there
+  printf '%s\n' "$@" | grep -F @ | grep -xFf there | while read -r name; do
+    held=0; if grep -qxF "$name" held; then held=1; fi; echo "$name	$held	$created"
   done | case $5 in name,userrefs) cut -f1,2 ;; name,creation) cut -f1,3 ;; *) cat ;; esac ;;
 'snapshot '*)
   [ ! -e on_snapshot ] || . ./on_snapshot
@@ -36,15 +45,18 @@ case "$verb $*" in
 'program '*)
   cat >program
   [ ! -e no_program ] || exit 1
+  [ ! -e on_program ] || . ./on_program
   shift 4
   printf '%s\n' "$@" >gone
+  cut -f1 list | grep -xFf - -v gone | sed 's/.*/"&":2/' | paste -sd, >failed
   cut -f1 list | grep -nxFf gone | sed 's/:.*/d/' >drop
   sed -i -f drop list
-  echo '{"return":{}}' ;;
+  echo "{\"return\":{$(cat failed)}}" ;;
 'destroy '*)
   [ ! -e on_destroy ] || . ./on_destroy
   for last; do :; done
   dataset=${last%%@*}
+  cut -f1 list | grep -qxF "$dataset" || { echo "cannot open '$dataset': dataset does not exist" >&2; exit 1; }
   echo "${last#*@}" | tr , '\n' | while read -r name; do printf '%s\n' "$dataset@$name"; done >gone
   cut -f1 list | grep -nxFf gone | sed 's/:.*/d/' >drop
   sed -i -f drop list ;;
@@ -87,6 +99,10 @@ impl Fake {
 
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
     }
 
     pub fn output(&self, binary: &str, flags: &[&str], args: &Value) -> Output {

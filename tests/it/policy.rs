@@ -117,7 +117,10 @@ fn one_that_vanishes_does_not_fail_the_others() {
     args["interval"] = json!(["hourly"]);
     let result = fake.run(SNAPSHOT, &args);
     assert_eq!(names(&result["created"]).len(), 3);
-    assert_eq!(result["left_out"], json!([{"dataset": "tank/b", "reason": "was destroyed meanwhile"}]));
+    assert_eq!(
+        result["left_out"],
+        json!([{"dataset": "tank/b", "reason": "vanished: it was destroyed or renamed meanwhile"}])
+    );
     assert_eq!(fake.verbs(), ["list", "get", "snapshot", "snapshot"]);
     // A listed one is missed, unless that is fine.
     let listed = |on_missing: &str| {
@@ -129,10 +132,10 @@ fn one_that_vanishes_does_not_fail_the_others() {
     assert_eq!(
         result["msg"],
         "2 datasets failed. tank/never: the dataset does not exist; check its name, or set on_missing to warn; \
-         tank/b: the dataset was destroyed meanwhile; check its name, or set on_missing to warn"
+         tank/b: the dataset was destroyed or renamed meanwhile; check its name, or set on_missing to warn"
     );
     let result = fake.run(SNAPSHOT, &listed("warn"));
-    assert_eq!(result["warnings"], json!(["tank/never does not exist", "tank/b was destroyed meanwhile"]));
+    assert_eq!(result["warnings"], json!(["tank/never does not exist", "tank/b was destroyed or renamed meanwhile"]));
 }
 
 #[test]
@@ -273,6 +276,8 @@ fn pruning_says_why_all_the_others_stay() {
                 {"snapshot": "tank@last", "reasons": ["newest", "foreign"]},
                 kept("autosnap_2020-01-01_02:00:00_hourly", "held"),
             ],
+            "unreplicated": [],
+            "vanished": [],
             "failures": [],
             "summary": {"datasets": 1, "destroyed": 1, "kept": 8, "reclaim_bytes": 1000, "failed": 0},
         })
@@ -374,6 +379,61 @@ fn nothing_younger_and_nothing_unreplicated_goes() {
         result["warnings"],
         json!(["tank/d0000 has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots"])
     );
+}
+
+#[test]
+fn the_target_that_keeps_what_it_has_not_got_is_named() {
+    let bookmark = |target: u8, txg: u8| format!("tank#ferro_{target:016x}_00000000_{txg:016x}");
+    // Of two targets one got the fourth, the other, which nobody feeds any more, only the first.
+    let rows: Vec<String> =
+        (1..6).map(|hour| format!("tank@autosnap_2020-01-01_0{hour}:00:00_hourly {hour} 0\n")).collect();
+    let list = rows.concat();
+    let list = format!("tank 1 -\n{list}{} 4 -\n{} 1 -\n", bookmark(1, 4), bookmark(2, 1));
+    let fake = Fake::new(&list);
+    let mut args = args_for_prune();
+    args["keep_unreplicated"] = json!(true);
+    args["_ansible_verbosity"] = json!(1);
+    let result = fake.run(PRUNE, &args);
+    assert_eq!(result["destroyed"], json!([]));
+    assert_eq!(
+        result["kept"],
+        json!([
+            {"snapshot": "tank@autosnap_2020-01-01_01:00:00_hourly", "reasons": ["replication_base"]},
+            {"snapshot": "tank@autosnap_2020-01-01_02:00:00_hourly", "reasons": ["unreplicated"], "bookmarks": [bookmark(2, 1)]},
+            {"snapshot": "tank@autosnap_2020-01-01_03:00:00_hourly", "reasons": ["unreplicated"], "bookmarks": [bookmark(2, 1)]},
+            {"snapshot": "tank@autosnap_2020-01-01_04:00:00_hourly", "reasons": ["replication_base", "unreplicated"], "bookmarks": [bookmark(2, 1)]},
+            {"snapshot": "tank@autosnap_2020-01-01_05:00:00_hourly", "reasons": ["newest", "retained", "unreplicated"], "bookmarks": [bookmark(1, 4), bookmark(2, 1)]},
+        ])
+    );
+    // Only what no policy wants is worth the words.
+    let oldest = "autosnap_2020-01-01_02:00:00_hourly";
+    assert_eq!(result["unreplicated"], json!([{"bookmark": bookmark(2, 1), "snapshots": 3, "oldest": oldest}]));
+    fake.write("list", &fake.read("list").replace(&format!("{}\t1\t-\n", bookmark(2, 1)), ""));
+    let result = fake.run(PRUNE, &args);
+    assert_eq!((names(&result["destroyed"]).len(), &result["unreplicated"]), (3, &json!([])));
+}
+
+#[test]
+fn a_dataset_that_vanishes_while_it_is_pruned_fails_only_if_it_was_listed() {
+    // Gone before it is asked what is held, or when it is to be destroyed; by the plain command and by the program.
+    for (hook, no_program) in [("on_question", false), ("on_destroy", true), ("on_program", false)] {
+        let fake = Fake::new(&tank(4, 3));
+        if no_program {
+            fake.write("no_program", "");
+        }
+        // After it only d0003 is there any more.
+        fake.write(hook, "for gone in tank/d0000 tank/d0001 tank/d0002; do sed -i \"\\\\,^$gone[@\t],d\" list; done");
+        let mut args = args_for_prune();
+        let one = |name: &str, children: bool| json!({"dataset": name, "policy": "one", "snapshots_discover_children": children});
+        args["datasets"] = json!([one("tank", true), one("tank/d0001", false)]);
+        let result = fake.run(PRUNE, &args);
+        assert_eq!(result["vanished"], json!(["tank/d0000", "tank/d0002"]), "{hook}: {result}");
+        let words = "1 dataset failed. tank/d0001: it was destroyed or renamed meanwhile; check its name, or take it off the list";
+        assert_eq!(result["msg"], words, "{hook}");
+        assert!(names(&result["destroyed"]).iter().all(|name| name.starts_with("tank/d0003@")), "{hook}: {result}");
+        assert_eq!(names(&result["destroyed"]).len(), 2, "{hook}");
+        assert_eq!(result.get("warnings"), None, "{hook}");
+    }
 }
 
 #[test]

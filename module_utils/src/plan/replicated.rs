@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 /// The bookmarks of one dataset that are ours.
 #[derive(Clone, Debug, Default)]
 pub struct Replicated {
-    /// For each target the createtxg of its bookmarks, which is that of their snapshots; sorted by [`Replicated::from`].
-    targets: BTreeMap<String, Vec<u64>>,
+    /// For each target the createtxg of its bookmarks, which is that of their snapshots, with their names; sorted by
+    /// [`Replicated::from`].
+    targets: BTreeMap<String, Vec<(u64, String)>>,
 }
 
 /// Which target a bookmark is about; none if it is not one of ours.
@@ -32,10 +33,10 @@ pub fn target(bookmark: &str) -> Option<&str> {
 impl Replicated {
     /// Reads the names of a dataset's bookmarks, with their createtxg.
     pub fn from<'a>(bookmarks: impl IntoIterator<Item = (&'a str, u64)>) -> Self {
-        let mut targets: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        let mut targets: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
         for (name, createtxg) in bookmarks {
             if let Some(target) = target(name) {
-                targets.entry(target.to_owned()).or_default().push(createtxg);
+                targets.entry(target.to_owned()).or_default().push((createtxg, name.to_owned()));
             }
         }
         for bookmarks in targets.values_mut() {
@@ -44,22 +45,31 @@ impl Replicated {
         Self { targets }
     }
 
-    /// The one before the newest, or the only one; and the newest.
-    fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.targets.values().filter_map(|all| Some((all[all.len().saturating_sub(2)], *all.last()?)))
+    /// The one before the newest, or the only one, with its name; and the newest.
+    fn ranges(&self) -> impl Iterator<Item = (u64, u64, &str)> {
+        self.targets.values().filter_map(|all| {
+            let (from, name) = all.get(all.len().saturating_sub(2))?;
+            Some((*from, all.last()?.0, name.as_str()))
+        })
     }
 
     /// True if a replication may need that snapshot itself.
     #[must_use]
     pub fn needs(&self, createtxg: u64) -> bool {
-        self.ranges().any(|(from, to)| (from..=to).contains(&createtxg))
+        self.ranges().any(|(from, to, _)| (from..=to).contains(&createtxg))
+    }
+
+    /// Our bookmarks of the targets that have not got that snapshot, as far as is known: what they stand for is the newest that
+    /// each is known to have.
+    pub fn behind(&self, createtxg: u64) -> impl Iterator<Item = &str> {
+        self.ranges().filter(move |(from, ..)| createtxg > *from).map(|(.., name)| name)
     }
 
     /// True if all targets have got that snapshot, or had their chance before something newer was finished. With several targets
     /// the one that is furthest behind decides; without any, nothing was ever replicated.
     #[must_use]
     pub fn is_finished(&self, createtxg: u64) -> bool {
-        self.ranges().map(|(finished, _)| finished).min().is_some_and(|finished| createtxg <= finished)
+        self.ranges().map(|(finished, ..)| finished).min().is_some_and(|finished| createtxg <= finished)
     }
 
     /// True if there is no target at all.
@@ -109,6 +119,21 @@ mod tests {
             (&[(1, 6), (1, 8), (2, 7)], vec![6, 7, 8], vec![7, 8, 9]),
         ] {
             assert_eq!(shown(&replicated(bookmarks)), (needed, unfinished), "{bookmarks:?}");
+        }
+    }
+
+    #[test]
+    fn the_targets_that_are_behind_are_told_by_their_bookmarks() {
+        let bookmarks = replicated(&[(1, 6), (1, 8), (2, 7), (3, 2)]);
+        let behind =
+            |createtxg| bookmarks.behind(createtxg).map(|name| (&name[21..22], &name[47..48])).collect::<Vec<_>>();
+        assert_eq!(behind(2), []);
+        assert_eq!(behind(3), [("3", "2")]);
+        assert_eq!(behind(7), [("1", "6"), ("3", "2")]);
+        assert_eq!(behind(9), [("1", "6"), ("2", "7"), ("3", "2")]);
+        // What keeps a snapshot is somebody who is behind.
+        for createtxg in 1..10 {
+            assert_eq!(bookmarks.is_finished(createtxg), behind(createtxg).is_empty());
         }
     }
 }

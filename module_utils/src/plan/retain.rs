@@ -136,6 +136,12 @@ impl Reasons {
         self.0 & (1 << reason as u16) != 0
     }
 
+    /// True if there are no reasons but these.
+    #[must_use]
+    pub fn only(self, one: Reason, other: Reason) -> bool {
+        self.0 & !(1 << one as u16 | 1 << other as u16) == 0
+    }
+
     /// True for a snapshot that is none of ours to destroy, whatever else holds for it.
     #[must_use]
     pub fn not_ours(self) -> bool {

@@ -5,6 +5,7 @@ mod destroy;
 mod judge;
 mod listing;
 mod question;
+mod vanished;
 
 pub use arrivals::state_folder;
 
@@ -18,7 +19,8 @@ use crate::process::Runner;
 use crate::ssh::Host;
 use crate::summed::Summed;
 use crate::zfs::verbs::Zfs;
-use std::collections::BTreeMap;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What is wanted.
@@ -60,7 +62,11 @@ pub struct Pruned {
     /// The snapshots that went.
     pub destroyed: Vec<(DatasetName, Vec<ShortName>)>,
     /// The snapshots that stay, if asked for.
-    pub kept: Vec<(String, Reasons)>,
+    pub kept: Vec<Kept>,
+    /// What alone keeps snapshots that no policy wants.
+    pub unreplicated: Vec<Unreplicated>,
+    /// Datasets that were found, and are gone since.
+    pub vanished: Vec<DatasetName>,
     /// How many stay.
     pub kept_count: usize,
     /// What that frees; known only in check mode.
@@ -71,6 +77,28 @@ pub struct Pruned {
     pub warnings: Summed,
     /// Datasets that were looked at.
     pub datasets: usize,
+}
+
+/// A snapshot that stays.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its full name.
+    pub snapshot: String,
+    /// Why.
+    pub reasons: Reasons,
+    /// The full names of the bookmarks of targets that have not got it yet, where that is a reason.
+    pub behind: Vec<String>,
+}
+
+/// A bookmark of a target that is behind, and what would go but for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unreplicated {
+    /// The full name of the bookmark.
+    pub bookmark: String,
+    /// How many snapshots no policy wants any more.
+    pub snapshots: usize,
+    /// The first of them.
+    pub oldest: String,
 }
 
 /// One dataset with what may go.
@@ -97,6 +125,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
         too_new: BTreeMap::new(),
         future: None,
         other_prefixes: (0, Vec::new()),
+        missed: BTreeSet::new(),
     };
     let mut pools = Vec::new();
     for (pool, roots) in request.table.roots() {
@@ -118,6 +147,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
             run.destroy_of_pool(of_pool);
         }
     }
+    run.find_vanished();
     run.warn();
     run.pruned
 }
@@ -136,10 +166,17 @@ struct Run<'a> {
     future: Option<(usize, String)>,
     /// How many would be ours with another prefix, and the first few of these.
     other_prefixes: (usize, Vec<String>),
+    /// Datasets that some command did not find any more.
+    missed: BTreeSet<DatasetName>,
 }
 
 impl Run<'_> {
     fn keep(&mut self, dataset: &DatasetName, name: &str, reasons: Reasons) {
+        self.keep_for(dataset, name, reasons, Vec::new());
+    }
+
+    /// The same for targets that are behind, which `behind` are the bookmarks of.
+    fn keep_for(&mut self, dataset: &DatasetName, name: &str, reasons: Reasons, behind: Vec<String>) {
         self.pruned.kept_count += 1;
         if reasons.contains(Reason::RecentArrival) && self.first_seen.contains_key(dataset.pool()) {
             *self.too_new.entry(dataset.pool().to_owned()).or_default() += 1;
@@ -151,7 +188,7 @@ impl Run<'_> {
             self.future.get_or_insert_with(|| (0, format!("{dataset}@{name}"))).0 += 1;
         }
         if self.request.list_kept {
-            self.pruned.kept.push((format!("{dataset}@{name}"), reasons));
+            self.pruned.kept.push(Kept { snapshot: format!("{dataset}@{name}"), reasons, behind });
         }
     }
 

@@ -17,7 +17,9 @@ impl Run<'_> {
             for batch in batches_of(&doomed.dataset, &doomed.names) {
                 match self.zfs.reclaim(&doomed.dataset, batch) {
                     Ok(bytes) => sum += bytes,
-                    Err(failure) if matches!(failure.cause, Cause::DoesNotExist | Cause::NothingToDestroy) => {}
+                    Err(failure) if matches!(failure.cause, Cause::DoesNotExist | Cause::NothingToDestroy) => {
+                        self.missed.insert(doomed.dataset.clone());
+                    }
                     Err(failure) => {
                         let words = format!("would be pruned, but the estimate failed: {}", failure.reason());
                         self.pruned.warnings.about(&doomed.dataset, words);
@@ -86,7 +88,9 @@ impl Run<'_> {
         match errno {
             None => return true,
             // Somebody else was faster.
-            Some(ENOENT) => {}
+            Some(ENOENT) => {
+                self.missed.insert(dataset.clone());
+            }
             Some(EBUSY) => self.keep(dataset, name, Reason::Held.into()),
             Some(EEXIST) => self.keep(dataset, name, Reason::Cloned.into()),
             Some(errno) => {
@@ -142,7 +146,7 @@ impl Run<'_> {
             }
             if batch.len() == before {
                 if failure.cause == Cause::DoesNotExist {
-                    self.pruned.warnings.about(dataset, "was destroyed meanwhile");
+                    self.missed.insert(dataset.clone());
                 } else {
                     self.pruned.kept_count += before;
                     self.pruned.failures.push(Failed::command(vec![dataset.clone()], failure));

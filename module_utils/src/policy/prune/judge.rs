@@ -1,12 +1,11 @@
 //! Which snapshots may go, by all that listings tell: their order, their names, where they come from and since when they are here.
 
 use super::listing::{Found, Pool};
-use super::{Doomed, Run};
+use super::{Doomed, Run, Unreplicated};
 use crate::model::DatasetName;
 use crate::plan::arrivals::Evidence;
 use crate::plan::elsewhere::Elsewhere;
-use crate::plan::replicated::Replicated;
-use crate::plan::retain::{Reasons, Rules, verdicts};
+use crate::plan::retain::{Reason, Reasons, Rules, verdicts};
 use crate::policy::report::Failed;
 
 impl Run<'_> {
@@ -63,8 +62,7 @@ impl Run<'_> {
     }
 
     fn verdicts(&self, found: &mut Found, elsewhere: Option<&Elsewhere<'_>>) -> Vec<Reasons> {
-        let bookmarks = found.listed.bookmarks.iter().map(|(name, txg)| (name.as_str(), *txg));
-        let replicated = Replicated::from(bookmarks);
+        let replicated = found.listed.replicated();
         let rules = Rules {
             prefix: &self.request.prefix,
             policy: found.policy,
@@ -86,14 +84,36 @@ impl Run<'_> {
             let words = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
             self.pruned.warnings.about(&dataset, words);
         }
-        let mut doomed = Doomed { dataset, names: Vec::new(), own: 0, replica: elsewhere.then_some(policy) };
+        let replicated = listed.replicated();
+        let mut doomed =
+            Doomed { dataset: dataset.clone(), names: Vec::new(), own: 0, replica: elsewhere.then_some(policy) };
         for (snapshot, reasons) in listed.sorted().iter().zip(verdicts) {
             doomed.own += usize::from(!reasons.not_ours());
             match snapshot.name.parse() {
                 Ok(name) if reasons.is_empty() => doomed.names.push(name),
-                _ => self.keep(&doomed.dataset, snapshot.name, reasons),
+                _ => {
+                    let unreplicated = reasons.contains(Reason::Unreplicated);
+                    let behind = replicated.behind(snapshot.createtxg).filter(|_| unreplicated);
+                    let behind: Vec<String> = behind.map(|name| format!("{dataset}#{name}")).collect();
+                    if reasons.only(Reason::Unreplicated, Reason::ReplicationBase) {
+                        for bookmark in &behind {
+                            self.is_behind(bookmark, snapshot.name);
+                        }
+                    }
+                    self.keep_for(&dataset, snapshot.name, reasons, behind);
+                }
             }
         }
         (!doomed.names.is_empty()).then_some(doomed)
+    }
+
+    /// A target that has not got a snapshot is all that keeps it.
+    fn is_behind(&mut self, bookmark: &str, snapshot: &str) {
+        if let Some(all) = self.pruned.unreplicated.iter_mut().rev().find(|all| all.bookmark == bookmark) {
+            all.snapshots += 1;
+        } else {
+            let (bookmark, oldest) = (bookmark.to_owned(), snapshot.to_owned());
+            self.pruned.unreplicated.push(Unreplicated { bookmark, snapshots: 1, oldest });
+        }
     }
 }

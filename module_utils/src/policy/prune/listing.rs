@@ -3,7 +3,7 @@
 use super::Run;
 use crate::model::DatasetName;
 use crate::plan::policy::Policy;
-use crate::plan::replicated;
+use crate::plan::replicated::{self, Replicated};
 use crate::plan::retain::{Reasons, Snapshot};
 use crate::process::Failure;
 use std::collections::HashMap;
@@ -69,6 +69,13 @@ impl Listed {
         let name = |at: &ListedSnapshot| &self.names[at.start as usize..at.end as usize];
         let snapshot = |at: &ListedSnapshot| Snapshot { name: name(at), createtxg: at.createtxg, cloned: at.cloned };
         self.snapshots.iter().map(snapshot).collect()
+    }
+}
+
+impl Listed {
+    /// What replications left.
+    pub(super) fn replicated(&self) -> Replicated {
+        Replicated::from(self.bookmarks.iter().map(|(name, createtxg)| (name.as_str(), *createtxg)))
     }
 }
 

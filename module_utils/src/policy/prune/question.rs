@@ -8,7 +8,7 @@ use crate::plan::retain::{Reason, Reasons};
 use crate::policy::report::Failed;
 use crate::process::Failure;
 use crate::zfs::batches::{self, COMMAND, POINTER};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A snapshot that would go: which of the datasets, and its name.
 type Item = (usize, ShortName);
@@ -30,6 +30,11 @@ impl Run<'_> {
         let mut failed = Vec::new();
         for batch in batches::split(&names, COMMAND, cost) {
             let (answers, result) = self.ask(&asked, batch, dated);
+            if result.is_ok() {
+                let answered: HashSet<usize> = answers.iter().map(|(index, ..)| *index).collect();
+                let silent = batch.iter().map(|(index, _)| index).filter(|index| !answered.contains(index));
+                self.missed.extend(silent.map(|index| asked[*index].dataset.clone()));
+            }
             for (index, name, reasons) in answers {
                 if reasons.is_empty() {
                     asked[index].names.push(name);

@@ -71,9 +71,9 @@ impl Run<'_> {
         match failure.cause {
             Cause::AlreadyExists => self.skip(&snapshot.dataset, format!("{snapshot} was taken meanwhile")),
             Cause::DoesNotExist if self.request.table.declared(&snapshot.dataset).is_some() => {
-                self.missing(&snapshot.dataset, "was destroyed meanwhile");
+                self.missing(&snapshot.dataset, "was destroyed or renamed meanwhile");
             }
-            Cause::DoesNotExist => self.skip(&snapshot.dataset, "was destroyed meanwhile"),
+            Cause::DoesNotExist => self.skip(&snapshot.dataset, "vanished: it was destroyed or renamed meanwhile"),
             _ => {
                 let failed = Failed::command(vec![snapshot.dataset.clone()], failure);
                 self.taken.failures.push(failed);
