@@ -96,7 +96,7 @@ e2e: dist ## The roles and playbooks on three hosts with systemd: the part of th
 
 .PHONY: soak
 soak: dist ## A long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history
-	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-200} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \
+	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-500} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \
 	  $(PYTEST) -s tests/integration/test_walk.py tests/integration/test_histories.py
 
 .PHONY: fuzz

@@ -1,4 +1,4 @@
-"""A random walk (walk.py). A short one here; `make soak` goes 200 rounds. FERRO_WALK_ROUNDS and FERRO_WALK_SEED choose others."""
+"""A random walk (walk.py). A short one here; `make soak` goes 500 rounds. FERRO_WALK_ROUNDS and FERRO_WALK_SEED choose others."""
 
 import os
 

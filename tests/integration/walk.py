@@ -146,7 +146,8 @@ class Walk(Life):
         result = self.ended(running)
         if victim == "module -KILL" and not result:
             self.unclean.add(host)
-        else:
+        elif result.get("datasets"):
+            # Stopped so early that it had not even looked, it has not cleared up after others either.
             self.unclean.discard(host)
         for report in result.get("datasets", []):
             error = report.get("error")
@@ -162,7 +163,7 @@ class Walk(Life):
 
     def arguments(self, chance: random.Random) -> tuple[str, dict[str, Any]]:
         host, arguments = chance.choice(self.directions())
-        return host, arguments | ({"compress": "zstd"} if chance.random() < 0.3 else {})
+        return host, arguments | ({"compress": "zstd"} if self.remote and chance.random() < 0.3 else {})
 
     def directions(self) -> list[tuple[str, dict[str, Any]]]:
         """Where the program can run, and with what: twice the same, if both sides are on one host."""

@@ -300,5 +300,8 @@ zfs list -H -t snapshot -o name -r {root} | grep -vxFf /run/wanted | while read 
   echo "$snapshot ${{sum%% *}}"
 done
 """
-        lines = self.hosts.lab.run(host, "sh -e", input=script, timeout=1200).stdout.splitlines()
-        return {name: digest for name, digest in (line.split() for line in lines)}
+        sums = {}
+        for line in self.hosts.lab.run(host, "sh -e", input=script, timeout=1200).stdout.splitlines():
+            name, digest = line.split()
+            sums[name] = digest
+        return sums
