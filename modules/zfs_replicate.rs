@@ -7,6 +7,7 @@ use module_utils::glob::Globs;
 use module_utils::lock::{self, Place};
 use module_utils::own_folder::own_folder;
 use module_utils::plan::replicate::{OnDiverged, RawMode, Wish};
+use module_utils::plan::send_flags::{Choice, SendFlags};
 use module_utils::process::Runner;
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::progress::{self, Progress};
@@ -66,6 +67,10 @@ pub struct Args {
     /// Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
     #[serde(default)]
     raw: Raw,
+    /// With which flags what is not raw is sent. A raw stream has all of them of itself; where the target's pool lacks a feature that it
+    /// needs, that dataset is refused. A stream that is resumed goes on as it began.
+    #[serde(default)]
+    send_flags: Flags,
     /// What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was
     /// written to, or has nothing in common with the source.
     #[serde(default)]
@@ -97,6 +102,7 @@ pub struct Args {
     #[serde(default)]
     holds: bool,
     /// Receive in a way that can be resumed (C(zfs receive -s)), and resume what an interrupted run left, where it still fits.
+    /// A pool without the feature C(extensible_dataset) cannot keep it.
     #[serde(default = "yes")]
     resume: bool,
     /// Compress streams on their way. Not between two local pools. ZFS sends blocks that are stored compressed as they are, and
@@ -188,6 +194,47 @@ enum Raw {
     Always,
     /// Never.
     Never,
+}
+
+/// With which flags what is not raw is sent.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+struct Flags {
+    /// Blocks larger than 128 KiB stay as they are (C(zfs send -L)). This never changes within a target's history, as that lost
+    /// data with ZFS before 2.0. V(auto) is with them, unless the target's pool lacks the feature C(large_blocks) and that of the source uses
+    /// it; what was begun without goes on without, also when the target's pool has got the feature since.
+    large_block: Flag,
+    /// Compressed blocks stay as they are stored (C(zfs send -c)). V(auto) is with them, unless the target's pool lacks
+    /// C(lz4_compress) or C(zstd_compress) and that of the source uses it.
+    compressed: Flag,
+    /// Blocks of a few bytes stay embedded in their pointers (C(zfs send -e)). V(auto) is without: they are sent as ordinary blocks, and
+    /// the target embeds them again. An encrypted target takes none.
+    embedded: Flag,
+}
+
+/// Whether a flag is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Flag {
+    /// As told above.
+    #[default]
+    Auto,
+    /// Yes; a dataset with which that cannot be is refused.
+    Always,
+    /// No.
+    Never,
+}
+
+impl From<Flag> for Choice {
+    fn from(flag: Flag) -> Self {
+        match flag {
+            Flag::Auto => Self::Auto,
+            Flag::Always => Self::Always,
+            Flag::Never => Self::Never,
+        }
+    }
 }
 
 /// What to do where source and target have gone apart.
@@ -357,6 +404,11 @@ impl Args {
                 Diverged::SetAside => OnDiverged::SetAside,
             },
             plain_placeholders: self.placeholder_encryption == Placeholders::Off,
+            send_flags: SendFlags {
+                large_block: self.send_flags.large_block.into(),
+                compressed: self.send_flags.compressed.into(),
+                embedded: self.send_flags.embedded.into(),
+            },
         };
         let ssh = SshOptions {
             port: self.ssh.port,

@@ -257,6 +257,8 @@ pub struct Dataset {
     pub placeholder: bool,
     /// The guid of the dataset that this one is a replica of, as its mark says. Children inherit it.
     pub replica_of: Option<u64>,
+    /// A replica that was sent without `-L`, so its large blocks are split.
+    pub small_blocks: bool,
     /// Snapshots and bookmarks, oldest first; a bookmark before the snapshot that it was made from.
     pub versions: Vec<Version>,
 }
@@ -283,6 +285,8 @@ pub struct TokenContent {
     pub from_guid: Option<u64>,
     /// The stream is raw.
     pub raw: bool,
+    /// The stream has large blocks (`zfs send -L`).
+    pub large_blocks: bool,
 }
 
 impl Dataset {

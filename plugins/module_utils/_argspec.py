@@ -345,6 +345,26 @@ SPECS = {
                 "choices": ["auto", "always", "never"],
                 "default": "auto",
             },
+            "send_flags": {
+                "type": "dict",
+                "options": {
+                    "large_block": {
+                        "type": "str",
+                        "choices": ["auto", "always", "never"],
+                        "default": "auto",
+                    },
+                    "compressed": {
+                        "type": "str",
+                        "choices": ["auto", "always", "never"],
+                        "default": "auto",
+                    },
+                    "embedded": {
+                        "type": "str",
+                        "choices": ["auto", "always", "never"],
+                        "default": "auto",
+                    },
+                },
+            },
             "on_diverged": {
                 "type": "str",
                 "choices": ["fail", "rollback", "set_aside"],

@@ -137,6 +137,52 @@ options:
       - always
       - never
     default: auto
+  send_flags:
+    description:
+      - With which flags what is not raw is sent. A raw stream has all of them of itself; where the target's pool lacks a feature that it needs,
+        that dataset is refused. A stream that is resumed goes on as it began.
+    type: dict
+    suboptions:
+      large_block:
+        description:
+          - Blocks larger than 128 KiB stay as they are (C(zfs send -L)). This never changes within a target's history, as that lost data with
+            ZFS before 2.0. V(auto) is with them, unless the target's pool lacks the feature C(large_blocks) and that of the source uses it; what
+            was begun without goes on without, also when the target's pool has got the feature since.
+          - V(auto) - As told above.
+          - V(always) - Yes; a dataset with which that cannot be is refused.
+          - V(never) - No.
+        type: str
+        choices:
+          - auto
+          - always
+          - never
+        default: auto
+      compressed:
+        description:
+          - Compressed blocks stay as they are stored (C(zfs send -c)). V(auto) is with them, unless the target's pool lacks C(lz4_compress) or
+            C(zstd_compress) and that of the source uses it.
+          - V(auto) - As told above.
+          - V(always) - Yes; a dataset with which that cannot be is refused.
+          - V(never) - No.
+        type: str
+        choices:
+          - auto
+          - always
+          - never
+        default: auto
+      embedded:
+        description:
+          - 'Blocks of a few bytes stay embedded in their pointers (C(zfs send -e)). V(auto) is without: they are sent as ordinary blocks, and
+            the target embeds them again. An encrypted target takes none.'
+          - V(auto) - As told above.
+          - V(always) - Yes; a dataset with which that cannot be is refused.
+          - V(never) - No.
+        type: str
+        choices:
+          - auto
+          - always
+          - never
+        default: auto
   on_diverged:
     description:
       - 'What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was written to,
@@ -201,7 +247,8 @@ options:
     default: false
   resume:
     description:
-      - Receive in a way that can be resumed (C(zfs receive -s)), and resume what an interrupted run left, where it still fits.
+      - Receive in a way that can be resumed (C(zfs receive -s)), and resume what an interrupted run left, where it still fits. A pool without
+        the feature C(extensible_dataset) cannot keep it.
     type: bool
     default: true
   compress:

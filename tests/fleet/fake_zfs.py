@@ -382,9 +382,11 @@ def zfs_mount(fake, words):
 
 
 def zpool_get(fake, words):
-    given, _ = options(words, "o", "Hp")
+    given, (asked, *names) = options(words, "o", "Hp")
     columns = given["o"][0].split(",")
-    rows = [{"name": name, "property": prop, "value": value} for name, of in fake.pools.items() for prop, value in of.items()]
+    pools = {name: of for name, of in fake.pools.items() if not names or name in names}
+    wanted = None if asked == "all" else asked.split(",")
+    rows = [{"name": name, "property": prop, "value": value} for name, of in pools.items() for prop, value in of.items() if wanted is None or prop in wanted]
     return ["\t".join(row[column] for column in columns) for row in rows], []
 
 

@@ -2,6 +2,7 @@
 
 use super::words::split;
 use crate::model::{ARRIVING, DatasetName, check_version_name};
+use crate::plan::features::Feature;
 use crate::scripts::Script;
 use crate::zfs::parse::{PLACEHOLDER, REPLICA};
 use crate::zfs::properties;
@@ -75,11 +76,15 @@ pub struct Receiving {
 /// A placeholder holds no data, so it may be plain where the key of the one above it is not loaded.
 const PLAIN: &str = "encryption=off";
 
+/// With which flags a stream may be sent: raw, or what both pools can take. None of them brings more along than the snapshots. Where
+/// the pools can take nothing, `--` stands before the name.
+const SEND_FLAGS: [&str; 8] = ["-w", "-L", "-e", "-c", "-Le", "-Lc", "-ec", "-Lec"];
+
 /// The longest resume token: they are a few hundred bytes long.
 const MAX_TOKEN: usize = 16 * 1024;
 
 /// Columns and properties that may be read.
-const READABLE: [&str; 21] = [
+const READABLE: [&str; 24] = [
     "name",
     "type",
     "guid",
@@ -99,6 +104,9 @@ const READABLE: [&str; 21] = [
     "mounted",
     "canmount",
     "value",
+    "recordsize",
+    "volblocksize",
+    "compression",
     PLACEHOLDER,
     REPLICA,
 ];
@@ -112,6 +120,7 @@ pub fn permit(rules: &Rules, line: &str) -> Result<Permit, String> {
         // Who the gate runs as, and whether it can compress, so that a preflight can tell what is missing.
         ["id"] | ["zstd", "--version"] if script.is_none() => Condition::None,
         ["zfs", verb, ref rest @ ..] if fits(script, verb, rest) => rules.verb(verb, rest)?,
+        ["zpool", "get", ref rest @ ..] if script.is_none() => rules.features(rest)?,
         _ => return Err(format!("the program {:?} is none that zfs_replicate runs here", words[0])),
     };
     Ok(Permit { argv, script, condition })
@@ -214,6 +223,21 @@ impl Rules {
         })
     }
 
+    /// Which streams the pools of its datasets can have and take: nothing else is told of a pool.
+    fn features(&self, args: &[&str]) -> Result<Condition, String> {
+        let ["-H", "-o", "name,property,value", properties, pools @ ..] = args else {
+            return Err(form_of("zpool", "get"));
+        };
+        if *properties != Feature::properties() {
+            return Err(form_of("zpool", "get"));
+        }
+        let is_ours = |pool: &str| self.datasets.iter().any(|ours| ours.pool() == pool);
+        match pools.iter().find(|pool| !is_ours(pool)) {
+            Some(pool) => Err(format!("{pool:?} is not the pool of one of its datasets")),
+            None => each(pools, |_| Ok(())),
+        }
+    }
+
     fn allow(&self, args: &[&str]) -> Result<Condition, String> {
         let [name] = args else { return Err(form("allow")) };
         each(&[*name], |name| self.within(&dataset(name)?))
@@ -248,15 +272,21 @@ impl Rules {
             ["-nvP", rest @ ..] => rest,
             all => all,
         };
-        let [flags @ ("-w" | "-Lc"), rest @ ..] = args else { return Err(form("send")) };
+        let is_raw = args.first() == Some(&"-w");
+        let has_flags = args.first().is_some_and(|flags| SEND_FLAGS.contains(flags));
+        let rest = if has_flags { &args[1..] } else { args };
         let rest = match rest {
             ["-i", from, rest @ ..] => of_same_dataset(from, "@#").map(|()| rest)?,
             ["-I", from, rest @ ..] => of_same_dataset(from, "@").map(|()| rest)?,
             rest => rest,
         };
-        let [name] = rest else { return Err(form("send")) };
+        let name = match rest {
+            [name] if has_flags => name,
+            ["--", name] if !has_flags => name,
+            _ => return Err(form("send")),
+        };
         self.snapshots(&[*name])?;
-        if self.raw_only && *flags == "-Lc" && !is_estimate {
+        if self.raw_only && !is_raw && !is_estimate {
             return version(name).map(|version| Condition::Encryption(version.dataset));
         }
         Ok(Condition::None)
@@ -439,7 +469,11 @@ fn each(names: &[&str], check: impl Fn(&str) -> Result<(), String>) -> Result<Co
 }
 
 fn form(verb: &str) -> String {
-    format!("`zfs {verb}` with these options is nothing that zfs_replicate says")
+    form_of("zfs", verb)
+}
+
+fn form_of(program: &str, verb: &str) -> String {
+    format!("`{program} {verb}` with these options is nothing that zfs_replicate says")
 }
 
 fn readable(columns: &str) -> Result<(), String> {
@@ -480,7 +514,7 @@ fn of_same_dataset(from: &str, signs: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, DatasetName, Mode, Receiving, Rules, Script, permit, split};
+    use super::{Condition, DatasetName, Feature, Mode, Receiving, Rules, Script, permit, split};
     use crate::cmd::{Cmd, login_shell_prefix};
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
@@ -624,6 +658,58 @@ mod tests {
         assert_eq!(ask(&receive, &format!("zfs receive -u -s {options}")), Ok(stream(false)));
         assert_eq!(ask(&receive, &format!("zfs receive -u -s -F {options}")), Ok(stream(true)));
         assert!(ask(&receive, "zfs send -Lc tank/data@s1").is_err());
+    }
+
+    #[test]
+    fn streams_are_sent_with_what_both_pools_can_take() {
+        let (send, receive) = (rules(Mode::Send, false), rules(Mode::Receive, false));
+        let features = format!("zpool get -H -o name,property,value {} tank", Feature::properties());
+        for words in [
+            "zfs send -- tank/data@s1",
+            "zfs send -i '#ferro_x' -- tank/data@s2",
+            "zfs send -L tank/data@s1",
+            "zfs send -c -I @s1 tank/data@s2",
+            "zfs send -e -i @s1 tank/data@s2",
+            "zfs send -Le tank/data@s1",
+            "zfs send -ec tank/data@s1",
+            "zfs send -nvP -Lec tank/data@s1",
+            "zfs send -nvP -i @s1 -- tank/data@s2",
+            "zfs list -Hp -t filesystem,volume -o name,recordsize,volblocksize,compression tank/data",
+            &features,
+        ] {
+            assert_eq!(ask(&send, words), Ok(Condition::None), "{words}");
+        }
+        assert_eq!(ask(&receive, &features), Ok(Condition::None));
+        let raw_only = Rules { raw_only: true, ..send.clone() };
+        for words in ["zfs send -- tank/data@s1", "zfs send -L tank/data@s1", "zfs send -Lec -i @s1 tank/data@s2"] {
+            assert!(matches!(ask(&raw_only, words), Ok(Condition::Encryption(_))), "{words}");
+        }
+        for words in [
+            "zfs send tank/data@s1",
+            "zfs send -i @s1 tank/data@s2",
+            "zfs send -- -i @s1 tank/data@s2",
+            "zfs send -Lc -- tank/data@s1",
+            "zfs send -- -R tank/data@s1",
+            "zfs send -Lcw tank/data@s1",
+            "zfs send -cL tank/data@s1",
+            "zfs send -L -c tank/data@s1",
+            "zfs send -p tank/data@s1",
+            "zfs send -R tank/data@s1",
+            "zfs send --large-block tank/data@s1",
+            "zfs send -Lc -w tank/data@s1",
+            "zfs send",
+            "zfs send -L",
+            &format!("zpool get -H -o name,property,value {}", Feature::properties()),
+            &format!("zpool get -H -o name,property,value {} tank other", Feature::properties()),
+            &format!("zpool get -H -o name,property,value {} tank/data", Feature::properties()),
+            &format!("zpool get -Hp -o name,property,value {} tank", Feature::properties()),
+            "zpool get -H -o name,property,value guid tank",
+            "zpool get -H -o name,property,value all tank",
+            "zpool get all tank",
+            "zpool set feature@large_blocks=enabled tank",
+        ] {
+            assert!(ask(&send, words).is_err(), "{words}");
+        }
     }
 
     #[test]

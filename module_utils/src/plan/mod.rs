@@ -3,6 +3,7 @@
 pub mod arrivals;
 pub mod conflict;
 pub mod elsewhere;
+pub mod features;
 pub mod grants;
 pub mod jobs;
 pub mod mapping;
@@ -14,5 +15,6 @@ pub mod replicated;
 pub mod resume;
 pub mod retain;
 pub mod schedule;
+pub mod send_flags;
 pub mod steps;
 pub mod swap;

@@ -3,10 +3,11 @@
 pub use super::conflict::Conflict;
 use super::conflict::{Names, NoCommon};
 use super::resume::{Discard, Useless, discard, resumable};
+use super::send_flags::{Flags, History, SendFlags};
 use super::steps::{Step, StepKind, steps};
 use super::swap::{self, There};
 use crate::glob::Globs;
-use crate::model::{Dataset, DatasetName, MAX_NAME, Version};
+use crate::model::{Dataset, DatasetName, MAX_NAME, Partial, Version};
 use std::collections::{BTreeSet, HashMap};
 
 /// What the user asked for, as far as planning goes.
@@ -28,6 +29,8 @@ pub struct Wish {
     pub on_diverged: OnDiverged,
     /// Placeholders are not encrypted, whatever is above them.
     pub plain_placeholders: bool,
+    /// With which flags plain streams are sent.
+    pub send_flags: SendFlags,
 }
 
 /// What to do where source and target have gone apart.
@@ -133,6 +136,10 @@ pub struct Transfer {
     pub steps: Vec<Step>,
     /// They are raw.
     pub raw: bool,
+    /// How they are sent if they are not.
+    pub flags: Flags,
+    /// The target's pool can keep what an interrupted receive leaves.
+    pub resumable: bool,
     /// What the first one takes the place of.
     pub replaces: Replaces,
     /// What it is received with, as far as encryption goes.
@@ -148,6 +155,23 @@ impl Transfer {
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.steps.first().is_some_and(|step| step.from.is_none())
+    }
+
+    /// What of the dataset's history is there, given what there is where the first stream goes.
+    #[must_use]
+    pub fn history(&self, source: &Dataset, there: Option<&Dataset>) -> History {
+        let is_new = matches!(self.clearing, Some(Clearing::SetAside { .. })) || self.is_first();
+        let resumes = matches!(self.partial, Some(PartialPlan::Resume { .. }));
+        match there {
+            Some(there) if resumes || !is_new => match &there.partial {
+                _ if there.replica_of == Some(source.guid) && there.small_blocks => History::Small,
+                Some(Partial { content: Ok(content), .. }) if resumes && content.large_blocks => History::Large,
+                _ if is_new => History::None,
+                _ if there.replica_of == Some(source.guid) => History::Large,
+                _ => History::Unknown,
+            },
+            _ => History::None,
+        }
     }
 
     /// Where the first stream goes.
@@ -441,7 +465,8 @@ fn transfer(
     let raw = wish.raw.applies_to(source);
     let anew = |partial, replaces| {
         let key = Key::default();
-        Transfer { steps: steps(base, later), raw, replaces, key, partial, clearing: None }
+        let flags = Flags::default();
+        Transfer { steps: steps(base, later), raw, flags, resumable: true, replaces, key, partial, clearing: None }
     };
     let Some((on, partial)) = on.and_then(|on| Some((on, on.partial.as_ref()?))) else { return anew(None, replaces) };
     match resumable(source, base, later, partial, wish) {

@@ -49,6 +49,7 @@ fn dataset(name: &str, points: &str) -> Dataset {
         partial: None,
         placeholder: false,
         replica_of: None,
+        small_blocks: false,
         versions: versions.collect(),
     }
 }
@@ -246,7 +247,13 @@ fn what_is_below_a_placeholder_must_be_able_to_move() {
 #[test]
 fn what_stands_beside_is_resumed_or_in_the_way() {
     let beside = |points: &str, partial: bool| {
-        let content = TokenContent { to_name: "tank/a@a".to_owned(), to_guid: 1, from_guid: None, raw: false };
+        let content = TokenContent {
+            to_name: "tank/a@a".to_owned(),
+            to_guid: 1,
+            from_guid: None,
+            raw: false,
+            large_blocks: false,
+        };
         let partial = partial.then(|| Partial { token: "1-x".to_owned(), content: Ok(content), bytes: 9 });
         Dataset { partial, ..dataset("backup/a_ferro_arriving", points) }
     };
@@ -355,7 +362,7 @@ proptest! {
     fn what_was_interrupted_is_resumed_or_discarded_never_ignored(points in prop::collection::vec(0..3u8, 1..6), at in 0..6u64) {
         let ours: Vec<String> = (1..).zip(&points).filter(|(_, on)| **on != 1).map(|(n, _)| format!("@s{n}={n}")).collect();
         let theirs: Vec<String> = (1..).zip(&points).filter(|(_, on)| **on == 1 || **on == 2).map(|(n, _)| format!("@s{n}={n}")).collect();
-        let content = TokenContent { to_name: format!("tank/a@s{at}"), to_guid: at, from_guid: None, raw: false };
+        let content = TokenContent { to_name: format!("tank/a@s{at}"), to_guid: at, from_guid: None, raw: false, large_blocks: false };
         let partial = Some(Partial { token: "1-x".to_owned(), content: Ok(content), bytes: 9 });
         let theirs = Dataset { partial, ..target(&theirs.join(" ")) };
         match plan(&source(&ours.join(" ")), Some(&theirs), &wish()) {
@@ -389,7 +396,8 @@ fn raw_and_plain_do_not_mix() {
 #[test]
 fn an_interrupted_stream_is_resumed_only_if_it_is_the_next_one() {
     let token = |to: &str, guid, from_guid| {
-        let content = TokenContent { to_name: to.to_owned(), to_guid: guid, from_guid, raw: false };
+        let content =
+            TokenContent { to_name: to.to_owned(), to_guid: guid, from_guid, raw: false, large_blocks: false };
         Some(Partial { token: "1-x".to_owned(), content: Ok(content), bytes: 9 })
     };
     let ours = source("@a=1 @b=2 @c=3");

@@ -157,6 +157,7 @@ fn placeholder(name: &DatasetName) -> Dataset {
         partial: None,
         placeholder: true,
         replica_of: None,
+        small_blocks: false,
         versions: Vec::new(),
     }
 }

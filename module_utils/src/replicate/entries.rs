@@ -5,7 +5,9 @@ use super::preflight::{self, Preflight};
 use super::report::{DatasetReport, ErrorReport};
 use super::request::Request;
 use crate::model::{Dataset, DatasetName};
-use crate::plan::replicate::{Conflict, Place, Plan, plan};
+use crate::plan::features::{Feature, State};
+use crate::plan::replicate::{Conflict, Place, Plan, Transfer, plan};
+use crate::plan::send_flags::{self, Given, Unfit};
 use crate::plan::swap::Swap;
 use crate::process::{Failure, Runner};
 use crate::zfs::verbs::Zfs;
@@ -35,6 +37,8 @@ pub enum Refusal {
     SourceWithinTarget,
     /// A user may not.
     NotPermitted(Failure),
+    /// The target's pool cannot take it, or its history not as it is asked for.
+    Unfit(Unfit),
     /// What an earlier run had begun could not be finished.
     NotFinished(Failure),
 }
@@ -44,6 +48,7 @@ impl Refusal {
         match self {
             Self::NotPermitted(failure) | Self::NotFinished(failure) => ErrorReport::from(failure),
             Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
+            Self::Unfit(unfit) => ErrorReport::of_plan(&unfit.to_string()),
             Self::Locked => ErrorReport::of_plan(
                 "its key is not loaded on the sending side, so that it can only be sent raw. Load the key (zfs load-key), or leave \
                  raw: never out",
@@ -88,6 +93,7 @@ pub fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
             None => plan(source, &place, &request.wish).map_err(Refusal::Conflict),
         };
         let plan = plan.and_then(|plan| allowed(request, sides, source, &target, plan));
+        let plan = plan.and_then(|plan| with_flags(request, sides, source, &target, plan));
         let is_first = |plan: &Plan| matches!(plan, Plan::Send(transfer) if transfer.is_first());
         if plan.as_ref().is_ok_and(is_first) {
             coming.insert(target.clone());
@@ -118,14 +124,41 @@ fn allowed(
     if source.encrypted && !transfer.raw && request.sends_properties() {
         return Err(Refusal::PropertiesNeedRaw);
     }
-    // What is received plain is encrypted where the dataset, or else its nearest ancestor, is, unless it is told not to be.
+    if request.require_encrypted_target && !lands_encrypted(sides, target, transfer) {
+        return Err(Refusal::LandsInPlaintext);
+    }
+    Ok(plan)
+}
+
+/// What is received plain is encrypted where the dataset, or else its nearest ancestor, is, unless it is told not to be.
+fn lands_encrypted(sides: &Sides, target: &DatasetName, transfer: &Transfer) -> bool {
     let place = || std::iter::once(target.clone()).chain(target.ancestors()).find_map(|name| sides.targets.get(&name));
     let exists = |name: &DatasetName| sides.targets.contains_key(name);
     let below_plain = transfer.key.plain_parents && !exists(target) && !target.parent().as_ref().is_some_and(exists);
-    let is_encrypted =
-        transfer.raw || !(transfer.key.plain || below_plain) && place().is_some_and(|dataset| dataset.encrypted);
-    if request.require_encrypted_target && !is_encrypted {
-        return Err(Refusal::LandsInPlaintext);
+    transfer.raw || !(transfer.key.plain || below_plain) && place().is_some_and(|dataset| dataset.encrypted)
+}
+
+/// The flags that a plan's streams are sent with, where both pools and the target's history let them.
+fn with_flags(
+    request: &Request,
+    sides: &Sides,
+    source: &Dataset,
+    target: &DatasetName,
+    mut plan: Plan,
+) -> Result<Plan, Refusal> {
+    let Plan::Send(transfer) = &mut plan else { return Ok(plan) };
+    let given = Given {
+        source: sides.features.of.get(source.name.pool()),
+        target: sides.features.of_target.as_ref(),
+        history: transfer.history(source, sides.targets.get(transfer.landing(target))),
+        into_encrypted: lands_encrypted(sides, target, transfer),
+    };
+    transfer.resumable = given.target.is_none_or(|target| target.state(Feature::Extensible) != State::Disabled);
+    if transfer.raw {
+        let stored = sides.features.stored.get(source.name.as_str()).copied().unwrap_or_default();
+        send_flags::raw(&given, stored, target.pool()).map_err(Refusal::Unfit)?;
+    } else {
+        transfer.flags = send_flags::plain(&request.wish.send_flags, &given, target.pool()).map_err(Refusal::Unfit)?;
     }
     Ok(plan)
 }

@@ -1,5 +1,6 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
+use super::features::{self, PoolFeatures};
 use super::report::utc_stamp;
 use super::request::Request;
 use super::streams::applies;
@@ -39,6 +40,8 @@ pub struct Sides {
     pub stamp: String,
     /// Identifies the target pool, in the names of our bookmarks.
     pub target_pool: Option<u64>,
+    /// What streams the pools can have and take, where something is to be sent.
+    pub features: PoolFeatures,
 }
 
 impl Sides {
@@ -94,7 +97,9 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let Sides { sources, targets, .. } = &mut sides;
     let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
     sides.swaps = swap::begun(places, targets);
-    ask_about_bases(request, source, target, &mut sides)?;
+    if ask_about_bases(request, source, target, &mut sides)? {
+        sides.features = features::ask(request, source, target, &sides)?;
+    }
     if request.sets_properties() {
         sides.properties = properties_to_set(request, source, &sides)?;
     }
@@ -207,8 +212,8 @@ fn properties_to_set(request: &Request, source: Zfs<'_>, sides: &Sides) -> Resul
     Ok(all)
 }
 
-/// Facts that only some datasets need, asked for all of them at once.
-fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -> Result<(), Failure> {
+/// Facts that only some datasets need, asked for all of them at once. Gives whether something may have to be sent.
+fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -> Result<bool, Failure> {
     let mut source_bases = Vec::new();
     let mut target_bases = Vec::new();
     let mut newer = Vec::new();
@@ -262,5 +267,5 @@ fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &
             None => ask(target, "guid", std::slice::from_ref(&pool))?.get(&pool).copied(),
         };
     }
-    Ok(())
+    Ok(something_to_send)
 }

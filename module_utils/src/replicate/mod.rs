@@ -6,6 +6,7 @@ pub mod crew;
 pub mod diagnose;
 pub mod entries;
 pub mod execute;
+pub mod features;
 pub mod gather;
 pub mod holds;
 pub mod notices;

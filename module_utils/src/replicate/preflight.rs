@@ -109,6 +109,9 @@ fn of_target(
         // It is marked as a replica.
         need("userprop", target);
     }
+    if !transfer.raw && transfer.flags.begins_small {
+        need("userprop", target);
+    }
     for (property, _) in sides.properties.get(&source.name).into_iter().flatten() {
         need(property, target);
     }

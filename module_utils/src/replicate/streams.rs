@@ -6,7 +6,7 @@ use crate::model::{Dataset, DatasetName, Kind};
 use crate::plan::replicate::{PartialPlan, Replaces, Transfer};
 use crate::plan::steps::{Step, StepKind};
 use crate::stream::planned::Planned;
-use crate::zfs::parse::REPLICA;
+use crate::zfs::parse::{REPLICA, SMALL};
 
 /// Native properties that only filesystems have. Given to a volume, `zfs receive` refuses the whole stream.
 /// Source: `zfs_prop_init` in OpenZFS, module/zcommon/zfs_prop.c.
@@ -78,15 +78,18 @@ fn send_with(extra: &[&str], request: &Request, source: &DatasetName, transfer: 
         // The token fixes every other flag.
         return cmd.args(["-t", token]);
     }
-    // Large blocks stay as they are, compressed data is not inflated for the way. -L must not change within a lineage, so it is
-    // always there (openzfs/zfs#6224); raw implies both. Not -e: an encrypted target refuses embedded data (openzfs/zfs#12480).
-    let cmd = cmd.arg(if transfer.raw { "-w" } else { "-Lc" });
+    // Raw means -Lec.
+    let flags = if transfer.raw { Some("-w".to_owned()) } else { transfer.flags.argument() };
+    let is_bare = flags.is_none();
+    let cmd = cmd.args(flags);
     let cmd = if request.send_properties && request.is_local() { cmd.arg("-p") } else { cmd };
     let cmd = match (step.kind, &step.from) {
         (StepKind::Incremental, Some(from)) => cmd.args(["-i", from]),
         (StepKind::Intermediates, Some(from)) => cmd.args(["-I", from]),
         _ => cmd,
     };
+    // No flags are no oversight: the gate takes them to be meant only so.
+    let cmd = if is_bare { cmd.arg("--") } else { cmd };
     cmd.arg(format!("{source}@{}", step.to))
 }
 
@@ -127,7 +130,7 @@ pub fn receive(
 ) -> Cmd {
     // -u: nothing is mounted, ever.
     let mut cmd = Cmd::new("zfs").args(["receive", "-u"]);
-    if request.wish.resume {
+    if request.wish.resume && transfer.resumable {
         cmd = cmd.arg("-s");
     }
     if first && transfer.replaces == Replaces::Placeholder {
@@ -154,9 +157,11 @@ pub fn receive(
     for (name, value) in settings {
         cmd = cmd.arg("-o").arg(format!("{name}={value}"));
     }
-    if first && !request.receive_properties.contains_key(REPLICA) {
+    let small = if transfer.raw || transfer.flags.large_block { "" } else { SMALL };
+    let is_to_be_marked = first || !transfer.raw && transfer.flags.begins_small;
+    if is_to_be_marked && !request.receive_properties.contains_key(REPLICA) {
         // So that whoever prunes there knows that its dates are another host's word, and which dataset it is of.
-        cmd = cmd.arg("-o").arg(format!("{REPLICA}={}", source.guid));
+        cmd = cmd.arg("-o").arg(format!("{REPLICA}={}{small}", source.guid));
     }
     cmd.arg(if first { transfer.landing(target) } else { target })
 }

@@ -69,6 +69,8 @@ pub enum Cause {
     EmbeddedData,
     /// Large blocks before, none now.
     LargeBlocks,
+    /// Directories with large blocks, and a stream without.
+    LargeMicrozaps,
     /// The stream does not fit, and ZFS does not tell why.
     StreamRefused,
     /// The pool lacks a feature.
@@ -161,8 +163,11 @@ impl Cause {
                  that is not encrypted"
             }
             Self::LargeBlocks => {
-                "earlier streams brought large blocks (zfs send -L) and this one has none; rename the target out of the way \
+                "earlier streams brought large blocks (zfs send -L) and this one has none; leave send_flags.large_block at auto, or rename the target out of the way \
                  (zfs rename) and run again, which sends it anew"
+            }
+            Self::LargeMicrozaps => {
+                "it has directories with large blocks (large_microzap), which ZFS sends only with -L; enable large_blocks in the                  target's pool, where it is missing, and leave send_flags.large_block at auto. Where the target's history was sent                  without, rename it out of the way (zfs rename) and run again"
             }
             Self::StreamRefused => {
                 "ZFS there does not take this stream, for one of two reasons that it does not tell apart: its kernel module is older \
@@ -171,7 +176,8 @@ impl Cause {
             }
             Self::PoolTooOld => {
                 "the pool there lacks a feature that this needs, such as large_blocks, zstd_compress or bookmark_v2; compare `zpool get all \
-                 POOL | grep feature@` of both, then enable it there with `zpool set feature@NAME=enabled POOL` or `zpool upgrade POOL`"
+                 POOL | grep feature@` of both, then enable it there with `zpool set feature@NAME=enabled POOL` or `zpool upgrade POOL`; \
+                 of large blocks and compression, send_flags: auto leaves out what the pool lacks"
             }
             Self::BadProperty => {
                 "a property cannot be set there; check receive_properties, receive_exclude and, with send_properties, what \

@@ -5,6 +5,7 @@ pub mod batches;
 pub mod cause;
 mod complaints;
 pub mod parse;
+pub mod pools;
 pub mod properties;
 pub mod snapshots;
 pub mod stderr;

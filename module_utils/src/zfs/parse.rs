@@ -24,8 +24,11 @@ pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &s
 pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 
 /// The user property that marks datasets as replicas. Its value is the guid of the dataset that was sent, or `pushed` where the sender did
-/// not say. Children inherit it.
+/// not say. Children inherit it. [`SMALL`] behind the guid: it is sent without `-L`, which must stay so.
 pub const REPLICA: &str = "ferro.zfs:replica";
+
+/// What the mark of a replica ends with that is sent without `-L`.
+pub const SMALL: &str = "-small-blocks";
 
 /// The columns that [`datasets`] reads.
 pub const DATASET_COLUMNS: &str = "name,type,guid,encryption,encryptionroot,keystatus,written,origin,receive_resume_token,ferro.zfs:placeholder,ferro.zfs:replica";
@@ -70,7 +73,8 @@ fn dataset(line: &str) -> Result<(Row, &str), Unexpected> {
         partial: None,
         placeholder: false,
         // Anybody may write anything into it: what is no guid is no mark.
-        replica_of: replica.parse().ok(),
+        replica_of: replica.strip_suffix(SMALL).unwrap_or(replica).parse().ok(),
+        small_blocks: replica.ends_with(SMALL),
         versions: Vec::new(),
     };
     Ok(((dataset, some(token)), placeholder))
@@ -211,6 +215,7 @@ pub fn token(output: &str) -> Result<TokenContent, Unexpected> {
         to_guid: field("toguid").and_then(number).ok_or_else(wrong)?,
         from_guid: field("fromguid").and_then(number),
         raw: field("rawok").is_some(),
+        large_blocks: field("largeblockok").is_some(),
     })
 }
 
@@ -231,7 +236,7 @@ mod tests {
     fn datasets_are_read() {
         let rows = datasets(
             "tank\tfilesystem\t11\toff\t-\t-\t24576\t-\t-\t-\t7\n\
-             bk/ph\tfilesystem\t12\taes-256-gcm\tbk\tunavailable\t0\t-\t1-f11\tbk/ph\tx\n\
+             bk/ph\tfilesystem\t12\taes-256-gcm\tbk\tunavailable\t0\t-\t1-f11\tbk/ph\t8-small-blocks\n\
              bk/v\tvolume\t13\t-\t-\t-\t-\tbk/w@s 1\t-\t-\t-\n",
         )
         .unwrap();
@@ -241,7 +246,8 @@ mod tests {
         assert_eq!((rows[1].0.encryption_root.as_ref().unwrap().as_str(), rows[1].0.locked), ("bk", true));
         assert!(!rows[1].0.is_encryption_root() && !rows[0].0.locked && rows[0].0.encryption_root.is_none());
         assert_eq!((rows[2].0.kind, rows[2].0.written), (Kind::Volume, 0));
-        assert_eq!([0, 1, 2].map(|at| rows[at].0.replica_of), [Some(7), None, None]);
+        assert_eq!([0, 1, 2].map(|at| rows[at].0.replica_of), [Some(7), Some(8), None]);
+        assert_eq!([0, 1, 2].map(|at| rows[at].0.small_blocks), [false, true, false]);
         assert_eq!(rows[2].0.origin.as_deref(), Some("bk/w@s 1"));
     }
 
@@ -314,6 +320,7 @@ mod tests {
                 to_guid: 0x58f3_1e48_1404_6ed2,
                 from_guid: Some(0xd997_d248_9adc_53c4),
                 raw: true,
+                large_blocks: false,
             })
         );
         assert_eq!((token_bytes(output), token_bytes("cannot resume send")), (0x4c_3ae4, 0));

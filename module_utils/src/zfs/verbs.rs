@@ -101,7 +101,7 @@ impl Zfs<'_> {
     }
 
     /// `zfs list` prints what exists even where one name does not, and exits with 1 then: that is an answer, not a failure.
-    fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
+    pub(super) fn list<T>(&self, cmd: &Cmd, read: impl Fn(&str) -> Result<T, parse::Unexpected>) -> Result<T, Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let output = self.runner.output_of(attempt, Expect::Listing)?;
         let answered = output.status.success() || (output.status.code() == Some(1) && only_missing(&output.stderr));
@@ -318,7 +318,7 @@ impl Zfs<'_> {
 }
 
 /// Parts names so that each part fits into one command: behind ssh the whole command is one argument, and quoted.
-fn for_one_command(names: &[String]) -> Vec<&[String]> {
+pub(super) fn for_one_command(names: &[String]) -> Vec<&[String]> {
     batches::split(names, ONE_COMMAND, |name| quoted(name))
 }
 
