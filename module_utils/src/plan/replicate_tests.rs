@@ -1,6 +1,7 @@
 use super::{Clearing, Conflict, OnDiverged, PartialPlan, Place, Plan, RawMode, Replaces, Wish};
 use crate::glob::Globs;
 use crate::model::{Dataset, DatasetName, Kind, Partial, TokenContent, Version, VersionKind};
+use crate::plan::send_flags::History;
 use crate::plan::swap::There;
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
@@ -422,4 +423,31 @@ fn an_interrupted_stream_is_resumed_only_if_it_is_the_next_one() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_history_is_known_by_its_mark() {
+    let ours = source("@a=1 @b=2");
+    let history = |there: Option<&Dataset>| match plan(&ours, there, &wish()) {
+        Ok(Plan::Send(transfer)) => transfer.history(&ours, there),
+        _ => panic!("there is something to send"),
+    };
+    let replica = |replica_of, small_blocks| Dataset { replica_of, small_blocks, ..target("@a=1") };
+    assert_eq!(history(None), History::None);
+    assert_eq!(history(Some(&replica(Some(ours.guid), false))), History::Large);
+    assert_eq!(history(Some(&replica(Some(ours.guid), true))), History::Small);
+    // Inherited from the replica above, whose source is another.
+    assert_eq!(history(Some(&replica(Some(99), true))), History::Unknown);
+    assert_eq!(history(Some(&replica(None, false))), History::Unknown);
+    // What an interrupted first receive left goes on as it began.
+    let partial = |large_blocks, small_blocks| {
+        let to_name = "tank/a@a".to_owned();
+        let content = TokenContent { to_name, to_guid: 1, from_guid: None, raw: false, large_blocks };
+        let partial = Some(Partial { token: "1-x".to_owned(), content: Ok(content), bytes: 9 });
+        Dataset { partial, replica_of: Some(ours.guid), small_blocks, ..target("") }
+    };
+    assert_eq!(history(Some(&partial(true, false))), History::Large);
+    assert_eq!(history(Some(&partial(false, true))), History::Small);
+    // Nothing large was in it yet.
+    assert_eq!(history(Some(&partial(false, false))), History::None);
 }
