@@ -104,7 +104,7 @@ def test_check_mode_plans_the_same_and_does_nothing(hosts: Hosts) -> None:
     assert all(step["bytes_estimated"] > 0 for report in checked["datasets"] for step in report["steps"])
     assert hosts.sh("source", "zfs list -H -t all -o name") == before
     verbs = {" ".join(command.split()[:3]) for command in checked["commands"]}
-    assert verbs == {"zfs list -Hp", "zfs send -nvP"}
+    assert verbs == {"zfs list -Hp", "zfs send -nvP", "zpool get -H"}
 
     done = hosts.replicated("source", **LOCAL)
     for planned in checked["datasets"]:
@@ -135,9 +135,10 @@ def test_commands_do_not_grow_with_datasets_that_need_nothing(hosts: Hosts) -> N
         assert again["changed"] is False
         counts.append((len(first["commands"]), len(again["commands"])))
     # Nothing to do: two listings a side (an empty target has no snapshots to list). Something: one more for the parents of what is missing;
+    # one for what the target's pool can take;
     # one for all bookmarks; for each dataset the two ends of the stream; one question for all whether they arrived; one for the end of all
     # older bookmarks, where there are any.
-    assert counts == [(3 + 1 + 1 + 2 * 3 + 1, 4), (4 + 1 + 1 + 2 * 16 + 1 + 1, 4)]
+    assert counts == [(3 + 1 + 1 + 1 + 2 * 3 + 1, 4), (4 + 1 + 1 + 1 + 2 * 16 + 1 + 1, 4)]
 
 
 def test_which_snapshots(hosts: Hosts) -> None:
