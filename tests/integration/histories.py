@@ -27,6 +27,11 @@ EXTRAS = (
     "renamed",  # the newest received snapshot was renamed on the source
     "renamed there",  # the newest received snapshot was renamed on the target
     "in use",  # the target exists, without any snapshot
+    "placeholder",  # the target is a parent that was made for what is below it
+    "placeholder above",  # the same, and a replica of another dataset lies below it
+    "clone",  # the source began as a clone of another dataset
+    "promoted",  # the oldest snapshots went to a clone of the source, by `zfs promote` of that, and their bookmarks with them
+    "moved",  # source and target were renamed alike
 )
 
 
@@ -76,8 +81,14 @@ class History:
         match self.extra:
             case "none":
                 return True
-            case "in use":
+            case "in use" | "placeholder" | "placeholder above":
                 return not received
+            case "clone":
+                return bool(points)
+            case "promoted":
+                return self.promoted > 0
+            case "moved":
+                return bool(received)
             case "empty" | "data" | "written" | "empty written":
                 return bool(received)
             case "early" | "early data elsewhere":
@@ -91,6 +102,11 @@ class History:
             case "renamed there":
                 return newest is not None
         raise AssertionError(self.extra)
+
+    @property
+    def promoted(self) -> int:
+        """How many snapshots a clone could have taken along: from the oldest on, the source has them no more."""
+        return len(list(itertools.takewhile(lambda point: point.source in (GONE, BOOKMARK), self.points)))
 
     def _to_come(self) -> int | None:
         """The newest snapshot of the source that the target does not have."""
@@ -107,6 +123,8 @@ class History:
         versions = []
         for number, point in enumerate(self.points, 1):
             name = f"s{number}"
+            if self.extra == "promoted" and number <= self.promoted:
+                continue
             if point.source in (BOOKMARK, BOTH):
                 versions.append(Version(name, f"b{number}", bookmark=True))
             if point.source in (ALIVE, BOTH):
@@ -158,7 +176,10 @@ class Options:
     on_diverged: str = "fail"
     raw: str = "auto"
     bookmarks: bool = True
-    encrypted: bool = False  # not an option: how the source was made
+    # Not options: how the source was made, and what the target lies below.
+    encrypted: bool = False
+    volume: bool = False
+    encrypted_target: bool = False
 
     def arguments(self) -> dict[str, Any]:
         return {

@@ -29,7 +29,14 @@ OPTIONS = {
     "raw though plain": Options(raw="always"),
     "encrypted": Options(encrypted=True),
     "encrypted rollback": Options(encrypted=True, on_diverged="rollback"),
+    "volume": Options(volume=True),
+    "below an encrypted target": Options(encrypted_target=True),
+    "below an encrypted target set aside": Options(encrypted_target=True, on_diverged="set_aside"),
+    "encrypted below an encrypted target": Options(encrypted=True, encrypted_target=True),
 }
+
+# These come to the same as another history that is among them: some of each are enough.
+LIKE_PLAIN = ("placeholder", "placeholder above", "clone", "promoted", "moved")
 
 DESTROY_AND_BOOKMARK = """\
 args = ...
@@ -54,16 +61,33 @@ class Case:
     options: str
     history: History
     expected: Expected
+    renamed: bool = False  # alike on both sides
+
+    @property
+    def made(self) -> Options:
+        return OPTIONS[self.options]
 
     @property
     def group(self) -> str:
         """What is built by one recursive stream: all that have received as much, by themselves where that would not do."""
-        encrypted = "x" if OPTIONS[self.options].encrypted else ""
-        return f"{encrypted}early" if self.history.extra.startswith("early") else f"{encrypted}up_to_{max(self.history.received, default=0)}"
+        encrypted = ("x" if self.made.encrypted else "") + ("t" if self.made.encrypted_target else "")
+        extra = self.history.extra
+        alone = self.made.encrypted_target or extra.startswith(("early", "placeholder")) or extra == "clone"
+        return f"{encrypted}alone" if alone else f"{encrypted}up_to_{max(self.history.received, default=0)}"
 
     @property
     def path(self) -> str:
-        return f"{self.group}/{self.options.replace(' ', '_')}/c{self.number:04}"
+        return f"{self.group}/{self.options.replace(' ', '_')}/{'moved_' if self.renamed else ''}c{self.number:04}"
+
+    @property
+    def as_made(self) -> str:
+        """Options of `zfs create`."""
+        return "-s -V 1M" if self.made.volume else "-u"
+
+    @property
+    def unmounted(self) -> str:
+        """Options of `zfs clone`, which has -u only since 2.2."""
+        return "" if self.made.volume else "-o canmount=noauto"
 
     @property
     def source(self) -> str:
@@ -81,18 +105,22 @@ def chosen(name: str, options: Options) -> list[History]:
     else:
         # All of up to two snapshots with the default; of everything else some of each kind.
         small, large = list(histories(2)), list(histories(3, "few"))
-        found = (small if name == "default" else sample(small, name, 1)) + sample(large, name, 3 if name == "default" else 1)
+        plain = [history for history in small if history.extra not in LIKE_PLAIN] + sample(small, name, 6, LIKE_PLAIN)
+        found = (plain if name == "default" else sample(small, name, 1)) + sample(large, name, 3 if name == "default" else 1)
     if options.encrypted:
         # Without the key nothing can be written there, and a raw stream does not go past a snapshot of the target's own.
         found = [history for history in found if not any(word in history.extra for word in ("data", "written", "early"))]
+    if options.volume:
+        # Nothing is written to it here, and nothing lies below it.
+        found = [history for history in found if not any(word in history.extra for word in ("data", "written", "above"))]
     return list(dict.fromkeys(found))
 
 
-def sample(all_of_them: list[History], name: str, of_each: int) -> list[History]:
+def sample(all_of_them: list[History], name: str, of_each: int, kinds: tuple[str, ...] = EXTRAS) -> list[History]:
     """Some with each kind of life that a target may have had of its own."""
     chance = random.Random(f"{SEED} {name}")
-    kinds = [[history for history in all_of_them if history.extra == extra] for extra in EXTRAS]
-    return [history for kind in kinds for history in chance.sample(kind, min(of_each, len(kind)))]
+    of_kinds = [[history for history in all_of_them if history.extra == extra] for extra in kinds]
+    return [history for kind in of_kinds for history in chance.sample(kind, min(of_each, len(kind)))]
 
 
 class World:
@@ -100,7 +128,7 @@ class World:
 
     def __init__(self, hosts: Hosts, host: str, cases: list[Case]) -> None:
         self.hosts, self.host, self.cases = hosts, host, cases
-        self.identity: dict[str, dict[str, str]] = {case.target: {} for case in cases}  # of guids
+        self.identity: dict[int, dict[str, str]] = {case.number: {} for case in cases}  # of guids
 
     def build(self) -> None:
         """Lets every history happen, as many at once as ZFS can: one by one would take five times as long."""
@@ -109,11 +137,12 @@ class World:
         self._create()
         for number in range(1, 5):
             self._snapshot_sources(f"s{number}", [case for case in self.cases if len(case.history.points) >= number], number)
-        self.sh("umount " + " ".join(f"/run/all/{case.source}" for case in self.cases))
+        self.sh("umount " + " ".join(f"/run/all/{case.source}" for case in self.filesystems()))
         self._learn("s1", "s2", "s3", "s4", of="source")
         self._receive()
         self._learn("own", "elsewhere", *(f"s{n}" for n in range(1, 5)), of="target")
         self._program("tank", [word for case in self.cases for word in self._lost(case)])
+        self.sh("\n".join(line for case in self.cases for line in self._promoted(case)))
         again: dict[str, list[Case]] = {}
         for case in self.cases:
             if case.history.extra == "reused":
@@ -121,20 +150,50 @@ class World:
         for name, cases in again.items():
             self._snapshot_sources(name, cases)
         self._learn(*again, of="source", again=True)
+        self._move()
         self.sh("zpool sync tank vault")
+
+    def filesystems(self) -> list[Case]:
+        return [case for case in self.cases if not case.made.volume]
+
+    def _move(self) -> None:
+        lines = []
+        for case in self.cases:
+            if case.history.extra == "moved":
+                before = case.source, case.target
+                case.renamed = True
+                lines += [f"zfs rename -u {was} {now}" for was, now in zip(before, (case.source, case.target), strict=True)]
+        # Volumes are never mounted.
+        self.sh("\n".join(line.replace(" -u", "") if "/volume" in line else line for line in lines))
 
     def _create(self) -> None:
         lines = ["echo 'a long password' > /run/key"]
         for group in sorted({case.group for case in self.cases}):
-            encryption = "-o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key" if group[0] == "x" else ""
-            lines.append(f"zfs create -u {encryption} tank/{group}")
+            encryption = "-o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key"
+            ours, theirs = (encryption if flag in self._flags(group) else "" for flag in "xt")
+            lines.append(f"zfs create -u {ours} tank/{group}")
+            if not self._recursively(group):
+                lines.append(f"zfs create -u tank/{group}/origin_filesystem; zfs snapshot tank/{group}/origin_filesystem@o")
+                lines.append(f"zfs create -s -V 1M tank/{group}/origin_volume; zfs snapshot tank/{group}/origin_volume@o")
             lines += [f"zfs create -u tank/{parent}" for parent in self._parents(group)]
             if not self._recursively(group):
-                lines += [f"zfs create -u vault/{group}", *(f"zfs create -u vault/{parent}" for parent in self._parents(group))]
-        made = " ".join(case.source for case in self.cases)
+                lines += [f"zfs create -u {theirs} vault/{group}", *(f"zfs create -u vault/{parent}" for parent in self._parents(group))]
+        lines += [self._made(case) for case in self.cases]
+        mounted = " ".join(case.source for case in self.filesystems())
         # Each `zfs` reads the list of mounts: it must not be long for longer than needed.
         mount = "mkdir -p /run/all/$d; mount -t zfs -o zfsutil $d /run/all/$d"
-        self.sh("\n".join([*lines, f"for d in {made}; do zfs create -u $d; done; for d in {made}; do {mount}; done"]))
+        self.sh("\n".join([*lines, f"for d in {mounted}; do {mount}; done"]))
+
+    @staticmethod
+    def _flags(group: str) -> str:
+        return group.removesuffix("alone").partition("up_to")[0]
+
+    @staticmethod
+    def _made(case: Case) -> str:
+        if case.history.extra == "clone":
+            origin = f"tank/{case.group}/origin_{'volume' if case.made.volume else 'filesystem'}@o"
+            return f"zfs clone {case.unmounted} {origin} {case.source}"
+        return f"zfs create {case.as_made} {case.source}"
 
     def _parents(self, group: str) -> list[str]:
         return sorted({case.path.rpartition("/")[0] for case in self.cases if case.group == group})
@@ -149,7 +208,8 @@ class World:
         groups = {case.group for case in cases if number and self._recursively(case.group) >= number}
         parents = " ".join(f"tank/{parent}" for group in groups for parent in (group, *self._parents(group)))
         if cases:
-            write = f"for d in {datasets}; do echo {name} $d > /run/all/$d/f_{name}; done;" if number else ""
+            mounted = " ".join(case.source for case in cases if not case.made.volume)
+            write = f"for d in {mounted}; do echo {name} $d > /run/all/$d/f_{name}; done;" if number and mounted else ""
             self.sh(f"{write} zfs snapshot $(printf '%s@{name} ' {datasets} {parents})")
 
     def _receive(self) -> None:
@@ -157,7 +217,8 @@ class World:
         lines = []
         for group in sorted({case.group for case in self.cases}):
             if last := self._recursively(group):
-                lines.append(f"zfs send {'-w' if group[0] == 'x' else ''} -R tank/{group}@s{last} | zfs receive -u vault/{group}")
+                raw = "-w" if "x" in self._flags(group) else ""
+                lines.append(f"zfs send {raw} -R tank/{group}@s{last} | zfs receive -u vault/{group}")
         self.sh("\n".join(lines))
         recursively = [case for case in self.cases if self._recursively(case.group)]
         self._program("vault", [word for case in recursively for word in self._not_received(case)])
@@ -173,15 +234,17 @@ class World:
         """What the target got by itself, and how it lived on."""
         history, source, target = case.history, case.source, case.target
         lines = []
-        if history.extra.startswith("early"):
-            raw, before = "-w" if OPTIONS[case.options].encrypted else "", None
+        raw, before = "-w" if case.made.encrypted else "", None
+        if case.group.endswith("alone"):
             for number in history.received:
                 start = f"-i @s{before}" if before else ""
                 lines.append(f"zfs send {raw} {start} {source}@s{number} | zfs receive -u {target}")
-                lines += [] if before else [f"zfs snapshot {target}@{history.own}"]
+                lines += [f"zfs snapshot {target}@{history.own}"] if history.extra.startswith("early") and not before else []
                 before = number
         last = max(history.received, default=0)
         write = f"mkdir -p /run/own; mount -t zfs -o zfsutil {target} /run/own; echo own > /run/own/own; umount /run/own"
+        placeholder = f"zfs create -u -o canmount=off {target}; zfs set ferro.zfs:placeholder=$(zfs get -Hp -o value guid {target}) {target}"
+        child = f"zfs create -u {source}/child; zfs snapshot {source}/child@c; zfs send {raw} {source}/child@c | zfs receive -u {target}/child"
         return lines + {
             "empty": [f"zfs snapshot {target}@own"],
             "data": [write, f"zfs snapshot {target}@own"],
@@ -190,20 +253,31 @@ class World:
             "taken": [f"zfs snapshot {target}@{history.own}"],
             "renamed": [f"zfs rename {source}@s{last} {source}@renamed_s{last}"],
             "renamed there": [f"zfs rename {target}@s{last} {target}@elsewhere"],
-            "in use": [f"zfs create -u {target}"],
+            "in use": [f"zfs create {case.as_made} {target}"],
+            "placeholder": [placeholder],
+            "placeholder above": [placeholder, child],
         }.get(history.extra, [])
 
     @staticmethod
     def _lost(case: Case) -> list[str]:
         """What the source has not any more."""
         words = []
+        promoted = case.history.promoted if case.history.extra == "promoted" else 0
         for number, point in enumerate(case.history.points, 1):
             name = f"renamed_s{number}" if case.history.extra == "renamed" and number == case.history.received[-1] else f"s{number}"
             if point.source in (BOOKMARK, BOTH):
                 words.append(f"bookmark {case.source}@{name} {case.source}#b{number}")
-            if point.source in (GONE, BOOKMARK):
+            if point.source in (GONE, BOOKMARK) and number > promoted:
                 words.append(f"destroy {case.source}@{name}")
         return words
+
+    @staticmethod
+    def _promoted(case: Case) -> list[str]:
+        """Those that go to a clone of the source, which lies elsewhere, as what lies below is replicated too."""
+        if case.history.extra != "promoted":
+            return []
+        clone = f"tank/{case.group}/clone_{case.number}"
+        return [f"zfs clone {case.unmounted} {case.source}@s{case.history.promoted} {clone}", f"zfs promote {clone}"]
 
     def _program(self, pool: str, words: list[str]) -> None:
         """Destroys and bookmarks many at once."""
@@ -214,7 +288,7 @@ class World:
     def _learn(self, *names: str, of: str, again: bool = False) -> None:
         """Notes which guid stands for what: what the source took, and what was taken on the target itself."""
         for case in self.cases:
-            known = self.identity[case.target]
+            known = self.identity[case.number]
             for name, guid in self.snapshots(of).get(getattr(case, of), {}).items():
                 if name in names and guid not in known:
                     known[guid] = "again" if again else "own" if of == "target" else name
@@ -250,7 +324,7 @@ class World:
 
     def there(self, dataset: str) -> tuple[str, ...]:
         """The identities of a target's snapshots."""
-        case = dataset.partition("_diverged_")[0]
+        case = int(dataset.partition("_diverged_")[0][-4:])
         return tuple(self.identity[case].get(guid, guid) for guid in self.snapshots("target").get(dataset, {}).values())
 
 
@@ -296,12 +370,15 @@ def compare(world: World) -> list[tuple[Case, str]]:
         there = case.history.target()
         if before[case.target] != tuple(version.identity for version in (there.snapshots if there else ())):
             problems.append((case, f"the test did not build what it meant to: {before[case.target]}"))
+    below = {case.number: world.snapshots("target").get(f"{case.target}/child") for case in world.cases}
     planned = world.replicate(_ansible_check_mode=True)
     done = world.replicate()
     again = world.replicate()
     for case in world.cases:
         reports = [reports[case.target] for reports in (planned, done, again)]
         problems += [(case, problem) for problem in judge(world, case, *reports)]
+        if below[case.number] != world.snapshots("target").get(f"{case.target}/child"):
+            problems.append((case, "what lies below it is not what it was"))
     return problems + [(case, problem) for case, problem in tried_without(world)]
 
 
@@ -340,7 +417,7 @@ def tried_without(world: World) -> list[tuple[Case, str]]:
         base = sent.get(want.base or "")
         # Of both, the snapshot comes last.
         start = f"'{'#' if base.bookmark else '@'}{base.name}'" if base else ""
-        raw, streams = "-w" if OPTIONS[case.options].encrypted else "", []
+        raw, streams = "-w" if case.made.encrypted else "", []
         for name in want.wanted:
             streams.append(f"zfs send {raw} {f'-i {start}' if start else ''} {case.source}@{name} | zfs receive -u {case.target} 2>/dev/null")
             start = f"@{name}"

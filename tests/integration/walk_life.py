@@ -92,9 +92,11 @@ class Life:
             else:
                 self.tried(self.source, f"zfs destroy {dataset}@{snapshot.name}")
 
-    def loses_the_base(self, dataset: str, gone: set[str]) -> bool:
+    def loses_the_base(self, dataset: str, gone: set[str], with_bookmarks: bool = False) -> bool:
         """Without these snapshots, the source would not know the target's newest any more."""
         there = self.snapshots(self.target, self.target_of(dataset))
+        if with_bookmarks:
+            return bool(there) and there[-1].guid in gone
         bookmarks = self.sh(self.source, f"zfs list -Hp -t bookmark -d 1 -o guid {dataset}").split()
         return bool(there) and there[-1].guid in gone and there[-1].guid not in bookmarks
 
@@ -130,7 +132,7 @@ class Life:
                 self.tried(self.source, f"zfs clone {origin} {parent}/c{self.serial}")
 
     def promote(self, chance: random.Random) -> None:
-        """The clone gets its origin's snapshots, which that loses."""
+        """The clone gets its origin's snapshots and their bookmarks, which that loses."""
         rows = self.sh(self.source, "zfs list -Hp -t filesystem,volume -o name,origin -r tank").splitlines()
         clones = [(name, origin) for name, origin in (row.split("\t") for row in rows) if origin != "-"]
         if not clones:
@@ -140,7 +142,7 @@ class Life:
         snapshots = self.snapshots(self.source, dataset)
         at = next(number for number, snapshot in enumerate(snapshots, 1) if snapshot.name == name)
         moved = {snapshot.guid for snapshot in snapshots[:at]}
-        if self.loses_the_base(dataset, moved):
+        if self.loses_the_base(dataset, moved, with_bookmarks=True):
             self.did(f"not {clone}, as its origin would have nothing in common with its replica")
             return
         if self.tried(self.source, f"zfs promote {clone}") and self.snapshots(self.target, self.target_of(clone)):
