@@ -58,6 +58,11 @@ class Play:
         """By host: what the task that ended its play said."""
         return {r.host: str(r.result.get("msg")) for r in self.records if r.outcome == "failed"}
 
+    @property
+    def warnings(self) -> list[str]:
+        """What Ansible and modules warned of, each with the lines over which it is wrapped."""
+        return re.findall(r"^\[(?:DEPRECATION )?WARNING\].*(?:\n(?=\S)(?!\[|TASK|PLAY|ok:|changed:|skipping:|included:).*)*", self.output, re.MULTILINE)
+
     def results(self, task: str, host: str | None = None) -> list[dict[str, Any]]:
         """The results of a task, by its name or the end of it (names of roles' tasks begin with 'role : ')."""
         return [r.result for r in self.records if r.task.endswith(task) and host in (None, r.host) and r.outcome in ("ok", "failed")]

@@ -59,8 +59,8 @@ def test_check_mode_on_fresh_hosts_fails_nowhere_and_does_nothing(fleet: Fleet) 
         assert fleet.sh(host, "zpool list -H; ls -d /etc/ferro-zfs /var/lib/zfsbackup 2>/dev/null || true") == ""
 
 
-def test_one_run_sets_up_everything(fleet: Fleet) -> None:
-    fleet.played("ferro.zfs.site")
+def test_one_run_sets_up_everything_without_a_warning(fleet: Fleet) -> None:
+    assert fleet.played("ferro.zfs.site").warnings == []
     timers = fleet.sh("backup", "systemctl list-timers --all --no-legend 'ferro-zfs-*'")
     assert all(f"ferro-zfs-{job}.timer" in timers for job in ("prune", "pull@source", "push@offsite")), timers
     jobs = "ferro-zfs-pull@source.service ferro-zfs-push@offsite.service"
@@ -84,6 +84,7 @@ def test_a_second_run_changes_nothing_in_check_mode_or_for_real(fleet: Fleet) ->
     for check in (True, False):
         play = fleet.played("ferro.zfs.site", check=check)
         assert not any(play.changed.values()), play.changed
+        assert play.warnings == []
 
 
 def test_nothing_runs_where_backups_land_also_where_that_was_made_before(fleet: Fleet) -> None:
