@@ -3,19 +3,11 @@
 import json
 
 import pytest
+from streaming import KILLER
 from zfs_hosts import NATIVE, Hosts
 
 KEY = "-o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key"
 TREE = {"source": ["tank/e"], "target": "vault/in"}
-# Runs the real zfs, and kills the module that asked once so many of the changes to what there is have been made.
-KILLER = """#!/bin/sh
-case "$1" in rename|destroy|receive|create|set) ;; *) exec /usr/sbin/zfs "$@" ;; esac
-case "$*" in *"#"*) exec /usr/sbin/zfs "$@" ;; esac
-/usr/sbin/zfs "$@"; status=$?
-echo "$*" >> /run/changes
-[ "$(wc -l < /run/changes)" -lt "$(cat /run/deadly)" ] || pkill -KILL -x zfs_replicate
-exit $status
-"""
 
 
 def pools(hosts: Hosts) -> None:
@@ -136,7 +128,10 @@ def test_the_gate_lets_a_swap_through_and_nothing_else(hosts: Hosts) -> None:
     hosts.pool("source", "tank")
     hosts.pool("backup", "vault")
     hosts.sh("backup", f"echo 'a long password' > /run/key; zfs create {KEY} vault/in")
-    hosts.sh("source", f"echo 'a long password' > /run/key; zfs create {KEY} tank/e; zfs create -p tank/e/c/d; zfs create tank/other; zfs snapshot tank/e/c/d@s1 tank/other@s1")
+    hosts.sh(
+        "source",
+        f"echo 'a long password' > /run/key; zfs create {KEY} tank/e; zfs create -p tank/e/c/d; zfs create tank/other; zfs snapshot tank/e/c/d@s1 tank/other@s1",
+    )
     hosts.lab.copy("backup", NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
     hosts.sh("source", "rm -f /root/gate_key*; ssh-keygen -q -t ed25519 -N '' -f /root/gate_key")
     public = hosts.sh("source", "cat /root/gate_key.pub")

@@ -393,7 +393,8 @@ impl Rules {
         };
         match from.parent() {
             Some(place) if from.ancestors().filter_map(|above| beside(&above)).any(|moved| moved == to) => {
-                Ok(Condition::GivesWay(place))
+                // Where replicas may be set aside, what is below them moves on alike.
+                Ok(if self.allow_rollback { Condition::None } else { Condition::GivesWay(place) })
             }
             _ => Err(format!("{from} may only be renamed from below a placeholder to below what takes its place")),
         }

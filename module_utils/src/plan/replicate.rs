@@ -197,7 +197,8 @@ pub enum Replaces {
     Nothing,
     /// A placeholder, in one stroke: `zfs receive -F`.
     Placeholder,
-    /// A placeholder that ZFS does not replace: the stream goes to this name beside it, which then takes its place.
+    /// A placeholder that ZFS does not replace, or what is set aside: the stream goes to this name beside it, which then takes its
+    /// place.
     Beside(DatasetName),
 }
 
@@ -293,14 +294,13 @@ fn set_aside(
     if target.name.parent().is_none() || !reason.is_about_the_target() {
         return Err(reason);
     }
+    // What arrives has its place only when its first snapshot is there: until then, all that lies below stays where it is.
     let name = format!("{}_diverged_{}", target.name, place.stamp);
     let to = name.parse().map_err(|_| Conflict::NameTooLong { name: name.clone() })?;
     fits_below(place, &name)?;
     let mut plan = as_it_is(source, None, place, wish)?;
     if let Plan::Send(transfer) = &mut plan {
-        // Its children come back below the new one.
-        let new = swap::arrived(source, &target.name, target, transfer.raw);
-        swap::children(&target.name, &to, new.encryption_root.as_ref(), place.there)?;
+        transfer.replaces = Replaces::Beside(beside(source, target, place, (transfer.raw, Some(&to)))?);
         transfer.clearing = Some(Clearing::SetAside { to, reason });
     }
     Ok(plan)
@@ -419,6 +419,16 @@ fn over(source: &Dataset, target: &Dataset, place: &Place<'_>, wish: &Wish) -> R
     if target.name.parent().is_none() {
         return Err(Conflict::PoolIsPlaceholder { target: target.name.clone() });
     }
+    Ok(Replaces::Beside(beside(source, target, place, (raw, None))?))
+}
+
+/// Where the first stream goes while the target still has its place, which it gives up later; with `aside`, for that name.
+fn beside(
+    source: &Dataset,
+    target: &Dataset,
+    place: &Place<'_>,
+    (raw, aside): (bool, Option<&DatasetName>),
+) -> Result<DatasetName, Conflict> {
     let arriving = target
         .name
         .arriving()
@@ -428,8 +438,8 @@ fn over(source: &Dataset, target: &Dataset, place: &Place<'_>, wish: &Wish) -> R
         return Err(Conflict::ArrivingInUse { target: target.name.clone(), arriving, has });
     }
     fits_below(place, arriving.as_str())?;
-    swap::changes(&target.name, &swap::arrived(source, &arriving, target, raw), place.there)?;
-    Ok(Replaces::Beside(arriving))
+    swap::changes(&target.name, &swap::arrived(source, &arriving, target, raw), aside, place.there)?;
+    Ok(arriving)
 }
 
 /// Whether the names of these snapshots are short enough for the target.

@@ -1,15 +1,15 @@
 //! How a dataset takes the place of its placeholder where `zfs receive -F` cannot do it: ZFS never replaces an encrypted
-//! dataset, nor any by an encrypted one.
+//! dataset, nor any by an encrypted one. And how it takes the place of a replica that has diverged, which is set aside.
 //!
-//! The dataset arrives beside the placeholder, at `NAME_ferro_arriving`, while all replicas below the placeholder stay where
+//! The dataset arrives beside what has the place, at `NAME_ferro_arriving`, while all replicas below that stay where
 //! they are and can be found. Only when its first snapshot is there, it takes the place: what is below the placeholder is
-//! moved below it, one rename each; the placeholder, which is empty then, is destroyed, never with anything below it; and it
-//! is renamed to its place. Wherever that is cut short, both names say what is still to be done, and the next run does it
+//! moved below it, one rename each; the placeholder, which is empty then, is destroyed, never with anything below it, or the
+//! replica renamed; and it is renamed to its place. Wherever that is cut short, both names say what is still to be done, and the next run does it
 //! before anything else.
 
 use super::conflict::Conflict;
 use super::replicate::common_base;
-use crate::model::{Dataset, DatasetName, Kind};
+use crate::model::{Dataset, DatasetName, InvalidName, Kind};
 use std::collections::{BTreeMap, HashMap};
 
 /// One change on the target.
@@ -28,6 +28,8 @@ pub enum Change {
 pub struct Swap {
     /// The placeholder's name, which the other will have.
     pub place: DatasetName,
+    /// The name that what has the place now gets, unless it is a placeholder.
+    pub aside: Option<DatasetName>,
     /// The changes, in their order; or why it cannot be done.
     pub changes: Result<Vec<Change>, Conflict>,
 }
@@ -35,26 +37,23 @@ pub struct Swap {
 /// What a target has, by name.
 pub type There = BTreeMap<DatasetName, Dataset>;
 
-/// What it takes until `arriving` has the place of the placeholder `place`, if that is still there.
-pub fn changes(place: &DatasetName, arriving: &Dataset, there: &There) -> Result<Vec<Change>, Conflict> {
-    let mut changes = Vec::new();
-    if there.contains_key(place) {
-        empty((place, place), &arriving.name, arriving.encryption_root.as_ref(), there, &mut changes)?;
-        changes.push(Change::Destroy(place.clone()));
-    }
-    changes.push(Change::Rename(arriving.kind, arriving.name.clone(), place.clone()));
-    Ok(changes)
-}
-
-/// What it takes until all that is below `from` lies below `to`, whose encryption root is `root`.
-pub fn children(
-    from: &DatasetName,
-    to: &DatasetName,
-    root: Option<&DatasetName>,
+/// What it takes until `arriving` has the place of the placeholder `place`, if that is still there; or of the replica of that
+/// name, which then gets the name `aside`.
+pub fn changes(
+    place: &DatasetName,
+    arriving: &Dataset,
+    aside: Option<&DatasetName>,
     there: &There,
 ) -> Result<Vec<Change>, Conflict> {
     let mut changes = Vec::new();
-    empty((from, from), to, root, there, &mut changes)?;
+    if let Some(old) = there.get(place) {
+        empty((place, place), &arriving.name, arriving.encryption_root.as_ref(), there, &mut changes)?;
+        changes.push(match aside {
+            Some(aside) => Change::Rename(old.kind, place.clone(), aside.clone()),
+            None => Change::Destroy(place.clone()),
+        });
+    }
+    changes.push(Change::Rename(arriving.kind, arriving.name.clone(), place.clone()));
     Ok(changes)
 }
 
@@ -99,22 +98,41 @@ pub fn arrived(source: &Dataset, name: &DatasetName, place: &Dataset, raw: bool)
 /// Swaps that an earlier run has begun: what stands beside is whole, and of the source that belongs there. Afterwards, `there`
 /// is what it will be when all of them are finished.
 ///
-/// `sources` are the datasets to send, parents first, with the place of each.
-pub fn begun<'a>(sources: impl Iterator<Item = (&'a Dataset, DatasetName)>, there: &mut There) -> Vec<Swap> {
+/// `sources` are the datasets to send, parents first, with the place of each. A replica in the place is set aside by a name with
+/// `stamp` if `may_set_aside`, or if some of what was below it has gone ahead already: then that was asked for.
+pub fn begun<'a>(
+    sources: impl Iterator<Item = (&'a Dataset, DatasetName)>,
+    there: &mut There,
+    stamp: &str,
+    may_set_aside: bool,
+) -> Vec<Swap> {
     let mut swaps = Vec::new();
     for (source, place) in sources {
         let Some(arriving) = place.arriving().ok().and_then(|name| there.get(&name)) else { continue };
-        let free = there.get(&place).is_none_or(|place| place.placeholder && place.snapshots().next().is_none());
-        if !free || common_base(source, arriving).is_none() {
+        if common_base(source, arriving).is_none() {
             continue;
         }
-        let changes = changes(&place, arriving, there);
+        let is_free = there.get(&place).is_none_or(|place| place.placeholder && place.snapshots().next().is_none());
+        let has_gone_ahead = || there.keys().any(|name| name.parent().as_ref() == Some(&arriving.name));
+        if !is_free && !may_set_aside && !has_gone_ahead() {
+            continue;
+        }
+        let aside = if is_free { None } else { aside(&place, stamp).ok() };
+        if !is_free && aside.is_none() {
+            continue;
+        }
+        let changes = changes(&place, arriving, aside.as_ref(), there);
         if let Ok(changes) = &changes {
             apply(changes, there);
         }
-        swaps.push(Swap { place, changes });
+        swaps.push(Swap { place, aside, changes });
     }
     swaps
+}
+
+/// The name by which what has diverged is kept.
+pub fn aside(place: &DatasetName, stamp: &str) -> Result<DatasetName, InvalidName> {
+    format!("{place}_diverged_{stamp}").parse()
 }
 
 /// What is there after the changes.

@@ -53,7 +53,7 @@ fn replicas_are_moved_one_by_one_and_only_what_is_empty_is_destroyed() {
     ] {
         let all = there(&lines);
         let arriving = &all[&"v/t_ferro_arriving".parse().unwrap()];
-        assert_eq!(shown(&changes(&"v/t".parse().unwrap(), arriving, &all).unwrap()), expected);
+        assert_eq!(shown(&changes(&"v/t".parse().unwrap(), arriving, None, &all).unwrap()), expected);
     }
 }
 
@@ -63,7 +63,7 @@ fn what_is_cut_short_after_any_step_ends_the_same() {
         let source = Dataset { name: "tank".parse().unwrap(), ..dataset("tank @s2") };
         let end = |there: &There| {
             let mut there = there.clone();
-            let swaps = begun([(&source, "v/t".parse().unwrap())].into_iter(), &mut there);
+            let swaps = begun([(&source, "v/t".parse().unwrap())].into_iter(), &mut there, "now", false);
             (swaps, there.keys().map(ToString::to_string).collect::<Vec<_>>())
         };
         let start = there(&lines);
@@ -94,7 +94,7 @@ fn only_what_is_of_the_source_takes_its_place() {
         (["v/t @s1 v", "v/t_ferro_arriving @s2 v"], false),
         (["v/t - v", "v/t_ferro_arriving @s2 v"], false),
     ] {
-        let swaps = begun([(&source, "v/t".parse().unwrap())].into_iter(), &mut there(&lines));
+        let swaps = begun([(&source, "v/t".parse().unwrap())].into_iter(), &mut there(&lines), "now", false);
         assert_eq!(!swaps.is_empty(), begins, "{lines:?}");
     }
 }
@@ -111,6 +111,45 @@ fn keys_are_those_of_what_arrives() {
     let all = there(&["v/t P v", "v/t/b @s1 v"]);
     for raw in [true, false] {
         let arriving = arrived(&dataset("tank @s2 tank"), &"v/t_ferro_arriving".parse().unwrap(), &place, raw);
-        assert_eq!(changes(&place.name, &arriving, &all).is_err(), raw);
+        assert_eq!(changes(&place.name, &arriving, None, &all).is_err(), raw);
+    }
+}
+
+#[test]
+fn what_is_set_aside_after_any_step_ends_the_same() {
+    for lines in [
+        ["v/t @s9 v", "v/t/b @s1 v", "v/t/c P v", "v/t/c/d @s1 v", "v/t_ferro_arriving @s2 v"],
+        [
+            "v/t @s9 v/t",
+            "v/t/b @s1 v/t/b",
+            "v/t/c P -",
+            "v/t/c/d @s1 v/t/c/d",
+            "v/t_ferro_arriving @s2 v/t_ferro_arriving",
+        ],
+    ] {
+        let lines = lines.map(|line| line.trim_end_matches(" -").to_owned());
+        let source = Dataset { name: "tank".parse().unwrap(), ..dataset("tank @s2") };
+        let start = there(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let end = |there: &There, may_set_aside| {
+            let mut there = there.clone();
+            let swaps = begun([(&source, "v/t".parse().unwrap())].into_iter(), &mut there, "now", may_set_aside);
+            (swaps, there.keys().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        // Nothing has moved yet: whoever asks for it no more is not surprised.
+        assert_eq!(end(&start, false).0, []);
+        let (swaps, whole) = end(&start, true);
+        let all = swaps[0].changes.clone().unwrap();
+        assert_eq!(whole, ["v/t", "v/t/b", "v/t/c", "v/t/c/d", "v/t_diverged_now"]);
+        for done in 1..all.len() {
+            let mut half = start.clone();
+            apply(&all[..done], &mut half);
+            assert_eq!(half.values().filter(|dataset| !dataset.placeholder).count(), 4, "{:?}", shown(&all[..done]));
+            for may_set_aside in [false, true] {
+                assert_eq!(end(&half, may_set_aside).1, whole, "after {:?}", shown(&all[..done]));
+            }
+        }
+        let mut done = start;
+        apply(&all, &mut done);
+        assert_eq!(end(&done, true), (vec![], whole));
     }
 }

@@ -104,8 +104,7 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
     Ok(run)
 }
 
-const TO_FINISH: &str =
-    "an earlier run was cut short while it put this in the place of its placeholder; that is finished first";
+const TO_FINISH: &str = "an earlier run was cut short while it put this in its place; that is finished first";
 
 /// Reports of what cannot even be planned.
 fn not_tried(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
@@ -237,6 +236,11 @@ impl Execution<'_> {
             let failure = match &swap.changes {
                 Ok(changes) => {
                     self.run.changed = true;
+                    if let Some(aside) = &swap.aside {
+                        self.run
+                            .warnings
+                            .push(format!("{}: {TO_FINISH}; what had diverged is {aside} now", swap.place));
+                    }
                     swap::make(target, changes).err()
                 }
                 Err(_) => unfinished(swap, self.request),
@@ -332,7 +336,7 @@ impl Shared<'_> {
     fn unsettled_above(&self, target: &DatasetName) -> Option<Failure> {
         let state = self.state();
         let place = state.unsettled.iter().find(|place| target.below(place).is_some())?;
-        let words = format!("{place}, above it, could not be put in the place of its placeholder");
+        let words = format!("{place}, above it, could not be put in its place");
         Some(Failure::refusal(SWAP, &self.request.target, words))
     }
 

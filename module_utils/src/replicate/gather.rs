@@ -5,7 +5,7 @@ use super::report::utc_stamp;
 use super::request::Request;
 use super::streams::applies;
 use crate::model::{Dataset, DatasetName, Partial};
-use crate::plan::replicate::{common_base, newer_on_target};
+use crate::plan::replicate::{OnDiverged, common_base, newer_on_target};
 use crate::plan::swap::{self, Swap, There};
 use crate::process::{Failure, Runner};
 use crate::zfs::parse::Settings;
@@ -58,15 +58,28 @@ impl Sides {
     }
 
     /// What may stand beside the targets of roots that have something to send and no real target yet. Below a root it is listed with it.
-    fn may_stand_beside(&self, request: &Request) -> impl Iterator<Item = DatasetName> {
+    fn may_stand_beside(&self, request: &Request) -> Vec<DatasetName> {
+        let may_set_aside = request.wish.on_diverged == OnDiverged::SetAside;
+        let is_missing = |source: &Dataset| {
+            let target = request.mapping.target_of(&source.name);
+            source.snapshots().next().is_some() && target.is_ok_and(|target| !self.targets.contains_key(&target))
+        };
+        // What is below may have gone ahead to what is beside.
+        let has_gone_ahead = |root: &DatasetName| {
+            self.sources.values().any(|source| source.name.below(root).is_some() && is_missing(source))
+        };
         let has_place = |target: &DatasetName| self.targets.get(target).is_none_or(|place| place.placeholder);
         let sends = |root: &&DatasetName| self.sources.get(root).is_some_and(|s| s.snapshots().next().is_some());
-        let targets = request.roots.iter().filter(sends).filter_map(|root| request.mapping.target_of(root).ok());
+        let sending = request.roots.iter().filter(sends);
+        let targets = sending.filter_map(|root| {
+            let target = request.mapping.target_of(root).ok()?;
+            (has_place(&target) || may_set_aside || has_gone_ahead(root)).then_some(target)
+        });
         let is_seen = |target: &DatasetName| self.is_refused_target(target).is_none();
         targets
-            .filter(has_place)
             .filter(move |target| target.parent().is_some() && is_seen(target))
             .filter_map(|target| target.arriving().ok())
+            .collect()
     }
 }
 
@@ -94,9 +107,10 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
         Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() };
     sides.missing_pools = missing_pools(source, &sides)?;
     add_ancestors(request, target, &mut sides)?;
-    let Sides { sources, targets, .. } = &mut sides;
+    let Sides { sources, targets, stamp, .. } = &mut sides;
     let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
-    sides.swaps = swap::begun(places, targets);
+    let may_set_aside = request.wish.on_diverged == OnDiverged::SetAside;
+    sides.swaps = swap::begun(places, targets, stamp, may_set_aside);
     if ask_about_bases(request, source, target, &mut sides)? {
         sides.features = features::ask(request, source, target, &sides)?;
     }
@@ -168,7 +182,7 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
         missing.filter(|name| !sides.targets.contains_key(name) && sides.is_refused_target(name).is_none()).collect();
     let mut asked: BTreeSet<DatasetName> =
         missing.iter().flat_map(DatasetName::ancestors).filter(|name| !sides.targets.contains_key(name)).collect();
-    let beside: Vec<DatasetName> = sides.may_stand_beside(request).collect();
+    let beside = sides.may_stand_beside(request);
     asked.extend(beside.iter().cloned());
     if !asked.is_empty() {
         let rows = target.datasets(&asked.into_iter().collect::<Vec<_>>(), false)?;

@@ -119,7 +119,10 @@ fn of_target(
         need("userprop", target);
     }
     if beside {
-        for permission in ["rename", "destroy", "create", "mount"] {
+        // What is set aside is renamed; only a placeholder is destroyed.
+        let is_set_aside = matches!(transfer.clearing, Some(Clearing::SetAside { .. }));
+        let destroy = (!is_set_aside).then_some("destroy");
+        for permission in ["rename", "create", "mount"].into_iter().chain(destroy) {
             need(permission, target);
         }
     }

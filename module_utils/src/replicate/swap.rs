@@ -15,24 +15,23 @@ pub fn make(target: Zfs<'_>, changes: &[Change]) -> Result<(), Failure> {
     })
 }
 
-/// What has arrived beside takes its place. What is there is asked anew: it need not be what it was before hours of receiving.
-pub fn put_in_place(target: Zfs<'_>, arriving: &DatasetName, place: &DatasetName) -> Result<(), Failure> {
+/// What has arrived beside takes its place; a replica that has that is set aside by the name `aside`. What is there is asked anew:
+/// it need not be what it was before hours of receiving.
+pub fn put_in_place(
+    target: Zfs<'_>,
+    arriving: &DatasetName,
+    place: &DatasetName,
+    aside: Option<&DatasetName>,
+) -> Result<(), Failure> {
     let there = listed(target, &[place.clone(), arriving.clone()])?;
     let Some(new) = there.get(arriving) else {
         return Err(refusal(target, format!("{arriving} has arrived, but is not there any more")));
     };
     // Whatever became of the placeholder meanwhile: only what is one gives way.
-    if there.get(place).is_some_and(|place| !place.placeholder) {
+    if aside.is_none() && there.get(place).is_some_and(|place| !place.placeholder) {
         return Err(refusal(target, format!("{place} is no placeholder any more, so {arriving} stays beside it")));
     }
-    make(target, &swap::changes(place, new, &there).map_err(|conflict| of_conflict(target, &conflict))?)
-}
-
-/// What is below `from` comes to lie below `to`.
-pub fn move_children(target: Zfs<'_>, from: &DatasetName, to: &DatasetName) -> Result<(), Failure> {
-    let there = listed(target, &[from.clone(), to.clone()])?;
-    let root = there.get(to).and_then(|dataset| dataset.encryption_root.as_ref());
-    make(target, &swap::children(from, to, root, &there).map_err(|conflict| of_conflict(target, &conflict))?)
+    make(target, &swap::changes(place, new, aside, &there).map_err(|conflict| of_conflict(target, &conflict))?)
 }
 
 fn listed(target: Zfs<'_>, roots: &[DatasetName]) -> Result<There, Failure> {

@@ -6,14 +6,14 @@ use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
 use super::settle::Arrival;
 use super::{streams, swap};
-use crate::model::{DatasetName, Kind};
+use crate::model::DatasetName;
 use crate::pipeline;
 use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::resume::Discard;
 use crate::plan::steps::Step;
 use crate::process::{Attempt, Failure};
 use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::{SET_ASIDE, Zfs};
+use crate::zfs::verbs::Zfs;
 
 /// One dataset in one lane.
 pub struct Carrier<'a> {
@@ -41,11 +41,7 @@ impl<'a> Carrier<'a> {
         // From here on it tells what happened, not what was planned.
         (report.discarded, report.rolled_back, report.set_aside) = (None, None, None);
         self.clear(entry, transfer, report).inspect_err(|_| report.ends_at(0))?;
-        let received = self.receive_all(entry, transfer, report);
-        match &transfer.clearing {
-            Some(Clearing::SetAside { to, .. }) => self.bring_children_back(entry, to, received, report),
-            _ => received,
-        }
+        self.receive_all(entry, transfer, report)
     }
 
     /// What is in the way gives way, as planned.
@@ -59,13 +55,8 @@ impl<'a> Carrier<'a> {
                 let planned = RolledBack { to: to.clone(), destroyed: destroyed.clone(), written: *written };
                 self.roll_back(&entry.target, planned, report)
             }
-            Some(Clearing::SetAside { to, reason }) => {
-                self.target.rename(SET_ASIDE, self.kind_of(entry), &entry.target, to)?;
-                self.shared.state().changed = true;
-                report.set_aside = Some(SetAside { name: to.to_string(), reason: reason.to_string() });
-                Ok(())
-            }
-            None => Ok(()),
+            // It keeps its place until what is to have that has arrived beside it.
+            Some(Clearing::SetAside { .. }) | None => Ok(()),
         }
     }
 
@@ -100,45 +91,6 @@ impl<'a> Carrier<'a> {
         Ok(())
     }
 
-    /// A target that was set aside took its children along, and these did not diverge: they come back below the new one. If not
-    /// one snapshot of the new one could be received, everything goes back to where it was.
-    fn bring_children_back<T>(
-        &self,
-        entry: &Entry<'_>,
-        aside: &DatasetName,
-        received: Result<T, Failure>,
-        report: &mut DatasetReport,
-    ) -> Result<T, Failure> {
-        let target = self.target;
-        if let (Err(failure), 0) = (&received, report.snapshots) {
-            if let Err(stays) = self.undo(entry, aside) {
-                self.shared.warn(format!("{} stays at {aside}: {stays}", entry.target));
-            } else {
-                report.set_aside = None;
-            }
-            return Err(failure.clone());
-        }
-        if let Err(stays) = swap::move_children(target, aside, &entry.target) {
-            self.shared.warn(format!("what was below {} stays below {aside}: {stays}", entry.target));
-        }
-        received
-    }
-
-    /// What the target is.
-    fn kind_of(&self, entry: &Entry<'_>) -> Kind {
-        self.shared.sides.targets.get(&entry.target).map_or(entry.source.kind, |target| target.kind)
-    }
-
-    /// What was set aside gets its name back, which at most an interrupted receive has by now.
-    fn undo(&self, entry: &Entry<'_>, aside: &DatasetName) -> Result<(), Failure> {
-        let place = std::slice::from_ref(&entry.target);
-        let partial = self.target.datasets(place, false)?.into_iter().any(|(_, token)| token.is_some());
-        if partial {
-            self.target.discard_partial(&entry.target)?;
-        }
-        self.target.rename(SET_ASIDE, self.kind_of(entry), aside, &entry.target)
-    }
-
     fn receive_all(
         &self,
         entry: &Entry<'_>,
@@ -147,14 +99,15 @@ impl<'a> Carrier<'a> {
     ) -> Result<Option<Arrival>, Failure> {
         self.create_parents(entry, transfer.key.plain_parents)?;
         let there = self.shared.sides.targets.get(&entry.target);
-        let mut first = report.set_aside.is_some() || there.is_none_or(|there| there.snapshots().next().is_none());
+        let is_beside = matches!(transfer.replaces, Replaces::Beside(_));
+        let mut first = is_beside || there.is_none_or(|there| there.snapshots().next().is_none());
         let planned = std::mem::take(&mut report.snapshots);
         let number = self.shared.progress.begin();
         for (index, step) in transfer.steps.iter().enumerate() {
             self.step(entry, transfer, step, (first, number), report).inspect_err(|_| report.ends_at(index))?;
             report.snapshots += step.snapshots;
             if let (Replaces::Beside(arriving), 0) = (&transfer.replaces, index) {
-                swap::put_in_place(self.target, arriving, &entry.target).inspect_err(|_| {
+                self.put_in_place(entry, transfer, arriving, report).inspect_err(|_| {
                     self.shared.state().unsettled.push(entry.target.clone());
                     report.ends_at(index + 1);
                 })?;
@@ -172,6 +125,22 @@ impl<'a> Carrier<'a> {
             over_placeholder: transfer.replaces == Replaces::Placeholder,
             superseded: bookmark.map(|bookmark| bookmark.supersedes(entry.source)).unwrap_or_default(),
         }))
+    }
+
+    /// What has arrived beside takes its place, and what had that is set aside, if that was planned.
+    fn put_in_place(
+        &self,
+        entry: &Entry<'_>,
+        transfer: &Transfer,
+        arriving: &DatasetName,
+        report: &mut DatasetReport,
+    ) -> Result<(), Failure> {
+        let Some(Clearing::SetAside { to, reason }) = &transfer.clearing else {
+            return swap::put_in_place(self.target, arriving, &entry.target, None);
+        };
+        swap::put_in_place(self.target, arriving, &entry.target, Some(to))?;
+        report.set_aside = Some(SetAside { name: to.to_string(), reason: reason.to_string() });
+        Ok(())
     }
 
     /// Streams one step.
