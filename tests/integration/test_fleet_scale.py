@@ -45,9 +45,9 @@ def test_what_is_changed_by_hand_on_the_server_is_put_right(fleet: Fleet) -> Non
     timer = f"/etc/systemd/system/ferro-zfs-pull@{fleet.whole[2]}.timer"
     fleet.hosts.run("backup", f"echo >>{job}; chmod 600 {other}; systemctl stop {Path(timer).name}; sed -i s/OnCalendar=.*/OnCalendar=daily/ {timer}")
     play, _ = fleet.playbook("ferro.zfs.site", "--limit", "backup")
-    assert [task.rpartition(" : ")[2] for task in play.changed["backup"]] == ["Write the jobs", "Write when a job runs", "Schedule the jobs"]
+    assert [task.rpartition(" : ")[2] for task in play.changed["backup"]] == ["Install job options", "Install timers", "Enable timers"]
     assert fleet.hosts.run("backup", f"stat -c %a {other}; grep -c daily {timer} || true; systemctl is-active {Path(timer).name}").split() == ["644", "0", "active"]
-    items = {r.result["item"] for r in play.records if r.outcome == "item" and r.task.endswith("Write the jobs") and r.result.get("changed")}
+    items = {r.result["item"] for r in play.records if r.outcome == "item" and r.task.endswith("Install job options") and r.result.get("changed")}
     assert items == {f"pull@{name}" for name in fleet.whole[:2]}
 
 

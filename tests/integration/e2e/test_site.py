@@ -95,7 +95,7 @@ def test_nothing_runs_where_backups_land_also_where_that_was_made_before(fleet: 
     for check in (True, False):
         changed = fleet.played(role, check=check).changed["backup"]
         # A command is not tried in check mode, and so no change there.
-        assert changed == ([] if check else ["ferro.zfs.backup_server : Set what is not as it should be"]), changed
+        assert changed == ([] if check else ["ferro.zfs.backup_server : Set differing properties"]), changed
         rows = fleet.sh("backup", properties)
         assert rows == before if check else {row.split("\t")[2] for row in rows.splitlines()} == {"off"}, rows
     assert fleet.played(role).changed["backup"] == []
@@ -180,7 +180,7 @@ def test_restore_from_offsite_with_the_key_gives_the_same_files(fleet: Fleet) ->
         "restore_trusted": True,
     }
     play = fleet.played("ferro.zfs.restore", restore_key_file="/root/zfs/keys/tank_ledger", **wanted)
-    said = play.one("Say what came back", "source")["msg"]
+    said = play.one("Show result of restore", "source")["msg"]
     assert len(said["checksums"]) == 1 and said["compared_with_the_original"] == said["checksums"]
     assert fleet.sh("source", "cmp /tank/ledger_back/book /tank/ledger/book; touch /tank/ledger_back/x 2>&1 || true").endswith("Read-only file system\n")
     for host in ("offsite", "source"):
@@ -196,7 +196,7 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
     (tmp_path / "ghost.yml").write_text(json.dumps(ghost))
     play = fleet.playbook("ferro.zfs.site", "-i", str(tmp_path / "ghost.yml"), "-T", "3", limit="backup,ghost")
     assert play.recap["ghost"]["unreachable"] == 1 and play.recap["backup"]["failed"] == 0, play.output
-    assert "ghost: its host key is not known" in play.one("Say whose pulls or pushes cannot work yet", "backup")["results"][0]["msg"]
+    assert "ghost: its host key is not known" in play.one("Report peers without a known host key", "backup")["results"][0]["msg"]
 
     role = [{"hosts": "source", "gather_facts": False, "roles": [{"role": "ferro.zfs.backup_client", "backup_client_servers": ["ghost"]}]}]
     play = fleet.playbook(role, "-i", str(tmp_path / "ghost.yml"), "-T", "3")

@@ -162,7 +162,7 @@ def test_a_missing_package_is_installed(fleet: Fleet) -> None:
     fleet.sh("source", REPOSITORY)
     wanted: dict[str, Any] = {"zfs": {}, "system_zfs_create_pools": [], "system_zfs_keys": {}, "system_zfs_packages": ["zfsutils-linux", "ferro-e2e"]}
     assert "would install ferro-e2e;" in fleet.role("system_zfs", "source", check=True, **wanted).output
-    assert fleet.role("system_zfs", "source", **wanted).changed["source"] == ["ferro.zfs.system_zfs : Install what is missing"]
+    assert fleet.role("system_zfs", "source", **wanted).changed["source"] == ["ferro.zfs.system_zfs : Install missing packages"]
     assert fleet.sh("source", "dpkg-query -W -f '${Status}' ferro-e2e") == "install ok installed"
     assert fleet.role("system_zfs", "source", **wanted).recap["source"]["changed"] == 0
 

@@ -142,7 +142,7 @@ def test_nothing_of_a_restored_copy_runs_before_somebody_says_so(fleet: Fleet) -
     assert values.pop(("tank/evil/disk", "volmode")) == "dev"
     names = {"setuid", "exec", "devices", "sharenfs", "sharesmb"}
     assert {name: values[("tank/evil", name)] for name in names} == dict.fromkeys(names, "off"), dict(values)
-    assert "zfs inherit -r setuid tank/evil" in play.one("Say what came back", "source")["msg"]["cannot_run_yet"]
+    assert "zfs inherit -r setuid tank/evil" in play.one("Show result of restore", "source")["msg"]["cannot_run_yet"]
     fleet.sh("source", "zfs destroy -r tank/evil")
 
 
@@ -153,7 +153,7 @@ def test_a_restore_of_which_nothing_was_read_back_fails(fleet: Fleet) -> None:
     assert "Locked: tank/back. Give their key" in play.failures["source"]
     fleet.sh("source", "zfs destroy -r tank/back")
     play = fleet.played("ferro.zfs.restore", **wanted, restore_prove=False)
-    assert play.one("Say what came back", "source")["msg"]["locked"] == ["zfs load-key tank/back"]
+    assert play.one("Show result of restore", "source")["msg"]["locked"] == ["zfs load-key tank/back"]
     fleet.sh("source", "zfs destroy -r tank/back")
     wanted["restore_dataset"] = f"{HUB}/tank/leger"
     play = fleet.playbook("ferro.zfs.restore", **wanted)
@@ -169,7 +169,7 @@ def test_what_the_server_encrypted_itself_comes_back_plain_and_what_the_client_d
     marks = fleet.sh("source", "zfs get -Hr -t filesystem -o value ferro.zfs:replica tank/all").split()
     assert set(marks) == {"-"}, "it is data of this host now, of which snapshots are taken"
     assert fleet.sh("source", "diff -r /tank/documents/perl /tank/all/documents/perl; cat /tank/all/ledger/book") == "x\n"
-    said = play.one("Say what came back", "source")["msg"]
+    said = play.one("Show result of restore", "source")["msg"]
     assert {f"{HUB}/tank/documents", f"{HUB}/tank/ledger"} <= set(said["same_guids"])
     fleet.sh("source", "zfs destroy -r tank/all")
 

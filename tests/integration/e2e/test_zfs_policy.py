@@ -68,7 +68,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
 
 def test_check_mode_on_a_fresh_host_does_nothing(source: Fleet) -> None:
     play = policy(source, check=True)
-    assert "Write units" in str(play.changed["source"])
+    assert "Install units" in str(play.changed["source"])
     assert files(source) == []
 
 

@@ -84,5 +84,5 @@ def test_site_clears_a_host_that_has_left_the_servers(tmp_path: Path) -> None:
     hosts = {name: {"hosts": dict.fromkeys(members)} for name, members in groups.items()}
     code, said = run(tmp_path, "ferro.zfs.site", hosts, "--list-hosts")
     assert code == 0
-    cleared = said.partition("Hosts that are no backup servers, or no longer")[2]
+    cleared = said.partition("Clean up hosts that are no backup servers")[2]
     assert sorted(line.strip() for line in cleared.splitlines() if line.startswith("      ")) == ["far", "nas"]

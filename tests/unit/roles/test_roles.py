@@ -52,7 +52,7 @@ def test_the_programs_on_timers_are_among_those_built() -> None:
 )
 def test_headers_are_those_of_the_kernels_flavour(release: str, package: str) -> None:
     """Packages of Debian, Raspberry Pi OS and Ubuntu that follow the kernel's upgrades."""
-    task = next(one for one in load("system_zfs", "tasks/packages.yml") if one["name"] == "Name what is missing")
+    task = next(one for one in load("system_zfs", "tasks/packages.yml") if one["name"] == "Determine missing packages")
     pattern = re.search(r"regex_replace\('(.+?)', ''\)", task["vars"]["system_zfs_headers"])
     assert pattern is not None
     assert "linux-headers-" + re.sub(pattern[1].replace("\\\\", "\\"), "", release) == package
