@@ -15,12 +15,12 @@ ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
 # A host of the lab keeps one core busy at most: two tests at once. A file's tests build on each other.
 LAB_PYTEST := $(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder
-# What must hold with every OpenZFS: each of its words that the binaries use, and each promise about data.
+# What must hold with every OpenZFS: each of its commands that the binaries use, and each promise about data.
 EVERY_ZFS := tests/integration/test_replicate*.py $(addprefix tests/integration/test_,$(addsuffix .py,histories walk \
   stream_attacks placeholders prune_flood policy gate delegate))
 
 .PHONY: help
-help: ## List these words
+help: ## List the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: build
@@ -28,11 +28,11 @@ build: ## Build the static binaries for both architectures, where the plugins fi
 	tools/build
 
 .PHONY: dist
-dist: $(VENV) build ## Make the archive for ansible-galaxy, below dist/
+dist: $(VENV) build ## Build the collection archive for ansible-galaxy in dist/
 	tools/dist
 
 .PHONY: demo
-demo: dist ## replicate a small data set between three hosts with real ZFS, and prove that it arrived
+demo: dist ## Replicate a small data set between three hosts with real ZFS, and verify checksums
 	tools/demo
 
 .PHONY: generate
@@ -49,7 +49,7 @@ fmt: $(VENV) ## Format Rust and Python
 	.venv/bin/ruff check --quiet --fix .
 
 .PHONY: check
-check: lint unit ## What a commit should pass: lint and unit tests
+check: lint unit ## Run what a commit must pass: lint and unit tests
 
 .PHONY: lint
 lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format and lint of everything
@@ -65,13 +65,13 @@ lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format a
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
 
 .PHONY: unit
-unit: $(VENV) ## Unit tests of Rust and Python
+unit: $(VENV) ## Run unit tests of Rust and Python
 	cargo test --quiet --workspace --locked
 	cargo test --quiet --package module_utils --features argspec --locked argspec
 	$(PYTEST) tests/unit
 
 .PHONY: test-fast
-test-fast: check ## All tests that need neither a lab nor several Ansibles
+test-fast: check ## Run all tests that need neither a lab nor several Ansibles
 	$(PYTHON) tools/generate_docs.py --check
 
 .PHONY: sanity
@@ -81,30 +81,30 @@ sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each 
 	done
 
 .PHONY: test
-test: test-fast sanity ## Every test, and those of data with the oldest and the newest OpenZFS, too
+test: test-fast sanity ## Run every test, those of data with the oldest and the newest OpenZFS too
 	$(LAB_PYTEST) tests/integration/e2e tests/integration/controller tests/integration/test_*.py tests/lab
 	$(MAKE) test-zfs ZFS=2.1
 	$(MAKE) test-zfs ZFS=2.4
 
 .PHONY: test-zfs
-test-zfs: dist ## The tests of data with another OpenZFS (ZFS=2.1, 2.3, 2.4)
+test-zfs: dist ## Run the tests of data with another OpenZFS (ZFS=2.1, 2.3, 2.4)
 	FERRO_LAB_ZFS=$(ZFS) $(LAB_PYTEST) $(EVERY_ZFS)
 
 .PHONY: e2e
-e2e: dist ## The roles and playbooks on three hosts with systemd: the part of the tests that shows the whole system
+e2e: dist ## Run the end-to-end tests: roles and playbooks on three hosts with systemd
 	$(PYTEST) tests/integration/e2e
 
 .PHONY: soak
-soak: dist ## A long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history
+soak: dist ## Run a long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history
 	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-500} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \
 	  $(PYTEST) -s tests/integration/test_walk.py tests/integration/test_histories.py
 
 .PHONY: fuzz
-fuzz: ## Feed the reader of streams what coverage suggests, for a minute (FERRO_FUZZ_SECONDS)
+fuzz: ## Fuzz the stream parser for a minute (FERRO_FUZZ_SECONDS)
 	tests/fuzz/run stream $${FERRO_FUZZ_SECONDS:-60}
 
 .PHONY: bench
-bench: dist ## measure beside the plain pipe, the peers and ping; docs/benchmarks.md says what came out
+bench: dist ## Run the benchmarks of docs/benchmarks.md
 	for each in tests/bench/*.py; do echo "== $$each"; $(PYTHON) $$each || exit 1; done
 
 .PHONY: clean

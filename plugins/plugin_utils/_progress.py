@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shows how far a module is while it runs: its progress file, read every few seconds over a connection beside the busy one.
 
-Ansible hands over what a module prints only when it has ended, so the figures take another way.
+Ansible hands over what a module prints only when it has ended, so progress takes another way.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ def test_the_target_job_is_enough_to_be_pushed_to_and_no_more(hosts: Hosts) -> N
     pools(hosts)
     delegated(hosts, "backup", dataset="vault/in", users="archive", jobs="replicate_target")
     hosts.sh("source", "zfs destroy -r tank/d@s2; zfs destroy tank/d@s1")
-    # Children first, so that their parent gets a stand-in, then the parent takes its place.
+    # Children first, so that their parent gets a placeholder, then the parent takes its place.
     first = hosts.replicate("source", **PUSH)
     assert not first.get("failed") and "warnings" not in first, first
     grow(hosts, 3)

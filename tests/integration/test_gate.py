@@ -42,7 +42,7 @@ def binaries(lab: Any) -> Iterator[None]:
 
 @pytest.fixture
 def key(hosts: Hosts, tmp_path: Path) -> Path:
-    """The hub's key, here and on `backup`, which is the hub."""
+    """The backup server's key, here and on `backup`, which is that server."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "gate_key"], check=True)
     hosts.lab.copy("backup", tmp_path / "gate_key", "/root/gate_key")
     return tmp_path / "gate_key"
@@ -102,7 +102,7 @@ def test_pull_through_the_gate(hosts: Hosts, key: Path) -> None:
     assert data["from"].startswith("#ferro_"), "the base was pruned, its bookmark served"
     assert hosts.sh("source", "zfs list -H -t bookmark -o name -r tank | wc -l") == "4\n", "the older bookmarks are gone"
 
-    # What was interrupted is taken up.
+    # What was interrupted is resumed.
     hosts.sh("source", "head -c 6M /dev/urandom > /tank/data/big; zfs snapshot -r tank@s4")
     cut = f"""ssh -i /root/gate_key root@source '{PREFIX}zfs send -Lc -i @s3 tank/data@s4' | head -c 3M | zfs receive -s -u vault/tank/data 2>/dev/null || true"""
     hosts.sh("backup", cut)
@@ -133,7 +133,7 @@ def test_push_through_the_gate(hosts: Hosts, key: Path) -> None:
     hosts.pool("offsite", "vault")
     hosts.sh("offsite", "zfs create -o canmount=off vault/in")
     guard(hosts, "offsite", key, "--mode receive --dataset vault/in")
-    # A stand-in for tank/data first, then it takes its own place.
+    # A placeholder for tank/data first, then it takes its own place.
     hosts.sh("backup", "zfs destroy tank/data@s1")
     first = hosts.replicate("backup", **PUSH)
     assert not first.get("failed") and "warnings" not in first, first
@@ -225,13 +225,13 @@ def test_a_thief_of_the_hubs_key_can_neither_destroy_nor_alter_what_offsite_hold
     hosts.sh("offsite", "zfs create -o canmount=off vault/in; zfs create vault/own; echo own > /vault/own/f; zfs snapshot vault/own@s1")
     guard(hosts, "offsite", key, "--mode receive --dataset vault/in")
     hosts.replicated("backup", **PUSH)
-    # A stand-in over real data: inherits what it would take to be overwritten by force.
+    # A placeholder over real data: inherits what it would take to be overwritten by force.
     hosts.sh("backup", "zfs create -p tank/data/deep/er; zfs snapshot tank/data/deep/er@s1")
     hosts.replicated("backup", **PUSH)
     held = everything(hosts, "offsite")
     assert "vault/in/tank/data/deep\t" in held
 
-    # The thief has root on the hub, too: he makes what streams he likes.
+    # The thief has root on the backup server, too: he makes what streams he likes.
     hosts.sh("backup", "zfs create -p tank/evil/er; zfs snapshot -r tank/evil@s1; zfs create tank/evil/new; zfs rename -r tank/evil@s1 tank/evil@x; zfs snapshot -r tank/evil@y")
     hosts.sh("backup", "zfs rename -r tank/data@s1 tank/data@renamed; zfs snapshot -r tank/data@s9")
     streams = {
@@ -259,7 +259,7 @@ def test_a_thief_of_the_hubs_key_can_neither_destroy_nor_alter_what_offsite_hold
     ]  # fmt: skip
     for attempt in tries:
         status = hosts.lab.run("backup", f"bash -o pipefail -c {shlex.quote(attempt)}", check=False)
-        # One does what it may: a stand-in without data may be filled, once.
+        # One does what it may: a placeholder may be filled, once.
         assert status.returncode != 0 or attempt == onto("full", "-F vault/in/tank/data/deep"), attempt
     hosts.lab.run("backup", f"ssh -O exit {key_there}")
     after = everything(hosts, "offsite").splitlines()

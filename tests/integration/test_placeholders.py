@@ -1,4 +1,4 @@
-"""Parents without data: whose they are after a rename, and how the real parent takes their place, below an encrypted root too."""
+"""Placeholders: whose they are after a rename, and how the real parent takes their place, below an encrypted root too."""
 
 import json
 
@@ -76,7 +76,7 @@ def test_a_swap_that_is_cut_short_at_any_step_is_finished(hosts: Hosts, encrypte
         if not hosts.sh("source", "cat /run/changes 2>/dev/null || true"):
             break
         steps += 1
-        # What is there is never thrown away, whatever it is called meanwhile.
+        # What is there is never discarded, whatever it is called meanwhile.
         assert sorted(guids(hosts).values()) == sorted(before.values())
     assert steps > 8
     hosts.sh("source", "rm -f /run/lock/zfs_replicate*")

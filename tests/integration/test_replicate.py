@@ -253,7 +253,7 @@ def test_what_somebody_makes_below_a_stand_in_is_not_overwritten(hosts: Hosts) -
     two_pools(hosts)
     hosts.sh("source", "zfs create -p tank/a/b; zfs snapshot tank/a/b@s1")
     hosts.replicated("source", source="tank/a", target="vault")
-    # It inherits the stand-in's mark.
+    # It inherits the placeholder's mark.
     hosts.sh("source", "zfs create -o mountpoint=/own vault/tank/a/mine; echo precious > /own/f; zfs create tank/a/mine; zfs snapshot tank/a/mine@s1")
     result = hosts.replicate("source", source="tank/a", target="vault")
     assert "the target exists, has no snapshots and was not made by this module" in result["msg"]

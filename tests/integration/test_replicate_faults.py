@@ -100,7 +100,7 @@ def test_a_lost_connection_is_taken_up_in_the_same_run(hosts: Hosts) -> None:
     assert not result.get("failed"), result["msg"]
     reports = {report["source"]: report for report in result["datasets"]}
     assert reports["tank/big"]["status"] == reports["tank/later"]["status"] == "ok"
-    assert reports["tank/big"]["bytes"] < 150_000_000, "it was taken up, not begun again"
+    assert reports["tank/big"]["bytes"] < 150_000_000, "it was resumed, not begun again"
     assert hosts.guids("backup", "vault/tank/big") == hosts.guids("source", "tank/big")
 
 

@@ -1,4 +1,4 @@
-"""zfs_replicate when the line or the other host fails: tried again while it makes sense, then one clear error, and resumed by the next run."""
+"""zfs_replicate when the network or the other host fails: tried again while it makes sense, then one clear error, and resumed by the next run."""
 
 import time
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ OTHER_PORT: dict[str, Any] = {**PULL, "ssh": {"port": 2222, "options": ["HostKey
 
 
 def sender_ends(hosts: Hosts) -> None:
-    """The other end learns what happened when TCP tries again, which takes the longer the longer the line was cut."""
+    """The other end learns what happened when TCP tries again, which takes the longer the longer the network was cut."""
     wait_until(hosts, "source", "! pgrep -x zfs >/dev/null", seconds=60)
 
 
@@ -56,7 +56,7 @@ def test_a_line_that_is_cut_and_comes_back(healed: Hosts) -> None:
     result = result_of(running)
     assert not result.get("failed"), result["msg"]
     [big] = [report for report in result["datasets"] if report["source"] == "tank/big"]
-    assert big["bytes"] < 160_000_000, "it was taken up, not begun again"
+    assert big["bytes"] < 160_000_000, "it was resumed, not begun again"
     assert equal(healed)
     sender_ends(healed)
 

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     inside = commands.add_parser("exec", help="run a local command in the lab's network, e.g. ansible-playbook")
     inside.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
 
-    net = commands.add_parser("net", help="cut, heal, delay or limit a host's line")
+    net = commands.add_parser("net", help="cut, heal, delay or limit a host's network")
     net.add_argument("host", choices=HOSTS, metavar="HOST")
     net.add_argument("action", choices=["cut", "heal", "delay", "rate"])
     net.add_argument("value", nargs="?", type=float, metavar="MS|MBIT")

@@ -11,11 +11,11 @@ lab: ## Start the lab; the first time builds it, about ten minutes
 	@echo "$(LAB) exec ansible-playbook ...  Ansible, with the lab's inventory"
 	@echo "make lab-down                     end it"
 
-lab-shell: ## A shell on HOST
+lab-shell: ## Open a shell on HOST
 	@$(LAB) shell $(HOST)
 
-lab-down: ## End the lab
+lab-down: ## Stop the lab
 	@$(LAB) down
 
-lab-status: ## Which hosts run
+lab-status: ## Show which hosts run
 	@$(LAB) status

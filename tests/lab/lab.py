@@ -187,7 +187,7 @@ class Lab:
         self.shape_line(host)
 
     def shape_line(self, host: str, delay_ms: float | None = None, mbit: float | None = None) -> None:
-        """A slower line: `delay_ms` is added to every round trip, `mbit` limits each direction. Not asked for means not limited."""
+        """A slower network: `delay_ms` is added to every round trip, `mbit` limits each direction. Not asked for means not limited."""
         # The guest's own kernel delays, because not every kernel that a lab runs on can.
         limits = ([] if delay_ms is None else ["delay", f"{delay_ms}ms"]) + ([] if mbit is None else ["rate", f"{mbit}mbit"])
         command = "tc qdisc del dev vec0 root 2>/dev/null || true"

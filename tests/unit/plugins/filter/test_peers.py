@@ -48,10 +48,10 @@ def test_the_longest_rsa_key_is_taken() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{KEY} hub\n{SHELL} without a forced command\n",
-        f"{KEY} hub\r{SHELL}",
-        f"{KEY} hub\x0b{SHELL}",
-        f"{KEY} hub\u2028{SHELL}",
+        f"{KEY} backup\n{SHELL} without a forced command\n",
+        f"{KEY} backup\r{SHELL}",
+        f"{KEY} backup\x0b{SHELL}",
+        f"{KEY} backup\u2028{SHELL}",
         f'command="/bin/sh" {KEY}',
         f"restrict {KEY}",
         f"@cert-authority * {KEY}",
@@ -99,7 +99,7 @@ def test_names_that_stand_for_more_than_one_host_or_for_a_path_are_refused(name:
 def test_lines() -> None:
     assert FILTERS["ssh_known_host"]("nas-1.example.org", f"{KEY} root@nas\n") == f"nas-1.example.org {KEY}"
     command = ["/usr/local/bin/zfs_gate", "--mode", "send", "--dataset", "tank/my data"]
-    assert FILTERS["ssh_authorized_key"](f"{KEY} hub", command, ['from="10.0.0.2,10.0.0.3"', "no-pty"]) == (
+    assert FILTERS["ssh_authorized_key"](f"{KEY} backup", command, ['from="10.0.0.2,10.0.0.3"', "no-pty"]) == (
         f'restrict,command="/usr/local/bin/zfs_gate --mode send --dataset \'tank/my data\'",from="10.0.0.2,10.0.0.3",no-pty {KEY}'
     )
 
@@ -148,8 +148,8 @@ def test_a_program_that_is_not_there_is_named(native: Path) -> None:
 
 def test_variables_that_a_host_has_set_by_itself_are_named() -> None:
     facts = {"backup_client_pull_options": {}, "zfs": {}, "zfsbackup_dataset": "x", "distribution": "Debian", "zfs_datasets": [], "backup_\n": 1}
-    hostvars = {"nas": {"ansible_facts": facts}, "hub": {"ansible_facts": {}}, "new": {}}
-    assert FILTERS["zfs_variables_from_facts"](["nas", "hub", "new", "gone"], hostvars) == [
+    hostvars = {"nas": {"ansible_facts": facts}, "backup": {"ansible_facts": {}}, "new": {}}
+    assert FILTERS["zfs_variables_from_facts"](["nas", "backup", "new", "gone"], hostvars) == [
         "nas: backup_client_pull_options",
         "nas: zfs",
         "nas: zfsbackup_dataset",
