@@ -6,51 +6,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _peers, _ssh_lines
-
-T = TypeVar("T")
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import plainly
 
 
 def zfs_program(machine: Any, program: str) -> str:
     """The path on the controller of a program for a machine."""
-    return _plain(lambda: _peers.program(machine, program))
+    return plainly(lambda: _peers.program(machine, program))
+
+
+def zfs_kernel_headers(release: Any) -> str:
+    """The package with the headers of a kernel's flavour."""
+    return plainly(lambda: _peers.kernel_headers(release))
 
 
 def ssh_public_key(key: Any) -> str:
     """The type and the base64 of a public key."""
-    return _plain(lambda: _ssh_lines.public_key(key))
+    return plainly(lambda: _ssh_lines.public_key(key))
 
 
 def ssh_known_host(name: Any, key: Any) -> str:
     """The line of a known_hosts file."""
-    return _plain(lambda: _ssh_lines.known_host(name, key))
+    return plainly(lambda: _ssh_lines.known_host(name, key))
 
 
 def ssh_authorized_key(key: Any, command: Sequence[Any], options: Sequence[Any] = ()) -> str:
     """The line of an authorized_keys file with a forced command."""
-    return _plain(lambda: _ssh_lines.authorized_key(key, command, options))
+    return plainly(lambda: _ssh_lines.authorized_key(key, command, options))
 
 
 def zfs_variables_from_facts(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Variables of ours that hosts have set by themselves."""
-    return _plain(lambda: _peers.variables_from_facts(hosts, hostvars))
+    return plainly(lambda: _peers.variables_from_facts(hosts, hostvars))
 
 
 def zfs_push_rivals(
     servers: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]], clients: Sequence[str], offsite: Sequence[str], below: str = ""
 ) -> list[str]:
     """Backup servers that would push the same clients to the same place."""
-    return _plain(lambda: _peers.push_rivals(servers, hostvars, clients, offsite, below))
-
-
-def _plain(make: Callable[[], T]) -> T:
-    try:
-        return make()
-    except (_peers.PeerError, _ssh_lines.SshLineError) as error:
-        raise AnsibleFilterError(str(error)) from error
+    return plainly(lambda: _peers.push_rivals(servers, hostvars, clients, offsite, below))
 
 
 class FilterModule:
@@ -59,5 +55,13 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             filter.__name__: filter
-            for filter in (zfs_program, ssh_public_key, ssh_known_host, ssh_authorized_key, zfs_push_rivals, zfs_variables_from_facts)
+            for filter in (
+                zfs_program,
+                zfs_kernel_headers,
+                ssh_public_key,
+                ssh_known_host,
+                ssh_authorized_key,
+                zfs_push_rivals,
+                zfs_variables_from_facts,
+            )
         }

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import ReadError, dataset_changes, properties_to_read
+from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import dataset_changes, properties_to_read
 from ansible_collections.ferro.zfs.plugins.plugin_utils._delegations import delegations
 from ansible_collections.ferro.zfs.plugins.plugin_utils._key_changes import key_changes, key_files
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list
 from ansible_collections.ferro.zfs.plugins.plugin_utils._pool_changes import pool_changes
-from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import in_context, read_tree
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import in_context, plainly, read_tree
 
 Entry = dict[str, Any]
 T = TypeVar("T")
@@ -33,8 +33,8 @@ def zfs_pool_changes(
     report: bool = False,
 ) -> Any:
     """The commands that import, create and set the properties of pools."""
-    lists = _names(create), _names(force_import), _names(search)
-    return _plain(lambda: pool_changes(read_tree(zfs, strict), read, importable, *lists, keys_directory), report)
+    lists = create, force_import, search
+    return _plain(lambda: pool_changes(read_tree(zfs, strict), read, importable, *map(as_list, lists), keys_directory), report)
 
 
 def zfs_key_files(zfs: Any, keys_directory: str = KEYS_DIRECTORY, strict: bool = True) -> list[Entry]:
@@ -56,7 +56,7 @@ def zfs_dataset_changes(
     zfs: Any, read: str = "", errors: str = "", keys_directory: str = KEYS_DIRECTORY, replicas: Any = (), strict: bool = True, report: bool = False
 ) -> Any:
     """The commands that create datasets and set their properties."""
-    return _plain(lambda: dataset_changes(read_tree(zfs, strict), read, errors, keys_directory, _names(replicas)), report)
+    return _plain(lambda: dataset_changes(read_tree(zfs, strict), read, errors, keys_directory, as_list(replicas)), report)
 
 
 def zfs_delegations(zfs: Any, strict: bool = True) -> list[Entry]:
@@ -64,20 +64,14 @@ def zfs_delegations(zfs: Any, strict: bool = True) -> list[Entry]:
     return _plain(lambda: delegations(read_tree(zfs, strict)))
 
 
-def _names(value: Any) -> list[str]:
-    """A list, or what ``--extra-vars`` makes of one."""
-    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else list(value or ())
-
-
 def _plain(decide: Callable[[], T], report: bool = False) -> Any:
     """What was decided; as a report, ``{changes, faults}``, so that a role can show a fault as the headline of its failure."""
     try:
-        decided = decide()
-    except (TreeError, ReadError) as error:
+        decided = plainly(decide)
+    except AnsibleFilterError as error:
         if report:
-            return {"changes": [], "faults": [str(error)]}
-        # Not chained: newer ansible-core would print the same text a second time as its cause.
-        raise AnsibleFilterError(str(error)) from None
+            return {"changes": [], "faults": [error.message]}
+        raise
     return {"changes": decided, "faults": []} if report else decided
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.errors import AnsibleError
 from ansible_collections.ferro.zfs.plugins.filter.zfs_tree import BACKUP_POLICIES, zfs_replication_sources
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _fleet, _older, _types
-from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import Findings, Host, host_findings
-from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import as_flag, display
+from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import PLACES, Findings, Host, host_findings
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import as_flag, display, plainly
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import _at
 from ansible_collections.ferro.zfs.plugins.plugin_utils._unfed import unfed
 from jinja2 import pass_context
@@ -28,10 +28,7 @@ COLLECTION = Path(__file__).resolve().parents[2]
 @pass_context
 def zfs_older(context: Any, default: Any, ours: str) -> Any:
     """The value of a variable of ours under the name that older inventories have for it, else the default."""
-    try:
-        found = _older.older(ours, _getter(context), context.get("groups", {}))
-    except ValueError as fault:
-        raise AnsibleFilterError(str(fault)) from None
+    found = plainly(lambda: _older.older(ours, _getter(context), context.get("groups", {})))
     if found is None:
         return default
     _deprecate(found[1], ours)
@@ -41,18 +38,20 @@ def zfs_older(context: Any, default: Any, ours: str) -> Any:
 @pass_context
 def zfs_variable(context: Any, variables: Mapping[str, Any], ours: str, default: Any = None) -> Any:
     """The value of a variable of ours among those of another host, under whatever name, else the default."""
-    try:
-        value = _older.variable(ours, _getter(variables), context.get("groups", {}))[0]
-    except ValueError as fault:
-        raise AnsibleFilterError(str(fault)) from None
+    value = plainly(lambda: _older.variable(ours, _getter(variables), context.get("groups", {})))[0]
     return default if value is None else value
 
 
 @pass_context
-def zfs_replicas(context: Any, variables: Mapping[str, Any]) -> list[str]:
-    """The datasets of another host below which replicas land."""
-    found = [zfs_variable(context, variables, ours) for ours in ("backup_server_dataset", "backup_offsite_dataset")]
-    return [one for one in dict.fromkeys(found) if one]
+def zfs_replicas(context: Any, host: Any) -> list[str]:
+    """The datasets below which replicas land: of another host by its variables, of this one by its name."""
+    is_here = isinstance(host, str)
+    get = _getter(context if is_here else host)
+    found = plainly(lambda: {ours: _older.variable(ours, get, context.get("groups", {})) for ours in PLACES})
+    for ours, (_value, name) in found.items():
+        if is_here and name != ours:
+            _deprecate(name, ours)
+    return list(dict.fromkeys(value for value, _name in found.values() if value))
 
 
 @pass_context

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import display, in_context, read_tree
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree, TreeError
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors, as_list, is_at_or_below
+from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import display, in_context, plainly, read_tree
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree
 
 Entry = dict[str, Any]
 BACKUP_POLICIES = ("high", "critical")
@@ -32,27 +33,23 @@ def zfs_datasets_with_config(zfs: Any, strict: bool = True) -> list[Entry]:
     return _with_config(_read(zfs, strict).datasets)
 
 
-def zfs_datasets_with_policy(zfs: Any, replicas: Iterable[str] = (), strict: bool = True) -> list[Entry]:
+def zfs_datasets_with_policy(zfs: Any, replicas: Any = (), strict: bool = True) -> list[Entry]:
     """Every declared dataset, worded as the ``datasets`` option of the snapshot and prune modules."""
     entries = [
         {"dataset": d.name, "policy": d.policy, "snapshots_discover_children": d.discovers}
         for d in _read(zfs, strict).datasets
     ]
-    return _without(entries, [replicas] if isinstance(replicas, str) else list(replicas))
+    return _without(entries, plainly(lambda: as_list(replicas)))
 
 
 def _without(entries: list[Entry], replicas: list[str]) -> list[Entry]:
     """The same, where nothing at or below ``replicas`` has a policy, whatever an ancestor discovers."""
-
-    def at_or_below(name: str, replica: str) -> bool:
-        return name == replica or name.startswith(f"{replica}/")
-
-    kept = [one for one in entries if not any(at_or_below(one["dataset"], replica) for replica in replicas)]
+    kept = [one for one in entries if not any(is_at_or_below(one["dataset"], replica) for replica in replicas)]
     # The nearest declared ancestor decides. This one stands in the way of one further up that discovers children.
     shields = [
         {"dataset": replica, "policy": "none", "snapshots_discover_children": False}
         for replica in replicas
-        if any(one["snapshots_discover_children"] and at_or_below(replica, one["dataset"]) for one in kept)
+        if any(one["snapshots_discover_children"] and is_at_or_below(replica, one["dataset"]) for one in kept)
     ]
     return kept + shields
 
@@ -73,31 +70,22 @@ def zfs_offsite_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
 
 
 def zfs_replication_sources(
-    zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None, replicas: Iterable[str] = (), strict: bool = True
+    zfs: Any, policies: Any = BACKUP_POLICIES, below: str | None = None, replicas: Any = (), strict: bool = True
 ) -> dict[str, list[str]]:
     """What a replication of these policies takes and leaves out, worded as the options of zfs_replicate.
 
     Children that are not declared go along with the nearest declared dataset above them, so only where a declared one differs
     from that does it have to be named. Replicas are nobody's source here, whatever policy they are pruned by.
     """
-    if isinstance(policies, str) or not isinstance(policies, Sequence):
-        raise AnsibleFilterError(f"zfs_replication_sources: policies is a list of names, not {policies!r}")
-    replicas = {replicas} if isinstance(replicas, str) else set(replicas)
-    wanted = {d.name: d.policy in policies and not replicas & {d.name, *_ancestors(d.name)} for d in _read(zfs, strict).datasets}
-    wanted |= dict.fromkeys(sorted(replicas - wanted.keys()), False)
+    asked, theirs = plainly(lambda: (set(as_list(policies)), set(as_list(replicas))))
+    wanted = {d.name: d.policy in asked and not theirs & {d.name, *ancestors(d.name)} for d in _read(zfs, strict).datasets}
+    wanted |= dict.fromkeys(sorted(theirs - wanted.keys()), False)
     found: dict[str, list[str]] = {"source": [], "exclude": []}
     for name, is_wanted in wanted.items():
-        above = next((wanted[ancestor] for ancestor in _ancestors(name) if ancestor in wanted), False)
+        above = next((wanted[ancestor] for ancestor in ancestors(name) if ancestor in wanted), False)
         if is_wanted != above:
             found["source" if is_wanted else "exclude"].append(f"{below}/{name}" if below else name)
     return found
-
-
-def _ancestors(name: str) -> Iterator[str]:
-    """Nearest first."""
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        yield name
 
 
 def zfs_encrypted_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
@@ -132,11 +120,7 @@ def _entry(dataset: Dataset) -> Entry:
 
 
 def _read(zfs: Any, strict: bool) -> Tree:
-    try:
-        tree = read_tree(zfs, strict)
-    except TreeError as error:
-        # Not chained: newer ansible-core would print the same text a second time as its cause.
-        raise AnsibleFilterError(str(error)) from None
+    tree = plainly(lambda: read_tree(zfs, strict))
     for old, new in tree.old_words:
         _deprecate(f"the word '{old}' in the zfs tree", f"'{new}'")
     return tree

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _properties
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import is_below
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree, TreeError
 
 AT_CREATION = {
@@ -73,7 +74,7 @@ def dataset_changes(tree: Tree, read: str, errors: str, keys_directory: str, rep
     declared = {d.name for d in tree.datasets}
     for dataset in tree.datasets:
         # What is below the dataset of replicas is made by replication, and an empty one would be in its way.
-        if any(dataset.name.startswith(f"{replica}/") for replica in replicas):
+        if any(is_below(dataset.name, replica) for replica in replicas):
             continue
         there = actual.get(dataset.name)
         try:

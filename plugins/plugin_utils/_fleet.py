@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _older
 from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import CLIENTS, OFFSITE, SERVERS, Findings, Host
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant, nearest
 
 GROUPS = (*CLIENTS, *SERVERS, *OFFSITE)
@@ -54,8 +55,7 @@ def list_faults(host: Host, known: Iterable[str]) -> list[str]:
     faults = []
     for ours in LISTS:
         value, name = host.variable(ours)
-        asked = [value] if isinstance(value, str) else value or ()
-        faults += [f"{host.name}: {name}: the inventory has no host '{one}'{meant(one, names)}" for one in asked if one not in names]
+        faults += [f"{host.name}: {name}: the inventory has no host '{one}'{meant(one, names)}" for one in as_list(value) if one not in names]
     return faults
 
 
@@ -72,7 +72,7 @@ def pushes(server: Host, groups: Mapping[str, Any]) -> dict[str, set[str]]:
 
 def _listed(host: Host, ours: str, otherwise: list[str]) -> list[str]:
     value = host.variable(ours)[0]
-    return [value] if isinstance(value, str) else list(otherwise if value is None else value)
+    return list(otherwise) if value is None else as_list(value)
 
 
 def push_faults(servers: list[Host], groups: Mapping[str, Any]) -> list[str]:

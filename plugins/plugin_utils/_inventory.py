@@ -17,6 +17,7 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils import _older, _policies
 from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import properties_path
 from ansible_collections.ferro.zfs.plugins.plugin_utils._delegations import delegations
 from ansible_collections.ferro.zfs.plugins.plugin_utils._key_changes import key_files
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list, is_at_or_below
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, _said, one_of, walk
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import POOL_PROPERTIES, meant, unknown_property
 
@@ -188,7 +189,7 @@ def _check_places(found: Findings, host: Host, tree: Tree | None) -> None:
         if concerns:
             places[ours] = value
     one, other = (str(places.get(ours, ours)) for ours in PLACES)
-    if f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"):
+    if is_at_or_below(one, other) or is_at_or_below(other, one):
         found.faults.append(
             f"backup_offsite_dataset: {other!r} and backup_server_dataset {one!r} lie within each other: "
             "what is pushed here would be taken for what is pulled"
@@ -216,7 +217,6 @@ def _check_names(found: Findings, host: Host, tree: Tree | None) -> None:
     datasets = [*tree.pools, *(dataset.name for dataset in tree.datasets)]
     for name, known, what in (("system_zfs_create_pools", tree.pools, "pool"), ("system_zfs_keys", datasets, "dataset")):
         asked = host.get(name)
-        # A text is what --extra-vars makes of a list.
-        for one in re.split(r",\s*", asked) if isinstance(asked, str) else asked or ():
+        for one in as_list(asked):
             if one not in known:
                 found.faults.append(f"{name}: the zfs tree has no {what} '{one}'{meant(one, known)}")

@@ -17,6 +17,9 @@ PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_policy_snapshot", "zfs_prune", "zfs
 # Variables that roles and playbooks read of another host than the one they run on, or by which they act on one.
 OURS = re.compile(r"(zfs|zfs_native_\w+|zfs_policies|backups?_\w+|zfsbackup_\w+|restore_\w+|suspend_\w+)")
 
+# The release of a kernel of Debian, Raspberry Pi OS or Ubuntu: a version, perhaps an ABI and whose build it is, a flavour.
+FLAVOUR = re.compile(r"[0-9.]+(?:-[0-9]+)?(?:\+[a-z0-9]+)?-([a-z][a-z0-9-]*)")
+
 
 class PeerError(ValueError):
     """What a host says that cannot be."""
@@ -39,6 +42,17 @@ def program(machine: t.Any, name: str) -> str:
     if not path.is_file():
         raise PeerError(f"{path} is missing: there are programs in the archive of a release; an installation from git has none")
     return str(path)
+
+
+def kernel_headers(release: t.Any) -> str:
+    """The package that has the headers of a kernel's flavour, by ``uname -r``: ``6.12.41+deb13-amd64`` has ``amd64``."""
+    flavour = FLAVOUR.fullmatch(release) if isinstance(release, str) else None
+    if flavour is None:
+        raise PeerError(
+            f"no package of kernel headers is known for the kernel {str(release)[:80]!a}: "
+            "name those that build the module for it in system_zfs_module_packages"
+        )
+    return f"linux-headers-{flavour[1]}"
 
 
 def push_rivals(

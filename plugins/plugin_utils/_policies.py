@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, _at, _said
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant
 
@@ -64,9 +65,11 @@ def unknown_of_tree(tree: Tree, names: list[str]) -> list[str]:
 
 def unknown_of_list(asked: Any, path: str, names: list[str]) -> list[str]:
     """The same for a list of names, such as ``backup_client_policies``."""
-    if isinstance(asked, str) or not isinstance(asked, Iterable):
+    try:
+        policies = as_list(asked)
+    except ValueError:
         return [f"{path}: expected a list of policies, got {_said(asked)}"]
-    return [f"{path}: {_unknown(policy, names)}" for policy in asked if policy not in names]
+    return [f"{path}: {_unknown(policy, names)}" for policy in policies if policy not in names]
 
 
 def _unknown(policy: Any, names: list[str]) -> str:

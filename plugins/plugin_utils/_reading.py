@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError, walk
 from jinja2 import pass_context
 
+T = TypeVar("T")
 display = Display()
 
 
@@ -32,6 +33,15 @@ def read_tree(zfs: Any, strict: bool = True) -> Tree:
     for one in tree.unknown:
         display.warning(f"{one}. Nobody reads it.")
     return tree
+
+
+def plainly(decide: Callable[[], T]) -> T:
+    """What was decided, with what cannot be as the error of a filter."""
+    try:
+        return decide()
+    except ValueError as error:
+        # Not chained: newer ansible-core would print the same text a second time as its cause.
+        raise AnsibleFilterError(str(error)) from None
 
 
 def in_context(function: Callable[..., Any]) -> Callable[..., Any]:

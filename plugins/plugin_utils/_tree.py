@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import (
     DATASET_WORDS,
     OLD_WORDS,
@@ -222,11 +223,7 @@ def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | Non
 
 
 def _nearest_declared(name: str, declared: Mapping[str, Declared]) -> Declared | None:
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        if name in declared:
-            return declared[name]
-    return None
+    return next((declared[ancestor] for ancestor in ancestors(name) if ancestor in declared), None)
 
 
 def _check_words(tree: Tree, path: str, body: Mapping[Any, Any], is_pool: bool) -> None:

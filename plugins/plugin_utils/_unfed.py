@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors, is_at_or_below, is_below
+
 # What zfs_replicate has set aside, by on_diverged: set_aside, has been said to whoever asked for that.
 SET_ASIDE = "_diverged_"
 UNITS = ("B", "K", "M", "G", "T", "P")
@@ -23,22 +25,17 @@ def unfed(listed: Iterable[str], below: str, fed: Mapping[str, Iterable[str]], l
     found: dict[str, str] = {}
     for line in listed:
         name, _tab, used = line.partition("\t")
-        if not name.startswith(f"{below}/") or SET_ASIDE in name or _is_fed(name, places, without) or _is_below(name, found):
+        if not is_below(name, below) or SET_ASIDE in name or _is_fed(name, places, without) or any(is_at_or_below(name, one) for one in found):
             continue
-        if not any(_is_below(place, [name]) for place in places):
+        if not any(is_at_or_below(place, name) for place in places):
             found[name] = used
     return [f"{name} ({_size(used)})" for name, used in found.items()]
 
 
 def _is_fed(name: str, places: set[str], left_out: set[str]) -> bool:
     """By the nearest of what is sent and what is left out."""
-    while name not in places and name not in left_out and "/" in name:
-        name = name.rpartition("/")[0]
-    return name in places
-
-
-def _is_below(name: str, above: Iterable[str]) -> bool:
-    return any(name == one or name.startswith(f"{one}/") for one in above)
+    nearest = next((one for one in (name, *ancestors(name)) if one in places or one in left_out), None)
+    return nearest in places
 
 
 def _size(used: str) -> str:

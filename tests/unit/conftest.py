@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".cache" / "collections"
 
@@ -16,3 +18,7 @@ if not _link.is_symlink() or _link.resolve() != ROOT:
     _link.unlink(missing_ok=True)
     _link.symlink_to(ROOT)
 sys.path.insert(0, str(COLLECTIONS))
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")

@@ -38,26 +38,6 @@ def test_the_programs_on_timers_are_among_those_built() -> None:
     assert programs == {"zfs_policy_snapshot", "zfs_prune"} <= {path.stem for path in (ROOT / "modules").glob("*.rs")}
 
 
-@pytest.mark.parametrize(
-    ("release", "package"),
-    [
-        ("6.12.41+deb13-amd64", "linux-headers-amd64"),
-        ("6.1.0-28-cloud-amd64", "linux-headers-cloud-amd64"),
-        ("6.12.9+bpo-arm64", "linux-headers-arm64"),
-        ("6.6.51+rpt-rpi-v8", "linux-headers-rpi-v8"),
-        ("6.12.25+rpt-rpi-2712", "linux-headers-rpi-2712"),
-        ("6.8.0-45-generic", "linux-headers-generic"),
-        ("6.8.0-1013-raspi", "linux-headers-raspi"),
-    ],
-)
-def test_headers_are_those_of_the_kernels_flavour(release: str, package: str) -> None:
-    """Packages of Debian, Raspberry Pi OS and Ubuntu that follow the kernel's upgrades."""
-    task = next(one for one in load("system_zfs", "tasks/packages.yml") if one["name"] == "Determine missing packages")
-    pattern = re.search(r"regex_replace\('(.+?)', ''\)", task["vars"]["system_zfs_headers"])
-    assert pattern is not None
-    assert "linux-headers-" + re.sub(pattern[1].replace("\\\\", "\\"), "", release) == package
-
-
 @pytest.mark.parametrize("path", sorted(path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_is_yaml(path: Path) -> None:
     assert yaml.safe_load(path.read_text(encoding="utf-8")) is not None

@@ -146,6 +146,28 @@ def test_a_program_that_is_not_there_is_named(native: Path) -> None:
     assert "zfs_gate_x86_64 is missing" in refused("zfs_program", "x86_64", "zfs_gate")
 
 
+@pytest.mark.parametrize(
+    ("release", "package"),
+    [
+        ("6.12.41+deb13-amd64", "linux-headers-amd64"),
+        ("6.1.0-28-cloud-amd64", "linux-headers-cloud-amd64"),
+        ("6.12.9+bpo-arm64", "linux-headers-arm64"),
+        ("6.6.51+rpt-rpi-v8", "linux-headers-rpi-v8"),
+        ("6.12.25+rpt-rpi-2712", "linux-headers-rpi-2712"),
+        ("6.8.0-45-generic", "linux-headers-generic"),
+        ("6.8.0-1013-raspi", "linux-headers-raspi"),
+    ],
+)
+def test_headers_are_those_of_the_kernels_flavour(release: str, package: str) -> None:
+    """Packages of Debian, Raspberry Pi OS and Ubuntu that follow the kernel's upgrades."""
+    assert FILTERS["zfs_kernel_headers"](release) == package
+
+
+@pytest.mark.parametrize("release", ["", "6.12.41", "6.12.41-1", "6.1.0 -o evil-amd64", "6.1.0-amd64\n", "6.1.0-amd64 evil", "6.1.0-", "6.1.0--amd64", None])
+def test_a_kernel_without_a_flavour_has_no_headers(release: t.Any) -> None:
+    assert "name those that build the module for it in system_zfs_module_packages" in refused("zfs_kernel_headers", release)
+
+
 def test_variables_that_a_host_has_set_by_itself_are_named() -> None:
     facts = {"backup_client_pull_options": {}, "zfs": {}, "zfsbackup_dataset": "x", "distribution": "Debian", "zfs_datasets": [], "backup_\n": 1}
     hostvars = {"nas": {"ansible_facts": facts}, "backup": {"ansible_facts": {}}, "new": {}}

@@ -408,6 +408,18 @@ def test_replicas_of_another_host() -> None:
     }
 
 
+def test_replicas_of_this_host(said: list[str]) -> None:
+    """Of the variables beside the template, whichever role has set them, and with a word about older names."""
+    names = [filters(zfs_inventory, groups={}, **beside)["zfs_replicas"]("vault") for beside in (
+        {},
+        {"backup_server_dataset": "", "backup_offsite_dataset": "b/b"},
+        {"backup_server_dataset": "a/a", "backup_offsite_dataset": "a/a", "zfsbackup_dataset": "old/name"},
+    )]
+    assert (names, said) == ([[], ["b/b"], ["a/a"]], [])
+    assert filters(zfs_inventory, groups={}, zfsbackup_dataset="old/name")["zfs_replicas"]("vault") == ["old/name"]
+    assert said == ["The variable zfsbackup_dataset is deprecated, use backup_server_dataset."]
+
+
 def test_a_group_that_is_not_there_is_named() -> None:
     with pytest.raises(AnsibleFilterError, match="backups_zfs_server_offsite_group: the inventory has no group 'zfs-ofsite'"):
         filters(zfs_inventory, groups={}, backups_zfs_server_offsite_group="zfs-ofsite")["zfs_older"]([], "backup_server_offsite")

@@ -454,12 +454,13 @@ def test_replication_sources_name_what_differs_from_above():
     mixed = yaml.safe_load("tank: {policy: high, datasets: {data: , backups: {policy: critical, datasets: {nas: {policy: critical}}}}}")
     mixed["tank"]["children_inherit_policy"] = True
     assert sources(mixed) == {"source": ["tank"], "exclude": []}
-    for replicas in ("tank/backups", ["tank/backups", "gone"]):
+    for replicas in ("tank/backups", ["tank/backups", "gone"], "tank/backups, gone"):
         assert sources(mixed, replicas=replicas) == {"source": ["tank"], "exclude": ["tank/backups"]}
     assert sources(mixed, replicas=["tank/undeclared"]) == {"source": ["tank"], "exclude": ["tank/undeclared"]}
     assert sources(zfs, policies=["mine"]) == {"source": [], "exclude": []}
-    with pytest.raises(AnsibleFilterError, match="policies is a list of names, not 'critical'"):
-        sources(zfs, "critical")
+    assert sources(mixed, "low,critical", replicas=None) == {"source": ["tank/backups"], "exclude": []}
+    with pytest.raises(AnsibleFilterError, match="expected a list of names"):
+        sources(zfs, {"critical": 1})
 
 
 # --- replicas ---
