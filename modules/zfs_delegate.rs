@@ -1,20 +1,20 @@
 //! Grants users, groups and everyone just the ZFS permissions that they need, and takes away the rest.
 
 use anyhow::{Error, Result};
-use module_utils::ansible::{self, Outcome, Task};
+use module_utils::ansible::module::{self, Outcome, Task};
 use module_utils::delegate::execute::{self, Report};
 use module_utils::delegate::request::{Given, Request};
-use module_utils::grants::Reach;
-use module_utils::plan::{self, grants};
-use module_utils::process::Runner;
-use module_utils::signals;
+use module_utils::exec::runner::Runner;
+use module_utils::exec::signals;
+use module_utils::model::permissions::Reach;
+use module_utils::plan::{self, delegation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ansible::main("zfs_delegate", "grants ZFS permissions to users and groups", run)
+    module::main("zfs_delegate", "grants ZFS permissions to users and groups", run)
 }
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.
@@ -119,9 +119,9 @@ impl Args {
             create_time: self.create_time,
             sets: self.sets,
             state: match self.state {
-                State::Present => grants::State::Present,
-                State::Absent => grants::State::Absent,
-                State::Exact => grants::State::Exact,
+                State::Present => delegation::State::Present,
+                State::Absent => delegation::State::Absent,
+                State::Exact => delegation::State::Exact,
             },
         }
     }

@@ -2,23 +2,25 @@
 
 use anyhow::{Context, Error, Result};
 use jiff::Timestamp;
-use module_utils::ansible::{self, Outcome, Task};
-use module_utils::own_folder::own_folder;
+use module_utils::ansible::module::{self, Outcome, Task};
+use module_utils::exec::lock;
+use module_utils::exec::own_folder::own_folder;
+use module_utils::exec::runner::Runner;
+use module_utils::exec::signals;
+use module_utils::exec::timezone;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::period::Interval;
 use module_utils::plan::schedule::{Clock, Schedule};
 use module_utils::policy::permission;
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
-use module_utils::policy::take::{Request, Taken, take};
-use module_utils::process::Runner;
-use module_utils::{lock, signals, zone};
+use module_utils::policy::snapshot::{Request, Taken, take};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ansible::main("zfs_policy_snapshot", "takes ZFS snapshots by policy", run)
+    module::main("zfs_policy_snapshot", "takes ZFS snapshots by policy", run)
 }
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.
@@ -99,7 +101,7 @@ fn due() -> Vec<Which> {
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
-    let (zone, warning) = zone::local();
+    let (zone, warning) = timezone::local();
     let request = args.into_request(Timestamp::now(), zone).map_err(Error::msg)?;
     let runner = Runner::default();
     // Two runs at once would both find the same snapshots due.

@@ -1,25 +1,25 @@
 //! Destroys the snapshots that no policy wants any more, and says of each other one why it stays.
 
 use anyhow::{Context, Error, Result};
-use module_utils::ansible::{self, Outcome, Task};
-use module_utils::glob::Globs;
+use module_utils::ansible::module::{self, Outcome, Task};
+use module_utils::exec::runner::{self, Runner};
+use module_utils::exec::signals;
 use module_utils::model::DatasetName;
+use module_utils::model::glob::Globs;
+use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::jobs::Job;
 use module_utils::plan::retain::MaxDestroy;
 use module_utils::policy::permission;
 use module_utils::policy::prune::{Kept, Pruned, Request, Unreplicated, prune, state_folder};
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
-use module_utils::process::{self, Runner};
-use module_utils::signals;
-use module_utils::units::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() -> ExitCode {
-    ansible::main("zfs_prune", "destroys ZFS snapshots that no policy wants any more", run)
+    module::main("zfs_prune", "destroys ZFS snapshots that no policy wants any more", run)
 }
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.
@@ -76,7 +76,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     let now = i64::try_from(now.as_secs()).context("the clock is beyond all years")?;
-    let request = args.into_request(now, process::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
+    let request = args.into_request(now, runner::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
     let runner = Runner::default();
     let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);

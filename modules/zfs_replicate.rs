@@ -1,21 +1,21 @@
 //! Replicates datasets, each on its own, between pools and hosts: newest common snapshot to latest, verified by guid.
 
 use anyhow::{Context, Error, Result, bail};
-use module_utils::ansible::{self, Outcome, Task};
-use module_utils::connections::Connections;
-use module_utils::glob::Globs;
-use module_utils::lock::{self, Place};
-use module_utils::own_folder::own_folder;
+use module_utils::ansible::module::{self, Outcome, Task};
+use module_utils::exec::connections::Connections;
+use module_utils::exec::lock::{self, Place};
+use module_utils::exec::own_folder::own_folder;
+use module_utils::exec::runner::Runner;
+use module_utils::exec::signals;
+use module_utils::exec::ssh::{MOST_LANES, SshOptions};
+use module_utils::model::glob::Globs;
+use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::replicate::{OnDiverged, RawMode, Wish};
 use module_utils::plan::send_flags::{Choice, SendFlags};
-use module_utils::process::Runner;
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
-use module_utils::signals;
-use module_utils::ssh::{MOST_LANES, SshOptions};
-use module_utils::units::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    ansible::main("zfs_replicate", "replicates ZFS datasets between pools and hosts", run)
+    module::main("zfs_replicate", "replicates ZFS datasets between pools and hosts", run)
 }
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.

@@ -2,14 +2,14 @@
 
 use super::request::Request;
 use super::vocabulary;
-use crate::grants::{Grants, Permissions, Who};
+use crate::exec::runner::{Failure, Runner};
+use crate::exec::ssh::Host;
+use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
-use crate::plan::grants::{State, after, changes, lines};
-use crate::process::{Failure, Runner};
-use crate::ssh::Host;
+use crate::model::permissions::{Grants, Permissions, Who};
+use crate::plan::delegation::{State, after, changes, lines};
 use crate::zfs::allow::{Block, UNLISTED, command, own};
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 
 /// What became of one dataset.
 #[derive(Debug)]

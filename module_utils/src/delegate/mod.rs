@@ -1,5 +1,7 @@
 //! Delegation: who may do what on which dataset.
 
+pub mod accounts;
+pub mod effective;
 pub mod execute;
 pub mod request;
 pub mod vocabulary;

@@ -1,12 +1,12 @@
 //! What a delegation is asked to do, all checked that can be without ZFS.
 
 use super::vocabulary::check_shape;
-use crate::accounts::{Database, resolve};
-use crate::grants::{Permissions, Reach, Who};
+use crate::delegate::accounts::{Database, resolve};
+use crate::exec::runner::Runner;
 use crate::model::DatasetName;
-use crate::plan::grants::{State, Wanted};
+use crate::model::permissions::{Permissions, Reach, Who};
+use crate::plan::delegation::{State, Wanted};
 use crate::plan::jobs::Job;
-use crate::process::Runner;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The options as they were given.
@@ -107,10 +107,10 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::{Given, Request};
-    use crate::grants::Reach;
-    use crate::plan::grants::State;
+    use crate::exec::runner::Runner;
+    use crate::model::permissions::Reach;
+    use crate::plan::delegation::State;
     use crate::plan::jobs::Job;
-    use crate::process::Runner;
     use std::collections::BTreeMap;
 
     fn given(change: impl Fn(&mut Given)) -> Result<Request, String> {

@@ -1,7 +1,7 @@
 //! Whether a permission is one that this ZFS has, and what to say where it is not. Pure.
 
-use crate::grants::{Permissions, is_permission};
-use crate::nearest::nearest;
+use crate::model::permissions::{Permissions, is_permission};
+use crate::model::suggest::nearest;
 use crate::zfs::allow::UNLISTED;
 
 /// Permissions that older releases do not have, and the one that brought them.
@@ -73,7 +73,7 @@ pub fn check_shape<'a>(option: &str, names: impl IntoIterator<Item = &'a String>
 #[cfg(test)]
 mod tests {
     use super::check;
-    use crate::grants::Permissions;
+    use crate::model::permissions::Permissions;
 
     fn names(text: &str) -> Permissions {
         text.split_whitespace().map(str::to_owned).collect()

@@ -1,8 +1,8 @@
 //! What the gate would do with a line, in words. Pure.
 
-use super::grammar::{Condition, Rules, permit};
-use super::words::awaits_begin;
-use crate::cmd::login_shell_prefix;
+use super::allowlist::{Condition, Rules, permit};
+use super::command_line::awaits_begin;
+use crate::exec::cmd::login_shell_prefix;
 
 /// The verdict on a line: whether it is allowed, and the words for it. The constant beginning that `zfs_replicate` gives all its commands
 /// may be left out here.

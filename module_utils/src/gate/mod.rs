@@ -1,9 +1,9 @@
 //! The restricted end: a forced command that serves `zfs_replicate`, and nobody else.
 
-pub mod act;
+pub mod allowlist;
+pub mod command_line;
 pub mod explain;
-pub mod grammar;
 pub mod options;
 pub mod receive;
+pub mod serve;
 pub mod syslog;
-pub mod words;

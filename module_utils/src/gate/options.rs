@@ -1,6 +1,6 @@
 //! The gate's own command line, which the administrator writes into `authorized_keys`.
 
-use super::grammar::{Mode, Rules};
+use super::allowlist::{Mode, Rules};
 
 /// What the gate is asked to do.
 #[derive(Debug)]

@@ -3,15 +3,15 @@
 //! Each plain stream goes to a `zfs receive` of its own. So of what libzfs does with packages (renaming, destroying, looking for guids in
 //! the whole pool) nothing is left to a sender, whatever he writes into one.
 
-use super::act::{End, ask, command, ended_as, not_run};
-use super::grammar::{Permit, Receiving};
+use super::allowlist::{Permit, Receiving};
+use super::serve::{End, ask, command, ended_as, not_run};
+use crate::exec::runner::{is_root, nonblocking, wait};
+use crate::exec::scripts::Script;
+use crate::exec::stderr::{Cause, cause};
 use crate::model::{DatasetName, Kind};
-use crate::process::{is_root, nonblocking, wait};
-use crate::scripts::Script;
 use crate::stream::inlet::{Inlet, Moved, Stopped};
 use crate::stream::record::Begin;
 use crate::zfs::parse::{PLACEHOLDER, REPLICA};
-use crate::zfs::stderr::{Cause, cause};
 use nix::poll::{PollFd, PollFlags};
 use std::collections::HashSet;
 use std::io;
@@ -259,7 +259,7 @@ fn with_safe_settings(argv: &[String], kind: Kind, is_root: bool) -> Vec<String>
 #[cfg(test)]
 mod tests {
     use super::{There, check, read_there, with_safe_settings};
-    use crate::gate::grammar::Receiving;
+    use crate::gate::allowlist::Receiving;
     use crate::model::{DatasetName, Kind};
     use crate::stream::record::Begin;
 

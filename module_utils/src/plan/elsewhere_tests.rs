@@ -1,5 +1,5 @@
 use super::{DAY, Elsewhere, HOUR};
-use crate::glob::Globs;
+use crate::model::glob::Globs;
 use crate::plan::arrivals::Arrivals;
 use crate::plan::naming;
 use crate::plan::period::Interval;

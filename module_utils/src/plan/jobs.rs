@@ -3,7 +3,7 @@
 //! Each was found on real ZFS by taking one permission after the other away from an ordinary user, until the job failed;
 //! tests/integration/test_delegate.py does so again.
 
-use crate::grants::Permissions;
+use crate::model::permissions::Permissions;
 
 /// A job that a user can be trusted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 pub mod arrivals;
 pub mod conflict;
+pub mod delegation;
 pub mod elsewhere;
 pub mod features;
-pub mod grants;
 pub mod jobs;
 pub mod mapping;
 pub mod naming;

@@ -6,7 +6,7 @@ use super::resume::{Discard, Useless, discard, resumable};
 use super::send_flags::{Flags, History, SendFlags};
 use super::steps::{Step, StepKind, steps};
 use super::swap::{self, There};
-use crate::glob::Globs;
+use crate::model::glob::Globs;
 use crate::model::{Dataset, DatasetName, MAX_NAME, Partial, Version};
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,5 +1,5 @@
 use super::{Clearing, Conflict, OnDiverged, PartialPlan, Place, Plan, RawMode, Replaces, Wish};
-use crate::glob::Globs;
+use crate::model::glob::Globs;
 use crate::model::{Dataset, DatasetName, Kind, Partial, TokenContent, Version, VersionKind};
 use crate::plan::send_flags::History;
 use crate::plan::swap::There;

@@ -5,7 +5,7 @@ use super::naming::{self, Name};
 use super::period::Interval;
 use super::policy::Policy;
 use super::replicated::Replicated;
-use crate::glob::Globs;
+use crate::model::glob::Globs;
 use jiff::civil::DateTime;
 
 /// A snapshot as the cheap columns of a listing show it.

@@ -1,5 +1,5 @@
 use super::{MaxDestroy, Reason, Reasons, Rules, Snapshot, verdicts};
-use crate::glob::Globs;
+use crate::model::glob::Globs;
 use crate::plan::period::Interval;
 use crate::plan::policy::Policy;
 use crate::plan::replicated::Replicated;

@@ -4,4 +4,4 @@ pub mod permission;
 pub mod prune;
 pub mod report;
 pub mod request;
-pub mod take;
+pub mod snapshot;

@@ -1,15 +1,15 @@
 //! After ZFS has refused something to a user who is not root: which permission is missing, and how to grant it.
 
 use super::report::{Failed, Why};
-use crate::cmd::Cmd;
+use crate::delegate::effective::Account;
+use crate::exec::cmd::Cmd;
+use crate::exec::runner::{Attempt, Runner, is_root};
+use crate::exec::ssh::Host;
+use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
 use crate::plan::jobs::Job;
-use crate::process::{Attempt, Runner, is_root};
-use crate::replicate::account::Account;
 use crate::replicate::preflight::grant;
-use crate::ssh::Host;
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 
 /// Says for each failure for want of permission what is wanting. Costs nothing for root, or where nothing was refused.
 pub fn explain(failures: &mut [Failed], job: Job, runner: &Runner) {

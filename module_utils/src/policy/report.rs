@@ -1,9 +1,9 @@
 //! What both policy modules say about what went wrong.
 
+use crate::exec::runner::Failure;
+use crate::exec::signals;
+use crate::exec::stderr::reason;
 use crate::model::DatasetName;
-use crate::process::Failure;
-use crate::signals;
-use crate::zfs::stderr::reason;
 use serde_json::{Value, json};
 
 /// What could not be done, and for which datasets.

@@ -114,7 +114,7 @@ pub fn check_frequently_minutes(minutes: u32) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::{DatasetArg, Policies, PolicyArg, built_in, check_prefix, table};
-    use crate::de::from_args;
+    use crate::ansible::args::from_args;
     use serde_json::{Value, json};
 
     #[derive(serde::Deserialize)]

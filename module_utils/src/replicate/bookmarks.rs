@@ -1,12 +1,12 @@
 //! Our bookmarks on the source: the newest snapshot that a target may have survives there whatever happens.
 
-use super::entries::Entry;
-use crate::foreign;
+use super::planned::Entry;
+use crate::exec::foreign;
+use crate::exec::stderr::{Cause, Complaint, complaints, reason};
+use crate::model::summed::first;
 use crate::model::{Dataset, DatasetName, VersionKind};
 use crate::plan::replicate::Plan;
-use crate::summed::first;
-use crate::zfs::stderr::{Cause, Complaint, complaints, reason};
-use crate::zfs::verbs::{Unmet, Zfs};
+use crate::zfs::commands::{Unmet, Zfs};
 use std::collections::{BTreeMap, HashMap};
 
 /// Our bookmarks of what is about to be sent, by the source datasets.
@@ -117,8 +117,8 @@ pub fn checksum(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{by_reason, checksum, tag};
-    use crate::zfs::stderr::Cause;
-    use crate::zfs::verbs::Unmet;
+    use crate::exec::stderr::Cause;
+    use crate::zfs::commands::Unmet;
 
     #[test]
     fn what_fails_alike_is_said_once() {

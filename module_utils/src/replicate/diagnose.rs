@@ -1,10 +1,10 @@
 //! Where else the snapshots are that a source and its target do not have in common: people rename, swap and promote.
 
-use super::entries::{Entry, Refusal};
 use super::gather::Sides;
+use super::planned::{Entry, Refusal};
 use crate::model::{Dataset, DatasetName};
 use crate::plan::conflict::{Conflict, Elsewhere};
-use crate::zfs::verbs::{Versions, Zfs};
+use crate::zfs::commands::{Versions, Zfs};
 use std::collections::{BTreeMap, HashSet};
 
 /// Adds to each conflict of that kind what is known of it. Asks the target for all that lies below `root` only if there is one, and

@@ -1,26 +1,26 @@
 //! Carries plans out, each dataset with its own outcome, planned anew after whatever may pass.
 
 use super::bookmarks::{self, Bookmarks};
-use super::crew;
 use super::diagnose::diagnose;
-use super::entries::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
 use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
 use super::notices::{self, Notices, Orphan, notices};
+use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
 use super::progress::Progress;
 use super::report::{DatasetReport, Discarded, ErrorReport, Status};
 use super::request::{Lane, Request};
-use super::settle::{self, Arrival};
+use super::scheduler;
 use super::transfer::Carrier;
-use super::{streams, swap};
+use super::verify::{self, Arrival};
+use super::{commands, swap};
+use crate::exec::runner::{Failure, Runner};
+use crate::exec::signals;
+use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
 use crate::plan::replicate::{Plan, Transfer};
 use crate::plan::resume::Discard;
 use crate::plan::swap::Swap;
-use crate::process::{Failure, Runner};
-use crate::signals;
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::{SWAP, Zfs};
+use crate::zfs::commands::{SWAP, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
             Ok(Plan::Send(transfer)) => {
                 report.status = Status::Planned;
                 for (step, shown) in transfer.steps.iter().zip(&mut report.steps) {
-                    let cmd = streams::estimate(request, &entry.source.name, transfer, step);
+                    let cmd = commands::estimate(request, &entry.source.name, transfer, step);
                     match source.estimate(&cmd) {
                         Ok(bytes) => shown.bytes_estimated = bytes,
                         // What cannot even be estimated cannot be sent.
@@ -355,7 +355,7 @@ impl Shared<'_> {
         let lanes: Vec<Lane> = (0..self.request.parallel).map(|number| self.request.lane(number)).collect();
         let streams = entries.iter().filter(|entry| matches!(entry.plan, Ok(Plan::Send(_)))).count();
         self.progress.expect(streams);
-        crew::run(lanes.len(), &waits_for, |lane, index| {
+        scheduler::run(lanes.len(), &waits_for, |lane, index| {
             self.carry(&Carrier::new(self, &lanes[lane]), &entries[index]);
         });
     }
@@ -383,7 +383,7 @@ impl Shared<'_> {
         let retried = self.may_retry && state.again.contains(name) && signals::received().is_none();
         (self.tell)(&format!("{}{}", report.line(), if retried { "; trying again" } else { "" }));
         if let Some(before) = state.done.remove(name) {
-            settle::after(before, &mut report);
+            verify::after(before, &mut report);
         }
         state.done.insert(name.clone(), report);
     }
@@ -428,7 +428,7 @@ impl Shared<'_> {
         let [source, target] =
             [&self.request.source, &self.request.target].map(|host| Zfs { host, runner: self.runner });
         let arrived = std::mem::take(&mut self.state().arrived);
-        let settled = settle::settle(source, target, arrived, &mut |cause, warning| {
+        let settled = verify::settle(source, target, arrived, &mut |cause, warning| {
             if !is_said(self.said, cause, &warning) {
                 self.warn(warning);
             }

@@ -3,10 +3,10 @@
 
 use super::gather::Sides;
 use super::request::Request;
+use crate::exec::runner::Failure;
 use crate::plan::features::{Feature, Features, State};
 use crate::plan::send_flags::{Choice, Stored};
-use crate::process::Failure;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 use std::collections::{BTreeSet, HashMap};
 
 /// What is known of the pools.

@@ -1,17 +1,17 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
+use super::commands::applies;
 use super::features::{self, PoolFeatures};
 use super::report::utc_stamp;
 use super::request::Request;
-use super::streams::applies;
+use crate::exec::runner::{Failure, Runner};
+use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName, Partial};
 use crate::plan::replicate::{OnDiverged, common_base, newer_on_target};
 use crate::plan::swap::{self, Swap, There};
-use crate::process::{Failure, Runner};
+use crate::zfs::commands::Zfs;
 use crate::zfs::parse::Settings;
 use crate::zfs::properties;
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 

@@ -4,15 +4,15 @@
 //! else. Whatever a run that was killed has left is found and released by the next one that succeeds.
 
 use super::bookmarks;
-use super::entries::Entry;
 use super::gather::Sides;
+use super::planned::Entry;
 use super::request::Request;
-use crate::foreign;
+use crate::exec::foreign;
+use crate::exec::runner::{Failure, Runner};
+use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::replicate::{Plan, Transfer};
-use crate::process::{Failure, Runner};
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which snapshots bear our hold.

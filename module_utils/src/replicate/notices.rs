@@ -4,12 +4,12 @@
 use super::bookmarks;
 use super::gather::Sides;
 use super::request::Request;
-use crate::glob::Globs;
+use crate::exec::runner::Failure;
+use crate::model::glob::Globs;
 use crate::model::{ARRIVING, Dataset, DatasetName};
 use crate::plan::conflict::Names;
 use crate::plan::replicated;
-use crate::process::Failure;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -161,7 +161,7 @@ impl Orphan {
     /// One line for a person.
     #[must_use]
     pub fn line(&self) -> String {
-        let size = self.used.map(|used| format!(", {}", crate::units::ByteSize(used))).unwrap_or_default();
+        let size = self.used.map(|used| format!(", {}", crate::model::units::ByteSize(used))).unwrap_or_default();
         let age = self.age.map(|age| format!(", {} days old", age / 86_400)).unwrap_or_default();
         format!("{}: its source is gone; it stays (newest snapshot @{}{age}{size})", self.target, self.snapshot)
     }

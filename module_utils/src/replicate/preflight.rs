@@ -2,23 +2,23 @@
 //!
 //! Costs nothing for root, one `id` for each other end, and one `zfs allow` for all datasets that inherit their permissions.
 
-use super::account::Account;
 use super::bookmarks::{NO_BOOKMARK, STAYS};
+use super::commands::applies;
 use super::gather::Sides;
 use super::request::Request;
-use super::streams::applies;
-use crate::cmd::Cmd;
-use crate::grants::Permissions;
+use crate::delegate::effective::Account;
+use crate::exec::cmd::Cmd;
+use crate::exec::runner::{Attempt, Failure, Runner};
+use crate::exec::scripts;
+use crate::exec::ssh::Host;
+use crate::exec::stderr::Cause;
+use crate::model::permissions::Permissions;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::jobs::Job;
 use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::steps::StepKind;
-use crate::process::{Attempt, Failure, Runner};
-use crate::scripts;
-use crate::ssh::Host;
 use crate::zfs::allow::Block;
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 
 /// One thing that must be permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -324,9 +324,9 @@ impl End<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Need, unmet, words};
+    use crate::delegate::effective::Account;
     use crate::model::DatasetName;
     use crate::plan::jobs::Job;
-    use crate::replicate::account::Account;
     use crate::zfs::allow::allow;
 
     #[test]

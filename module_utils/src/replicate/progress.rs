@@ -1,7 +1,7 @@
 //! How far a stream is: a file that programs read, a line that a person watches. About once a second, and gone at the end.
 
-use crate::units::{ByteSize, Span};
-use crate::whole_file;
+use crate::exec::atomic_file;
+use crate::model::units::{ByteSize, Span};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -148,14 +148,14 @@ impl Drop for Progress<'_> {
 
 /// Checks before the run that the file can be written, and clears what an earlier run may have left.
 pub fn prepare(file: &Path) -> Result<(), String> {
-    let written = whole_file::replace(file, "{}\n");
+    let written = atomic_file::replace(file, "{}\n");
     written.map_err(|error| format!("option progress_file: {} cannot be written: {error}", file.display()))
 }
 
 fn write(file: &Path, state: &State) -> std::io::Result<()> {
     let mut text = serde_json::json!(state);
     text["line"] = state.line().into();
-    whole_file::replace(file, &format!("{text}\n"))
+    atomic_file::replace(file, &format!("{text}\n"))
 }
 
 impl State {

@@ -1,9 +1,9 @@
 //! The result, as data: the same words in check mode and for real.
 
+use crate::exec::runner::Failure;
 use crate::plan::replicate::{Clearing, PartialPlan, Plan};
 use crate::plan::resume::Discard;
 use crate::plan::steps::{Step, StepKind};
-use crate::process::Failure;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -275,7 +275,7 @@ impl DatasetReport {
     #[must_use]
     pub fn line(&self) -> String {
         let Self { source, target, .. } = self;
-        let size = crate::units::ByteSize(self.bytes);
+        let size = crate::model::units::ByteSize(self.bytes);
         if let Some(error) = &self.error {
             return format!("{source} -> {target}: {}", error.line);
         }

@@ -1,12 +1,12 @@
 //! What a replication is asked to do, all checked before the first command runs.
 
-use crate::glob::Globs;
-use crate::limiter::Limiter;
+use crate::exec::limiter::Limiter;
+use crate::exec::pipeline::{Flow, SMALL_PIPE};
+use crate::exec::ssh::Host;
 use crate::model::DatasetName;
-use crate::pipeline::{Flow, SMALL_PIPE};
+use crate::model::glob::Globs;
 use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
 use crate::plan::replicate::Wish;
-use crate::ssh::Host;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -159,8 +159,8 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::Request;
-    use crate::glob::Globs;
     use crate::model::DatasetName;
+    use crate::model::glob::Globs;
     use std::collections::BTreeMap;
 
     #[test]

@@ -1,10 +1,10 @@
 //! Carries out what it takes until a dataset has the place of its placeholder, or its children are below it again.
 
+use crate::exec::runner::Failure;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::conflict::Conflict;
 use crate::plan::swap::{self, Change, There};
-use crate::process::Failure;
-use crate::zfs::verbs::{SWAP, Zfs};
+use crate::zfs::commands::{SWAP, Zfs};
 
 /// Makes the changes, one after the other, up to the first that fails.
 pub fn make(target: Zfs<'_>, changes: &[Change]) -> Result<(), Failure> {

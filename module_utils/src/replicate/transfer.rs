@@ -1,19 +1,19 @@
 //! One dataset carried over: what is in the way cleared as planned, parents made, streams run one after the other.
 
-use super::entries::Entry;
 use super::execute::Shared;
+use super::planned::Entry;
 use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
-use super::settle::Arrival;
-use super::{streams, swap};
+use super::verify::Arrival;
+use super::{commands, swap};
+use crate::exec::pipeline;
+use crate::exec::runner::{Attempt, Failure};
+use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
-use crate::pipeline;
 use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::resume::Discard;
 use crate::plan::steps::Step;
-use crate::process::{Attempt, Failure};
-use crate::zfs::stderr::Cause;
-use crate::zfs::verbs::Zfs;
+use crate::zfs::commands::Zfs;
 
 /// One dataset in one lane.
 pub struct Carrier<'a> {
@@ -154,20 +154,20 @@ impl<'a> Carrier<'a> {
     ) -> Result<(), Failure> {
         let Shared { request, runner, progress, sides, .. } = *self.shared;
         let settings = sides.properties.get(&entry.source.name).map_or(&[][..], Vec::as_slice);
-        let send = streams::send(request, &entry.source.name, transfer, step);
-        let receive = streams::receive(request, entry.source, &entry.target, transfer, first, settings);
+        let send = commands::send(request, &entry.source.name, transfer, step);
+        let receive = commands::receive(request, entry.source, &entry.target, transfer, first, settings);
         let send = Attempt { stage: "send", host: &self.lane.source, cmd: &send };
         let receive = Attempt { stage: "receive", host: &self.lane.target, cmd: &receive };
         let before = report.bytes;
         let estimate = progress.is_wanted().then(|| {
-            let cmd = streams::estimate(request, &entry.source.name, transfer, step);
+            let cmd = commands::estimate(request, &entry.source.name, transfer, step);
             self.source.estimate(&cmd).unwrap_or_default()
         });
         let follow = progress.follow(number, entry.source.name.as_str(), &step.to, estimate.flatten());
         // Whatever happens from here on, the target may have changed.
         self.shared.state().changed = true;
         // What this host itself sends is trusted; what comes from another one is looked at (docs/security.md).
-        let planned = self.lane.source.is_remote().then(|| streams::planned(entry.source, transfer, step));
+        let planned = self.lane.source.is_remote().then(|| commands::planned(entry.source, transfer, step));
         let streamed = pipeline::run(runner, &request.flow, send, receive, planned, &mut |bytes| {
             report.bytes = before + bytes;
             follow.moved(bytes);

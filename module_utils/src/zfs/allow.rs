@@ -3,9 +3,9 @@
 //! The grammar is that of `print_fs_perms` in OpenZFS, cmd/zfs/zfs_main.c: there is no `-H` and no `-j`.
 
 use super::parse::{Unexpected, unexpected};
-use crate::cmd::Cmd;
-use crate::grants::{Change, Grants, Permissions, Reach, Subject, Who, is_permission};
+use crate::exec::cmd::Cmd;
 use crate::model::DatasetName;
+use crate::model::permissions::{Change, Grants, Permissions, Reach, Subject, Who, is_permission};
 
 /// The grants of a dataset, as a block of the output shows them.
 pub type Block = (DatasetName, Grants);
@@ -169,7 +169,7 @@ pub const UNLISTED: [&str; 1] = ["receive:append"];
 #[cfg(test)]
 mod tests {
     use super::{allow, command, known, own};
-    use crate::grants::{Change, Grants, Reach, Subject, Who};
+    use crate::model::permissions::{Change, Grants, Reach, Subject, Who};
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
     const RECORDED: [[&str; 3]; 2] = [

@@ -2,11 +2,8 @@
 
 pub mod allow;
 pub mod batches;
-pub mod cause;
-mod complaints;
+pub mod commands;
 pub mod parse;
 pub mod pools;
 pub mod properties;
 pub mod snapshots;
-pub mod stderr;
-pub mod verbs;

@@ -1,12 +1,12 @@
 //! What is asked about pools.
 
+use super::commands::{Zfs, for_one_command};
 use super::parse::{Unexpected, unexpected};
-use super::stderr::Cause;
-use super::verbs::{Zfs, for_one_command};
-use crate::cmd::Cmd;
+use crate::exec::cmd::Cmd;
+use crate::exec::runner::{Attempt, Failure};
+use crate::exec::stderr::Cause;
 use crate::plan::features::{Feature, Features, State};
 use crate::plan::send_flags::Stored;
-use crate::process::{Attempt, Failure};
 use std::collections::{BTreeSet, HashMap};
 
 /// Largest block without the feature.

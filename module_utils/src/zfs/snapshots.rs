@@ -1,13 +1,13 @@
 //! The `zfs` commands about many snapshots at once.
 
 use super::batches::{self, COMMAND, POINTER};
+use super::commands::Zfs;
 use super::parse::{self, unexpected};
-use super::stderr::{Cause, only_missing};
-use super::verbs::Zfs;
-use crate::cmd::Cmd;
-use crate::limits::Expect;
+use crate::exec::cmd::Cmd;
+use crate::exec::limits::Expect;
+use crate::exec::runner::{Attempt, Failure};
+use crate::exec::stderr::{Cause, only_missing};
 use crate::model::{DatasetName, ShortName, SnapshotName};
-use crate::process::{Attempt, Failure};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::process::Stdio;

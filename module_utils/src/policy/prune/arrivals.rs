@@ -2,8 +2,8 @@
 
 use super::Run;
 use super::listing::Pool;
+use crate::exec::atomic_file;
 use crate::plan::arrivals::{Arrivals, Evidence};
-use crate::whole_file;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ fn write(file: &Path, arrivals: &Arrivals) -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let text = serde_json::to_string(arrivals)?;
-    whole_file::replace_durably(file, &(text + "\n"))
+    atomic_file::replace_durably(file, &(text + "\n"))
 }
 
 /// Where a program keeps what it must not forget: what systemd says, else the usual place of root or of the user.

@@ -1,12 +1,12 @@
 //! Destroys what was doomed: all of a pool at once where that can be, else one batch after the other.
 
 use super::{Doomed, Run};
+use crate::exec::signals;
+use crate::exec::stderr::{Cause, complaints};
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::plan::retain::Reason;
 use crate::policy::report::Failed;
-use crate::signals;
 use crate::zfs::batches::{self, ARGUMENT};
-use crate::zfs::stderr::{Cause, complaints};
 use std::collections::HashMap;
 
 impl Run<'_> {

@@ -1,11 +1,11 @@
 //! What the cheap columns of a listing tell: every snapshot with its order, every bookmark of a replication.
 
 use super::Run;
+use crate::exec::runner::Failure;
 use crate::model::DatasetName;
 use crate::plan::policy::Policy;
 use crate::plan::replicated::{self, Replicated};
 use crate::plan::retain::{Reasons, Snapshot};
-use crate::process::Failure;
 use std::collections::HashMap;
 
 /// The datasets of a pool that are pruned.

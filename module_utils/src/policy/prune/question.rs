@@ -1,12 +1,12 @@
 //! What is too dear to ask of every snapshot is asked of those that would go: whether they are held, and when they were created.
 
 use super::{Doomed, Run};
+use crate::exec::runner::Failure;
 use crate::model::ShortName;
 use crate::plan::arrivals::Evidence;
 use crate::plan::naming::{self, Name};
 use crate::plan::retain::{Reason, Reasons};
 use crate::policy::report::Failed;
-use crate::process::Failure;
 use crate::zfs::batches::{self, COMMAND, POINTER};
 use std::collections::{HashMap, HashSet};
 

@@ -1,9 +1,9 @@
 //! Datasets that were listed, and that some command did not find any more.
 
 use super::Run;
+use crate::exec::signals;
 use crate::model::DatasetName;
 use crate::policy::report::Failed;
-use crate::signals;
 
 impl Run<'_> {
     /// What was found below a listed one and is gone by now has not failed: it is no longer among what was asked for. What was

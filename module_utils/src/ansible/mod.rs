@@ -1,0 +1,8 @@
+//! What a module owes Ansible and who runs it by hand: arguments, result, files for those who look later.
+
+pub mod args;
+#[cfg(feature = "argspec")]
+pub mod argspec;
+pub mod cli;
+pub mod module;
+pub mod status_file;

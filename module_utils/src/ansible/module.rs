@@ -1,0 +1,277 @@
+//! Ansible's conventions, and those of a person at a terminal: arguments in, one JSON object (or plain lines) out.
+//!
+//! This is the only file that prints, reads the arguments or decides the exit status.
+
+use crate::ansible::args;
+use crate::ansible::cli::{Cli, Output};
+use crate::ansible::status_file::Record;
+use crate::exec::foreign;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+/// What `Args` of a module must be able to do.
+#[cfg(not(feature = "argspec"))]
+pub trait Arguments: DeserializeOwned {}
+#[cfg(not(feature = "argspec"))]
+impl<T: DeserializeOwned> Arguments for T {}
+/// What `Args` of a module must be able to do.
+#[cfg(feature = "argspec")]
+pub trait Arguments: DeserializeOwned + schemars::JsonSchema {}
+#[cfg(feature = "argspec")]
+impl<T: DeserializeOwned + schemars::JsonSchema> Arguments for T {}
+
+/// How a module was asked to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Task {
+    /// Plan and report, but run only commands that read.
+    pub check_mode: bool,
+    /// The caller wants `diff` in the result.
+    pub diff: bool,
+    /// Ansible's `-v` count; 3 and more adds every command to the result.
+    pub verbosity: u8,
+    output: Output,
+}
+
+impl Task {
+    /// Tells a person what just happened. Silent under Ansible and with `--quiet`.
+    #[allow(clippy::print_stdout, reason = "the one place that prints")]
+    pub fn info(&self, line: &str) {
+        if self.output == Output::Text {
+            let clear = if LIVE.swap(false, Ordering::SeqCst) { CLEAR_LINE } else { "" };
+            println!("{clear}* {}", foreign::shown(line));
+        }
+    }
+
+    /// Shows a person how far it is, in place of the line before; only where the output is a terminal.
+    #[allow(clippy::print_stdout, reason = "the one place that prints")]
+    pub fn live(&self, line: &str) {
+        print!("{CLEAR_LINE}{}", foreign::shown(line));
+        let _ = io::stdout().flush();
+        LIVE.store(true, Ordering::SeqCst);
+    }
+
+    /// True where [`Task::live`] makes sense.
+    #[must_use]
+    pub fn has_terminal(&self) -> bool {
+        self.output == Output::Text && io::stdout().is_terminal()
+    }
+
+    /// True where a person watches: `--text` without `--quiet`.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.output == Output::Text
+    }
+}
+
+/// What a module did, or would do in check mode.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Something was, or in check mode would be, changed.
+    pub changed: bool,
+    /// Why the task failed, although every part of it was tried.
+    pub failure: Option<String>,
+    /// It did not fail, yet nothing of what it is for was done either: the time of the last success stays what it was.
+    pub is_idle: bool,
+    /// The rest of the result.
+    pub body: Map<String, Value>,
+}
+
+/// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
+pub fn main<A: Arguments, E: std::fmt::Display>(
+    name: &'static str,
+    about: &'static str,
+    run: fn(A, Task) -> Result<Outcome, E>,
+) -> ExitCode {
+    let argv: Vec<String> = std::env::args().skip(1).collect();
+    let cli = match Cli::parse(&argv) {
+        Ok(Cli::Run(run)) => run,
+        Ok(Cli::Help) => return say(&format!("{name}: {about}\n\n{}", crate::ansible::cli::usage(name))),
+        Ok(Cli::Version) => return say(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
+        #[cfg(feature = "argspec")]
+        Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::ansible::argspec::of::<A>(name))),
+        Err(message) => {
+            let nowhere = Record { program: name, result: None, metrics: None, started: SystemTime::now() };
+            return Printer { output: Output::Json, check: false, debug: false, record: nowhere }.failure(&message);
+        }
+    };
+    let [result, metrics] = [&cli.result, &cli.metrics].map(|path| path.as_ref().map(PathBuf::from));
+    let record = Record { program: name, result, metrics, started: SystemTime::now() };
+    let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record };
+    report_panics(printer.clone());
+    // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
+    if cli.file == "-" && cli.output == Output::Json {
+        crate::exec::signals::hang_up_without_reader();
+    }
+    let parsed = read(&cli.file).and_then(|text| split(&text)).and_then(|(args, mut task)| {
+        task.check_mode |= cli.check;
+        task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
+        task.output = cli.output;
+        Ok((args::from_args(args).map_err(|e| e.to_string())?, task))
+    });
+    match parsed {
+        Err(message) => printer.failure(&message),
+        Ok((args, task)) => {
+            printer.check = task.check_mode;
+            match run(args, task) {
+                Err(error) => printer.failure(&format!("{error:#}")),
+                Ok(outcome) => printer.outcome(outcome),
+            }
+        }
+    }
+}
+
+/// Parts the arguments from what Ansible adds: whatever starts with `_ansible_`, known or not, is never an option.
+fn split(text: &str) -> Result<(Map<String, Value>, Task), String> {
+    let all: Map<String, Value> = match serde_json::from_str(text) {
+        Ok(Value::Object(map)) => map,
+        Ok(other) => return Err(format!("the arguments must be a JSON object, got {other}")),
+        Err(error) => return Err(format!("the arguments are not JSON: {error}")),
+    };
+    let (internal, args): (Map<_, _>, Map<_, _>) = all.into_iter().partition(|(key, _)| key.starts_with("_ansible_"));
+    let flag = |key: &str| internal.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let verbosity = internal.get("_ansible_verbosity").and_then(Value::as_u64).unwrap_or(0);
+    let task = Task {
+        check_mode: flag("_ansible_check_mode"),
+        diff: flag("_ansible_diff"),
+        verbosity: u8::try_from(verbosity).unwrap_or(u8::MAX),
+        output: Output::Json,
+    };
+    Ok((args, task))
+}
+
+fn read(file: &str) -> Result<String, String> {
+    if file == "-" {
+        let mut text = String::new();
+        return match io::stdin().lock().read_to_string(&mut text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(format!("the arguments on standard input cannot be read: {error}")),
+        };
+    }
+    std::fs::read_to_string(file).map_err(|error| format!("the arguments file {file} cannot be read: {error}"))
+}
+
+#[derive(Clone)]
+struct Printer {
+    output: Output,
+    check: bool,
+    debug: bool,
+    record: Record,
+}
+
+/// Back to the first column, and nothing of the old line stays.
+const CLEAR_LINE: &str = "\r\x1b[K";
+
+/// A live line stands there.
+static LIVE: AtomicBool = AtomicBool::new(false);
+
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+impl Printer {
+    fn failure(&self, message: &str) -> ExitCode {
+        self.outcome(Outcome { failure: Some(message.to_owned()), ..Outcome::default() })
+    }
+
+    #[allow(clippy::print_stderr, reason = "the one place that prints")]
+    fn outcome(&self, outcome: Outcome) -> ExitCode {
+        let outcome = presentable(outcome);
+        let failed = outcome.failure.is_some();
+        let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
+        if let Some(message) = &outcome.failure {
+            result.insert("failed".to_owned(), json!(true));
+            result.insert("msg".to_owned(), json!(message));
+        }
+        result.extend(outcome.body);
+        let result = Value::Object(result);
+        let text = result.to_string();
+        let kept = self.record.keep(&result, &text, self.check || outcome.is_idle);
+        let listed =
+            |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        match self.output {
+            Output::Json => print_once(&text),
+            Output::Text | Output::Quiet => {
+                if self.output == Output::Text {
+                    if self.debug {
+                        for command in listed("commands") {
+                            say(&format!("  $ {}\n", foreign::shown(command)));
+                        }
+                    }
+                    listed("warnings").for_each(|warning| eprintln!("warning: {}", foreign::shown(warning)));
+                }
+                if let Some(message) = &outcome.failure {
+                    eprintln!("error: {}", foreign::shown(message));
+                }
+            }
+        }
+        if let Err(message) = &kept {
+            eprintln!("error: {message}");
+        }
+        if failed || kept.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// What Ansible prints for people, message and warnings, with nothing in it that steers their terminal, wherever it came from.
+fn presentable(mut outcome: Outcome) -> Outcome {
+    outcome.failure = outcome.failure.as_deref().map(foreign::clean);
+    for warning in outcome.body.get_mut("warnings").and_then(Value::as_array_mut).into_iter().flatten() {
+        *warning = warning.as_str().map_or_else(|| warning.clone(), |text| json!(foreign::clean(text)));
+    }
+    outcome
+}
+
+/// Exactly one JSON object, even when a thread panics while another prints.
+fn print_once(result: &str) {
+    if !PRINTED.swap(true, Ordering::SeqCst) {
+        say(&format!("{result}\n"));
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    // Nobody is left to tell when standard output is gone.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    ExitCode::SUCCESS
+}
+
+/// A panic is a defect of ours; the caller still gets one JSON object that says so.
+fn report_panics(printer: Printer) {
+    std::panic::set_hook(Box::new(move |panic| {
+        printer.failure(&format!("internal error, please report it: {panic}"));
+        std::process::exit(1);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, presentable, split};
+    use serde_json::{Map, json};
+
+    #[test]
+    fn what_people_read_steers_no_terminal() {
+        let body = Map::from_iter([("warnings".to_owned(), json!(["a\u{1b}[1A\u{202e}b", "fine"]))]);
+        let outcome = presentable(Outcome { failure: Some("no\u{9b}2J\r".to_owned()), body, ..Outcome::default() });
+        assert_eq!(outcome.failure.as_deref(), Some("no?2J?"));
+        assert_eq!(outcome.body["warnings"], json!(["a?[1A?b", "fine"]));
+    }
+
+    #[test]
+    fn internal_keys_are_split_off_whatever_they_are() {
+        let (args, task) = split(
+            r#"{"source": "tank", "_ansible_check_mode": true, "_ansible_verbosity": 4, "_ansible_tomorrow": [1]}"#,
+        )
+        .unwrap();
+        assert_eq!(args.keys().collect::<Vec<_>>(), ["source"]);
+        assert!(task.check_mode && !task.diff);
+        assert_eq!(task.verbosity, 4);
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused() {
+        assert_eq!(split("[1]").unwrap_err(), "the arguments must be a JSON object, got [1]");
+        assert!(split("tank").unwrap_err().starts_with("the arguments are not JSON: "));
+    }
+}

@@ -1,0 +1,170 @@
+//! What a run leaves for those who look later: its result as JSON, and figures for Prometheus. Each file is replaced as a whole.
+
+use crate::exec::atomic_file;
+use serde::Deserialize;
+use serde_json::Value;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where to leave what.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The program, as monitoring shall name it.
+    pub program: &'static str,
+    /// The JSON object.
+    pub result: Option<PathBuf>,
+    /// Figures in the text format of Prometheus.
+    pub metrics: Option<PathBuf>,
+    /// When the run began.
+    pub started: SystemTime,
+}
+
+impl Record {
+    /// Keeps the result of a run that ended just now; `text` is the same as JSON. With `is_idle` the last success stays what
+    /// it was: nothing was done, as in check mode. Errors name the file.
+    pub fn keep(&self, result: &Value, text: &str, is_idle: bool) -> Result<(), String> {
+        let finished = SystemTime::now();
+        let replaced = |path: &Path, text: &str| {
+            atomic_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+        };
+        if let Some(path) = &self.result {
+            let last_success = last_success(|| recorded(path), result, finished, is_idle);
+            let last_success = last_success.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
+            // Put in front of the text, so that a long result need not be copied.
+            let rest = text.strip_prefix('{').unwrap_or("}");
+            let text = format!("{{\"finished\":{},\"last_success\":{last_success},{rest}\n", seconds(finished));
+            replaced(path, &text)?;
+        }
+        if let Some(path) = &self.metrics {
+            let last_success = last_success(|| measured(path), result, finished, is_idle);
+            let took = finished.duration_since(self.started).unwrap_or_default();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let label = format!("{{program=\"{}\",name=\"{}\"}}", self.program, escaped(&name));
+            replaced(path, &figures(&label, result, finished, took, last_success))?;
+        }
+        Ok(())
+    }
+}
+
+/// More than any record has.
+const LONGEST: u64 = 1 << 30;
+
+/// The last success that an earlier record has as JSON.
+fn recorded(path: &Path) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Earlier {
+        last_success: Option<u64>,
+    }
+    let file = atomic_file::open(path).ok()?;
+    let earlier: Earlier = serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()?;
+    earlier.last_success
+}
+
+/// The same in the format of Prometheus.
+fn measured(path: &Path) -> Option<u64> {
+    let mut text = String::new();
+    atomic_file::open(path).ok()?.take(1 << 20).read_to_string(&mut text).ok()?;
+    value_of(&text, LAST_SUCCESS)
+}
+
+const LAST_SUCCESS: &str = "ferro_zfs_last_success_timestamp_seconds";
+
+/// Seconds since 1970 of the last run that did all it should; a failed one does not make an earlier one forgotten.
+fn last_success(
+    earlier: impl FnOnce() -> Option<u64>,
+    result: &Value,
+    finished: SystemTime,
+    is_idle: bool,
+) -> Option<u64> {
+    let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
+    if failed || is_idle { earlier() } else { Some(seconds(finished)) }
+}
+
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+fn figures(label: &str, result: &Value, finished: SystemTime, took: Duration, last_success: Option<u64>) -> String {
+    let mut text = String::new();
+    let mut gauge = |name: &str, help: &str, value: &str| {
+        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n", name, label, " ", value, "\n"] {
+            text.push_str(part);
+        }
+    };
+    let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
+    gauge("ferro_zfs_last_run_timestamp_seconds", "When the last run ended.", &seconds(finished).to_string());
+    if let Some(last_success) = last_success {
+        gauge(LAST_SUCCESS, "When the last run ended that did all it should.", &last_success.to_string());
+    }
+    gauge("ferro_zfs_success", "1 if the last run did all it should.", if failed { "0" } else { "1" });
+    let took = format!("{}.{:03}", took.as_secs(), took.subsec_millis());
+    gauge("ferro_zfs_duration_seconds", "How long the last run took.", &took);
+    for (key, value) in result.get("summary").and_then(Value::as_object).into_iter().flatten() {
+        if key != "seconds" && value.is_number() {
+            gauge(&format!("ferro_zfs_{key}"), "Of the last run, as in its result's summary.", &value.to_string());
+        }
+    }
+    text
+}
+
+fn value_of(text: &str, name: &str) -> Option<u64> {
+    text.lines().find(|line| line.starts_with(name))?.rsplit(' ').next()?.parse().ok()
+}
+
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Record;
+    use serde_json::{Value, json};
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_failure_does_not_hide_when_all_was_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let (result, metrics) = (folder.path().join("pull-nas.json"), folder.path().join("pull-nas.prom"));
+        let record = Record {
+            program: "zfs_replicate",
+            result: Some(result.clone()),
+            metrics: Some(metrics.clone()),
+            started: SystemTime::now() - Duration::from_secs(5),
+        };
+        let keep = |value: Value| record.keep(&value, &value.to_string(), false).unwrap();
+        let read = || -> Value { serde_json::from_str(&std::fs::read_to_string(&result).unwrap()).unwrap() };
+        keep(json!({"failed": true, "msg": "no"}));
+        assert_eq!(read()["last_success"], Value::Null);
+        keep(json!({"changed": true, "summary": {"bytes": 7, "seconds": 5}}));
+        let well = read();
+        assert!(well["last_success"].as_u64().unwrap() > 1_700_000_000 && well["finished"] == well["last_success"]);
+        keep(json!({"failed": true, "msg": "gone"}));
+        assert_eq!((&read()["msg"], &read()["last_success"]), (&json!("gone"), &well["last_success"]));
+        let text = std::fs::read_to_string(&metrics).unwrap();
+        let label = "{program=\"zfs_replicate\",name=\"pull-nas\"}";
+        assert!(text.contains(&format!("ferro_zfs_success{label} 0\n")), "{text}");
+        assert!(
+            text.contains(&format!("ferro_zfs_last_success_timestamp_seconds{label} {}\n", well["finished"])),
+            "{text}"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        // The owner of the folder may put anything there: a link, or a pipe that would hold the run for ever.
+        for path in [&result, &metrics] {
+            std::fs::rename(path, folder.path().join("moved")).unwrap();
+            std::os::unix::fs::symlink(folder.path().join("moved"), path).unwrap();
+        }
+        keep(json!({"failed": true, "msg": "linked"}));
+        assert_eq!(read()["last_success"], Value::Null);
+        for path in [&result, &metrics] {
+            std::fs::remove_file(path).unwrap();
+            nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
+        keep(json!({"failed": true, "msg": "piped"}));
+        assert_eq!(read()["msg"], "piped");
+        std::fs::remove_file(folder.path().join("moved")).unwrap();
+        let lost = Record { result: Some(folder.path().join("none/x.json")), ..record };
+        assert!(lost.keep(&json!({}), "{}", false).unwrap_err().contains("none/x.json cannot be written: "));
+    }
+}

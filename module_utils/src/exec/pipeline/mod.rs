@@ -1,0 +1,276 @@
+//! `zfs send | zfs receive` with us between them: metered, limited, buffered, checked, stoppable, and judged when it fails.
+
+mod pump;
+mod skip;
+mod wire;
+
+use crate::exec::children::GivenUp;
+use crate::exec::greeting::Greeting;
+use crate::exec::limiter::Limiter;
+use crate::exec::runner::{Attempt, Failure, Runner, end};
+use crate::exec::scripts::Script;
+use crate::exec::signals::Waker;
+use crate::exec::stderr::Cause;
+use crate::stream::inlet::Inlet;
+use crate::stream::planned::Planned;
+use pump::{Pump, Stopped};
+use std::io;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use wire::Wire;
+
+/// What steers a stream.
+#[derive(Debug)]
+pub struct Flow {
+    /// Bytes that may wait between sender and receiver.
+    pub buffer: u64,
+    /// A limit that all streams of a run share.
+    pub limiter: Option<Mutex<Limiter>>,
+    /// A stream without a byte for this long is given up.
+    pub stall: Duration,
+    /// Streams are compressed on their way, by `zstd` at both ends.
+    pub zstd: bool,
+}
+
+/// What the pipe behind the sender holds: as much as stays in a processor's cache. Larger ones are slower (measured).
+pub const SMALL_PIPE: u64 = 1 << 20;
+
+/// Runs both ends until they are done and gives the bytes that passed.
+///
+/// With `planned`, the sender is not trusted: its stream is read record by record, must be what was planned, and each plain stream in it
+/// goes to a receiver of its own. Without, it passes as it is.
+pub fn run(
+    runner: &Runner,
+    flow: &Flow,
+    send: Attempt<'_>,
+    receive: Attempt<'_>,
+    planned: Option<Planned>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, Failure> {
+    let waker = Waker::new().map_err(|error| send.not_run(&error))?;
+    let checked = planned.map(|planned| (Inlet::default(), planned));
+    let is_checked = checked.is_some();
+    let spawn = || spawn_receiver(runner, flow, &receive, is_checked);
+    // The receiver first: if it cannot even start, nothing was read in vain.
+    let mut receiver = spawn().map_err(|error| receive.not_run(&error))?;
+    let mut senders = match Senders::spawn(runner, flow, &send, is_checked) {
+        Ok(senders) => senders,
+        Err(error) => {
+            drop(receiver.stdin.take());
+            end(&mut receiver);
+            return Err(send.not_run(&error));
+        }
+    };
+    let wire = senders.wire.take();
+    let greeting = Mutex::new(send.host.is_remote().then(Greeting::default));
+    let before = wire.is_none().then_some(&greeting);
+    let mut pump = Pump::new(flow, before, &waker, &spawn, receiver, checked);
+    let result = std::thread::scope(|scope| {
+        if let Some(wire) = &wire {
+            scope.spawn(|| wire.carry(flow, &greeting));
+        }
+        let told = &mut |bytes| progress(wire.as_ref().map_or(bytes, Wire::bytes));
+        let result = pump.run(&mut senders, told).and_then(|side| Ok((side, pump.reap(&mut senders)?)));
+        // The sender's end is what ends the thread.
+        result.map_err(|stopped| (stopped, pump.end(&mut senders)))
+    });
+    let bytes = wire.as_ref().map_or(pump.bytes, Wire::bytes);
+    let (ended, (sent, received)) = result.map_err(|(stopped, given_up)| {
+        with(
+            &given_up,
+            match stopped {
+                Stopped::Signal => send.not_run(&io::Error::from(io::ErrorKind::Interrupted)),
+                Stopped::Stalled => {
+                    let words = format!("no byte for {} seconds (stall_timeout)", flow.stall.as_secs());
+                    send.failure(None, words, Cause::ConnectionLost)
+                }
+                Stopped::Unfinished => {
+                    let words = format!(
+                        "it did not end within {} seconds (stall_timeout) after the last byte",
+                        flow.stall.as_secs()
+                    );
+                    receive.failure(None, words, Cause::Other)
+                }
+                Stopped::Refused(reason) => {
+                    send.failure(None, format!("the stream is refused: {reason}"), Cause::Other)
+                }
+                Stopped::Error(error) => send.not_run(&error),
+            },
+        )
+    })?;
+    if ended == Side::Sender {
+        // Before anybody is blamed: a stream that never began has no end.
+        let greeting = greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        runner.greeted(send, greeting.as_ref(), sent, &senders.errors.text())?;
+    }
+    match blame(ended, sent, received) {
+        Some(Side::Sender) => Err(send.failed(sent, &senders.errors.text())),
+        Some(Side::Receiver) => Err(receive.failed(received, &pump.receive_errors.text())),
+        None => match pump.is_whole() {
+            Ok(()) => Ok(bytes),
+            Err(reason) => Err(send.failure(None, format!("the stream is refused: {reason}"), Cause::Other)),
+        },
+    }
+}
+
+/// The failure, with the processes that are still there.
+fn with(given_up: &[GivenUp], mut failure: Failure) -> Failure {
+    let said = std::mem::take(&mut failure.stderr);
+    failure.stderr = given_up.iter().fold(said, |said, stays| format!("{said}; {stays}"));
+    failure
+}
+
+/// A checked stream is decompressed here, so a receiver of this host gets it plain, and one of another host compressed anew.
+fn spawn_receiver(runner: &Runner, flow: &Flow, receive: &Attempt<'_>, checked: bool) -> io::Result<Child> {
+    let cmd = match (flow.zstd, checked) {
+        (false, _) => receive.here(),
+        (true, true) if !receive.host.is_remote() => receive.here(),
+        (true, false) => receive.host.run(&Script::Decompress.of(receive.cmd.argv())),
+        (true, true) => {
+            let there = receive.host.run(&Script::Decompress.of(receive.cmd.argv()));
+            Script::CompressInput.of(there.argv())
+        }
+    };
+    runner.spawn(&cmd, Stdio::piped(), Stdio::null())
+}
+
+/// The sender and, where its stream has to be decompressed here, the program that does it.
+struct Senders {
+    /// `zfs send`, or the `ssh` that runs it.
+    sender: Child,
+    /// What decompresses.
+    zstd: Option<Child>,
+    /// The way between the two.
+    wire: Option<Wire>,
+    errors: crate::exec::tail::Tail,
+}
+
+impl Senders {
+    fn spawn(runner: &Runner, flow: &Flow, send: &Attempt<'_>, checked: bool) -> io::Result<Self> {
+        let cmd = if flow.zstd { send.host.run(&Script::Compress.of(send.cmd.argv())) } else { send.here() };
+        let sender = runner.spawn(&cmd, Stdio::null(), Stdio::piped())?;
+        let mut all = Self { sender, zstd: None, wire: None, errors: crate::exec::tail::Tail::default() };
+        if flow.zstd && checked {
+            match runner.spawn(&Script::decompressor(), Stdio::piped(), Stdio::piped()) {
+                Ok(mut zstd) => {
+                    all.wire = Wire::new(all.sender.stdout.take(), zstd.stdin.take());
+                    all.zstd = Some(zstd);
+                }
+                Err(error) => {
+                    all.end();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Where its stream comes out.
+    fn output(&mut self) -> Option<std::process::ChildStdout> {
+        self.zstd.as_mut().unwrap_or(&mut self.sender).stdout.take()
+    }
+
+    fn end(&mut self) {
+        drop(self.sender.stdout.take());
+        end(&mut self.sender);
+        if let Some(zstd) = &mut self.zstd {
+            end(zstd);
+        }
+    }
+}
+
+/// One end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Sender,
+    Receiver,
+}
+
+/// Whose failure it is. Who closed its end of the stream first is the cause; what the other then says is an echo: a receiver
+/// whose sender failed calls the stream incomplete, a sender whose receiver failed dies of a broken pipe.
+fn blame(first_to_end: Side, sent: ExitStatus, received: ExitStatus) -> Option<Side> {
+    match (first_to_end, sent.success(), received.success()) {
+        (_, true, true) => None,
+        (Side::Sender, false, _) | (_, false, true) => Some(Side::Sender),
+        (Side::Receiver, _, false) | (Side::Sender, true, false) => Some(Side::Receiver),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Flow, run};
+    use crate::exec::cmd::Cmd;
+    use crate::exec::limiter::Limiter;
+    use crate::exec::runner::{Attempt, Failure, Runner};
+    use crate::exec::ssh::Host;
+    use std::sync::Mutex;
+    use std::time::{Duration, Instant};
+
+    fn flow() -> Flow {
+        Flow { buffer: 1 << 20, limiter: None, stall: Duration::from_secs(20), zstd: false }
+    }
+
+    fn piped(flow: &Flow, send: &str, receive: &str) -> Result<u64, Failure> {
+        let (send, receive) = (Cmd::new("sh").args(["-c", send]), Cmd::new("sh").args(["-c", receive]));
+        let send = Attempt { stage: "send", host: &Host::Local, cmd: &send };
+        let receive = Attempt { stage: "receive", host: &Host::Local, cmd: &receive };
+        run(&Runner::default(), flow, send, receive, None, &mut |_| {})
+    }
+
+    fn blamed(send: &str, receive: &str) -> (&'static str, Option<i32>, String) {
+        let failure = piped(&flow(), send, receive).unwrap_err();
+        (failure.stage, failure.rc, failure.stderr)
+    }
+
+    #[test]
+    fn all_bytes_pass() {
+        let receive = "test $(wc -c) = 50000000";
+        assert_eq!(piped(&flow(), "head -c 50000000 /dev/zero", receive).unwrap(), 50_000_000);
+        assert_eq!(piped(&flow(), "true", "cat >/dev/null").unwrap(), 0);
+    }
+
+    #[test]
+    fn the_cause_is_blamed_not_its_echo() {
+        let says = |what: &str| what.to_owned();
+        assert_eq!(
+            blamed("head -c 100000 /dev/zero; echo gone >&2; exit 2", "cat >/dev/null; echo incomplete >&2; exit 1"),
+            ("send", Some(2), says("gone"))
+        );
+        assert_eq!(
+            blamed("cat /dev/zero", "head -c 1000 >/dev/null; echo full >&2; exit 1"),
+            ("receive", Some(1), says("full"))
+        );
+        assert_eq!(blamed("exit 0", "cat >/dev/null; echo bad >&2; exit 1"), ("receive", Some(1), says("bad")));
+        assert_eq!(blamed("kill -9 $$", "cat >/dev/null; exit 1"), ("send", None, says("killed by signal 9")));
+        // The receiver ends while the sender still has nothing to say.
+        assert_eq!(blamed("sleep 1; cat /dev/zero", "echo no >&2; exit 1"), ("receive", Some(1), says("no")));
+    }
+
+    #[test]
+    fn compressed_streams_are_whole_and_blamed_alike() {
+        let zstd = Flow { zstd: true, ..flow() };
+        let bytes = piped(&zstd, "head -c 50000000 /dev/zero", "test $(wc -c) = 50000000").unwrap();
+        assert!(bytes < 100_000, "{bytes}");
+        let failure = piped(&zstd, "echo some; echo gone >&2; exit 2", "cat >/dev/null; exit 1").unwrap_err();
+        assert_eq!((failure.stage, failure.rc, failure.stderr.as_str()), ("send", Some(2), "gone"));
+        let failure = piped(&zstd, "cat /dev/urandom", "head -c 9 >/dev/null; echo full >&2; exit 1").unwrap_err();
+        assert_eq!((failure.stage, failure.rc), ("receive", Some(1)));
+    }
+
+    #[test]
+    fn a_stalled_stream_is_given_up() {
+        let flow = Flow { stall: Duration::from_millis(300), ..flow() };
+        let failure = piped(&flow, "echo some; exec sleep 60", "cat >/dev/null").unwrap_err();
+        assert_eq!(failure.stderr, "no byte for 0 seconds (stall_timeout)");
+    }
+
+    #[test]
+    fn a_limit_is_kept() {
+        let limiter = Some(Mutex::new(Limiter::new(2_000_000, Instant::now())));
+        let started = Instant::now();
+        piped(&Flow { limiter, ..flow() }, "head -c 1000000 /dev/zero", "cat >/dev/null").unwrap();
+        let seconds = started.elapsed().as_secs_f64();
+        assert!((0.4..2.0).contains(&seconds), "{seconds}");
+    }
+}

@@ -1,0 +1,251 @@
+//! Each dataset with what is to be done with it: the plan, or why there is none.
+
+use super::gather::{Sides, not_imported};
+use super::preflight::{self, Preflight};
+use super::report::{DatasetReport, ErrorReport};
+use super::request::Request;
+use crate::exec::runner::{Failure, Runner};
+use crate::model::{Dataset, DatasetName};
+use crate::plan::features::{Feature, State};
+use crate::plan::replicate::{Conflict, Place, Plan, Transfer, plan};
+use crate::plan::send_flags::{self, Given, Unfit};
+use crate::plan::swap::Swap;
+use crate::zfs::commands::Zfs;
+use std::collections::BTreeSet;
+
+/// One dataset and what to do with it.
+pub struct Entry<'a> {
+    /// The source.
+    pub source: &'a Dataset,
+    /// Where it goes.
+    pub target: DatasetName,
+    /// What to do.
+    pub plan: Result<Plan, Refusal>,
+}
+
+/// Why nothing is done with a dataset.
+pub enum Refusal {
+    /// The sides do not go together.
+    Conflict(Conflict),
+    /// Without its key it can only be sent raw.
+    Locked,
+    /// ZFS sends the properties of what is encrypted only raw.
+    PropertiesNeedRaw,
+    /// It would be readable on the target.
+    LandsInPlaintext,
+    /// It is the target, or in it.
+    SourceWithinTarget,
+    /// A user may not.
+    NotPermitted(Failure),
+    /// The target's pool cannot take it, or its history not as it is asked for.
+    Unfit(Unfit),
+    /// What an earlier run had begun could not be finished.
+    NotFinished(Failure),
+}
+
+impl Refusal {
+    fn report(&self) -> ErrorReport {
+        match self {
+            Self::NotPermitted(failure) | Self::NotFinished(failure) => ErrorReport::from(failure),
+            Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
+            Self::Unfit(unfit) => ErrorReport::of_plan(&unfit.to_string()),
+            Self::Locked => ErrorReport::of_plan(
+                "its key is not loaded on the sending side, so that it can only be sent raw. Load the key (zfs load-key), or leave \
+                 raw: never out",
+            ),
+            Self::PropertiesNeedRaw => ErrorReport::of_plan(
+                "ZFS sends the properties of an encrypted dataset only with a raw stream. Leave out send_properties, or raw: never",
+            ),
+            Self::LandsInPlaintext => ErrorReport::of_plan(
+                "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
+                 below an encrypted dataset",
+            ),
+            Self::SourceWithinTarget => ErrorReport::of_plan(
+                "it lies within the target, so it would be replicated into itself. Add the target to exclude",
+            ),
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// What will be reported if all goes well.
+    #[must_use]
+    pub fn report(&self) -> DatasetReport {
+        let (source, target) = (self.source.name.as_str(), self.target.as_str());
+        match &self.plan {
+            Ok(plan) => DatasetReport::of_plan(source, target, plan),
+            Err(refusal) => DatasetReport::of_error(source, target, refusal.report()),
+        }
+    }
+}
+
+/// Plans all datasets.
+#[must_use]
+pub fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
+    let raw = raw_places(request, sides);
+    let mut coming = BTreeSet::new();
+    let entry = |source: &'a Dataset| {
+        // What has no place there is told by `unmapped`.
+        let target = request.mapping.target_of(&source.name).ok()?;
+        let place = Place { name: &target, there: &sides.targets, stamp: &sides.stamp, raw: &raw, coming: &coming };
+        let plan = match sides.is_refused_target(&target) {
+            Some(failure) => Err(Refusal::NotPermitted(failure.clone())),
+            None => plan(source, &place, &request.wish).map_err(Refusal::Conflict),
+        };
+        let plan = plan.and_then(|plan| allowed(request, sides, source, &target, plan));
+        let plan = plan.and_then(|plan| with_flags(request, sides, source, &target, plan));
+        let is_first = |plan: &Plan| matches!(plan, Plan::Send(transfer) if transfer.is_first());
+        if plan.as_ref().is_ok_and(is_first) {
+            coming.insert(target.clone());
+        }
+        Some(Entry { source, target, plan })
+    };
+    sides.sources.values().filter_map(entry).collect()
+}
+
+/// Datasets of the target whose sources are sent raw.
+fn raw_places(request: &Request, sides: &Sides) -> BTreeSet<DatasetName> {
+    let raw = sides.sources.values().filter(|source| request.wish.raw.applies_to(source));
+    raw.filter_map(|source| request.mapping.target_of(&source.name).ok()).collect()
+}
+
+fn allowed(
+    request: &Request,
+    sides: &Sides,
+    source: &Dataset,
+    target: &DatasetName,
+    plan: Plan,
+) -> Result<Plan, Refusal> {
+    let Plan::Send(transfer) = &plan else { return Ok(plan) };
+    let is_one_host = || request.is_local() || sides.are_of_one_pool();
+    if source.name.below(&request.mapping.target).is_some() && is_one_host() {
+        return Err(Refusal::SourceWithinTarget);
+    }
+    if source.encrypted && !transfer.raw && request.sends_properties() {
+        return Err(Refusal::PropertiesNeedRaw);
+    }
+    if request.require_encrypted_target && !lands_encrypted(sides, target, transfer) {
+        return Err(Refusal::LandsInPlaintext);
+    }
+    Ok(plan)
+}
+
+/// What is received plain is encrypted where the dataset, or else its nearest ancestor, is, unless it is told not to be.
+fn lands_encrypted(sides: &Sides, target: &DatasetName, transfer: &Transfer) -> bool {
+    let place = || std::iter::once(target.clone()).chain(target.ancestors()).find_map(|name| sides.targets.get(&name));
+    let exists = |name: &DatasetName| sides.targets.contains_key(name);
+    let below_plain = transfer.key.plain_parents && !exists(target) && !target.parent().as_ref().is_some_and(exists);
+    transfer.raw || !(transfer.key.plain || below_plain) && place().is_some_and(|dataset| dataset.encrypted)
+}
+
+/// The flags that a plan's streams are sent with, where both pools and the target's history let them.
+fn with_flags(
+    request: &Request,
+    sides: &Sides,
+    source: &Dataset,
+    target: &DatasetName,
+    mut plan: Plan,
+) -> Result<Plan, Refusal> {
+    let Plan::Send(transfer) = &mut plan else { return Ok(plan) };
+    let given = Given {
+        source: sides.features.of.get(source.name.pool()),
+        target: sides.features.of_target.as_ref(),
+        history: transfer.history(source, sides.targets.get(transfer.landing(target))),
+        into_encrypted: lands_encrypted(sides, target, transfer),
+    };
+    transfer.resumable = given.target.is_none_or(|target| target.state(Feature::Extensible) != State::Disabled);
+    if transfer.raw {
+        let stored = sides.features.stored.get(source.name.as_str()).copied().unwrap_or_default();
+        send_flags::raw(&given, stored, target.pool()).map_err(Refusal::Unfit)?;
+    } else {
+        transfer.flags = send_flags::plain(&request.wish.send_flags, &given, target.pool()).map_err(Refusal::Unfit)?;
+    }
+    Ok(plan)
+}
+
+/// True if anything is to be sent.
+#[must_use]
+pub fn something_to_send(entries: &[Entry<'_>]) -> bool {
+    entries.iter().any(|entry| matches!(entry.plan, Ok(Plan::Send(_))))
+}
+
+/// Turns plans that the users of the two ends may not carry out into refusals; fails where no stream could be sent at all.
+pub fn permit(
+    request: &Request,
+    runner: &Runner,
+    sides: &Sides,
+    entries: &mut [Entry<'_>],
+    warnings: &mut Vec<String>,
+) -> Result<(), Failure> {
+    if request.flow.zstd && something_to_send(entries) {
+        preflight::zstd(request, runner)?;
+    }
+    refuse_locked(Zfs { host: &request.source, runner }, entries)?;
+    let mut preflight = Preflight::new(request, runner);
+    for entry in entries {
+        let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
+        match preflight.check(sides, entry.source, &entry.target, transfer) {
+            Ok(more) => more.into_iter().for_each(|warning| {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }),
+            Err(failure) => entry.plan = Err(Refusal::NotPermitted(failure)),
+        }
+    }
+    Ok(())
+}
+
+/// Reports of the sources that can have no place on the target.
+#[must_use]
+pub fn unmapped(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
+    let report = |source: &DatasetName| {
+        let unmapped = request.mapping.target_of(source).err()?;
+        let error = ErrorReport::of_plan(&unmapped.to_string());
+        Some(DatasetReport::of_error(source.as_str(), unmapped.name(), error))
+    };
+    sides.sources.keys().filter_map(report).collect()
+}
+
+/// Turns the plans of what lies at or below a swap that could not be finished into refusals: its names are not as they should be.
+pub fn refuse_unfinished(entries: &mut [Entry<'_>], swap: &Swap, failure: &Failure) {
+    for entry in entries.iter_mut().filter(|entry| entry.target.below(&swap.place).is_some()) {
+        entry.plan = Err(Refusal::NotFinished(failure.clone()));
+    }
+}
+
+/// A plain stream of an encrypted dataset takes its key.
+fn refuse_locked(source: Zfs<'_>, entries: &mut [Entry<'_>]) -> Result<(), Failure> {
+    let needs_key =
+        |entry: &Entry<'_>| entry.source.encrypted && matches!(&entry.plan, Ok(Plan::Send(transfer)) if !transfer.raw);
+    let names: Vec<String> =
+        entries.iter().filter(|entry| needs_key(entry)).map(|e| e.source.name.to_string()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let locked = source.locked(&names)?;
+    for entry in entries.iter_mut().filter(|entry| needs_key(entry) && locked.contains(entry.source.name.as_str())) {
+        entry.plan = Err(Refusal::Locked);
+    }
+    Ok(())
+}
+
+/// Reports of the sources that do not exist, or that we are not let see.
+#[must_use]
+pub fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
+    let report = |root: &DatasetName| {
+        let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
+        let words = if sides.missing_pools.contains(root.pool()) {
+            not_imported(root.pool())
+        } else {
+            format!("source dataset {root} does not exist; check its name")
+        };
+        let failure = Failure::refusal("list", &request.source, words);
+        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
+    };
+    let refused = |(root, failure): &(DatasetName, Failure)| {
+        let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
+        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(failure))
+    };
+    sides.missing_roots.iter().map(report).chain(sides.refused.iter().map(refused)).collect()
+}

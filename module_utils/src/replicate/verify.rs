@@ -1,0 +1,98 @@
+//! What has been streamed is asked for: that the target has the guid that was sent, and nothing else, is success.
+
+use super::bookmarks;
+use super::report::{DatasetReport, RolledBack};
+use crate::exec::runner::Failure;
+use crate::exec::ssh::Host;
+use crate::exec::stderr::Cause;
+use crate::model::DatasetName;
+use crate::zfs::commands::Zfs;
+use std::collections::HashMap;
+
+/// A dataset whose streams have all been received.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Where from.
+    pub source: DatasetName,
+    /// Where to.
+    pub target: DatasetName,
+    /// The newest snapshot that was sent.
+    pub snapshot: String,
+    /// Its guid.
+    pub guid: u64,
+    /// It took the place of a parent without data.
+    pub over_placeholder: bool,
+    /// Our bookmarks on the source that are of no use from now on.
+    pub superseded: Vec<String>,
+}
+
+/// Asks the target, once for all datasets, whether their snapshots are really there, and gives what came of each. What has arrived
+/// has its older bookmarks removed; those that stay are told to `warn`.
+pub fn settle(
+    source: Zfs<'_>,
+    target: Zfs<'_>,
+    arrived: Vec<Arrival>,
+    warn: &mut dyn FnMut(Cause, String),
+) -> Vec<(Arrival, Result<(), Failure>)> {
+    if arrived.is_empty() {
+        return Vec::new();
+    }
+    let snapshots: Vec<String> = arrived.iter().map(Arrival::snapshot).collect();
+    let guids = target.numbers("guid", &snapshots);
+    let verdict = |arrival: &Arrival| {
+        arrival.judge(guids.as_ref().map_err(Clone::clone)?, target.host)?;
+        if arrival.over_placeholder { target.unmark_placeholder(&arrival.target) } else { Ok(()) }
+    };
+    let mut settled = Vec::new();
+    let mut superseded = Vec::new();
+    for arrival in arrived {
+        let verdict = verdict(&arrival);
+        if verdict.is_ok() {
+            superseded.extend(arrival.superseded.iter().cloned());
+        }
+        settled.push((arrival, verdict));
+    }
+    bookmarks::sweep(source, &superseded, warn);
+    settled
+}
+
+impl Arrival {
+    fn snapshot(&self) -> String {
+        format!("{}@{}", self.target, self.snapshot)
+    }
+
+    fn judge(&self, guids: &HashMap<String, u64>, host: &Host) -> Result<(), Failure> {
+        let (snapshot, guid) = (self.snapshot(), self.guid);
+        let found = match guids.get(&snapshot) {
+            Some(found) if *found == guid => return Ok(()),
+            Some(found) => format!("guid {found}"),
+            None => "nothing".to_owned(),
+        };
+        let words = format!("{snapshot} should have guid {guid} after the receive, but there is {found}");
+        Err(Failure::refusal("verify", host, words))
+    }
+}
+
+/// Adds what an earlier try already did for the same dataset.
+pub fn after(before: DatasetReport, report: &mut DatasetReport) {
+    report.bytes += before.bytes;
+    report.seconds += before.seconds;
+    report.discarded = report.discarded.take().or(before.discarded);
+    report.set_aside = report.set_aside.take().or(before.set_aside);
+    report.rolled_back = match (before.rolled_back, report.rolled_back.take()) {
+        (Some(before), Some(now)) => Some(RolledBack {
+            destroyed: [before.destroyed, now.destroyed].concat(),
+            written: before.written.max(now.written),
+            to: now.to,
+        }),
+        (before, now) => now.or(before),
+    };
+    if before.bytes > 0 {
+        report.action = before.action;
+        report.from = before.from;
+        report.snapshots = report.snapshots.max(before.snapshots);
+        if report.steps.is_empty() {
+            report.steps = before.steps;
+        }
+    }
+}
