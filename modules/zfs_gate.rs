@@ -1,9 +1,10 @@
 //! A forced command for `authorized_keys`: lets `zfs_replicate` work on some datasets, and nobody do anything else.
 
 use module_utils::gate::allowlist::Rules;
+use module_utils::gate::child::{End, REFUSED};
 use module_utils::gate::explain::explain;
 use module_utils::gate::options::{self, Task, USAGE};
-use module_utils::gate::serve::{End, REFUSED, serve};
+use module_utils::gate::serve::serve;
 use module_utils::gate::syslog;
 use std::io::{self, Write};
 use std::process::ExitCode;

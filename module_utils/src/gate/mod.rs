@@ -1,6 +1,7 @@
 //! The restricted end: a forced command that serves `zfs_replicate`, and nobody else.
 
 pub mod allowlist;
+pub mod child;
 pub mod command_line;
 pub mod explain;
 pub mod options;

@@ -4,7 +4,7 @@
 //! the whole pool) nothing is left to a sender, whatever he writes into one.
 
 use super::allowlist::{Permit, Receiving};
-use super::serve::{End, ask, command, ended_as, not_run};
+use super::child::{End, ask, command, ended_as, not_run};
 use crate::exec::runner::{is_root, nonblocking, wait};
 use crate::exec::scripts::Script;
 use crate::exec::stderr::{Cause, cause};

@@ -1,31 +1,16 @@
 //! Serves one command: looks at what only ZFS or the stream can tell, then runs it by its words. No shell is ever run.
 
 use super::allowlist::{Condition, Permit, Rules, permit};
+use super::child::{End, ask, become_it, command, ended, ended_as, not_run};
 use super::command_line::awaits_begin;
 use super::receive::receive;
-use crate::exec::cmd::{BEGIN, Cmd};
-use crate::exec::runner::{Output, Runner};
+use crate::exec::cmd::BEGIN;
 use crate::exec::scripts::Script;
 use crate::model::DatasetName;
 use crate::zfs::parse::{self, PLACEHOLDER};
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
-
-/// How serving ended, where no other program has taken our place.
-#[derive(Debug)]
-pub enum End {
-    /// Not done; nothing has happened.
-    Refused(String),
-    /// A command ran and ended with this exit status, after it, or we, said these words on standard error.
-    Ended(u8, String),
-}
-
-/// The exit status of a refusal: what shells give for what may not be run.
-pub const REFUSED: u8 = 126;
-
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use std::process::Stdio;
 
 /// Serves what ssh handed over in `SSH_ORIGINAL_COMMAND`. Returns only if it did not, or could not, become the command.
 pub fn serve(rules: &Rules, line: Option<&OsStr>) -> End {
@@ -200,44 +185,6 @@ fn send(permit: &Permit) -> End {
 
 fn words(all: &[&str]) -> Vec<String> {
     all.iter().map(|word| (*word).to_owned()).collect()
-}
-
-pub(super) fn ended_as(argv: &[String], status: io::Result<ExitStatus>) -> End {
-    match status {
-        Ok(status) => ended(status.code().or_else(|| status.signal().map(|signal| 128 + signal)), String::new()),
-        Err(error) => not_run(argv, &error),
-    }
-}
-
-pub(super) fn ask(args: &[&str]) -> Result<Output, String> {
-    let output = Runner::default().output(&Cmd::new("zfs").args(args));
-    output.map_err(|error| format!("zfs cannot be asked: {error}"))
-}
-
-pub(super) fn command(argv: &[String]) -> Command {
-    let (program, args) = argv.split_first().map_or(("false", &[][..]), |(program, args)| (program.as_str(), args));
-    let mut command = Command::new(program);
-    // Nothing that ssh or the login brings along has a say.
-    command.args(args).env_clear().env("LC_ALL", "C").env("PATH", PATH);
-    command
-}
-
-fn become_it(argv: &[String]) -> End {
-    let error = command(argv).stdin(Stdio::null()).exec();
-    not_run(argv, &error)
-}
-
-pub(super) fn not_run(argv: &[String], error: &io::Error) -> End {
-    let program = argv.first().map_or("", String::as_str);
-    match error.kind() {
-        // The words and the exit status of a shell, which the other end understands.
-        io::ErrorKind::NotFound => End::Ended(127, format!("{program}: command not found")),
-        _ => End::Ended(REFUSED, format!("{program}: {error}")),
-    }
-}
-
-fn ended(code: Option<i32>, words: String) -> End {
-    End::Ended(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1), words)
 }
 
 #[cfg(test)]
