@@ -3,5 +3,6 @@
 pub mod accounts;
 pub mod effective;
 pub mod execute;
+pub mod hint;
 pub mod request;
 pub mod vocabulary;

@@ -2,9 +2,9 @@
 
 use super::command_line::split;
 use crate::exec::scripts::Script;
+use crate::model::marks::{PLACEHOLDER, REPLICA};
 use crate::model::{ARRIVING, DatasetName, check_version_name};
 use crate::plan::features::Feature;
-use crate::zfs::parse::{PLACEHOLDER, REPLICA};
 use crate::zfs::properties;
 
 /// Which end the gate guards.

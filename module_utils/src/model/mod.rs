@@ -3,6 +3,7 @@
 //! Rules: `entity_namecheck` in OpenZFS, module/zcommon/zfs_namecheck.c.
 
 pub mod glob;
+pub mod marks;
 pub mod permissions;
 pub mod suggest;
 pub mod summed;

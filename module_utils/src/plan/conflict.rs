@@ -1,7 +1,7 @@
 //! Why a dataset must not be replicated as it is: what each side has, and what to do.
 
+use crate::model::marks::PLACEHOLDER;
 use crate::model::{DatasetName, Kind, MAX_NAME, Version};
-use crate::zfs::parse::PLACEHOLDER;
 use std::fmt;
 
 /// Names, shown to people as all of a few, or the first and the last of many.

@@ -2,13 +2,13 @@
 
 use super::report::{Failed, Why};
 use crate::delegate::effective::Account;
+use crate::delegate::hint::grant;
 use crate::exec::cmd::Cmd;
 use crate::exec::runner::{Attempt, Runner, is_root};
 use crate::exec::ssh::Host;
 use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
 use crate::plan::jobs::Job;
-use crate::replicate::preflight::grant;
 use crate::zfs::commands::Zfs;
 
 /// Says for each failure for want of permission what is wanting. Costs nothing for root, or where nothing was refused.

@@ -2,11 +2,11 @@
 
 use super::request::Request;
 use crate::exec::cmd::Cmd;
+use crate::model::marks::{REPLICA, SMALL};
 use crate::model::{Dataset, DatasetName, Kind};
 use crate::plan::replicate::{PartialPlan, Replaces, Transfer};
 use crate::plan::steps::{Step, StepKind};
 use crate::stream::planned::Planned;
-use crate::zfs::parse::{REPLICA, SMALL};
 
 /// Native properties that only filesystems have. Given to a volume, `zfs receive` refuses the whole stream.
 /// Source: `zfs_prop_init` in OpenZFS, module/zcommon/zfs_prop.c.

@@ -7,6 +7,7 @@ use super::commands::applies;
 use super::gather::Sides;
 use super::request::Request;
 use crate::delegate::effective::Account;
+use crate::delegate::hint::grant;
 use crate::exec::cmd::Cmd;
 use crate::exec::runner::{Attempt, Failure, Runner};
 use crate::exec::scripts;
@@ -169,26 +170,6 @@ fn unmet<'n>(needs: &'n [Need], account: &Account, blocks: &[Block]) -> Vec<&'n 
 fn words(account: &Account, missing: &[&Need], on: &DatasetName, job: Job) -> String {
     let names: Vec<&str> = missing.iter().filter_map(|need| need.permissions.first()).map(String::as_str).collect();
     grant(account, &names, on, job)
-}
-
-/// The permissions that are missing, the command that grants them and the task that does.
-#[must_use]
-pub fn grant(account: &Account, names: &[&str], on: &DatasetName, job: Job) -> String {
-    let name = &account.name;
-    let of_job = job.permissions();
-    // No job has what only an option needs that may lose something.
-    let grant = if names.iter().all(|name| of_job.contains(*name)) {
-        format!("jobs: {}", job.name())
-    } else {
-        format!("permissions: [{}]", names.join(", "))
-    };
-    let command = Cmd::new("zfs").args(["allow", "-u", name]).arg(names.join(",")).arg(on);
-    format!(
-        "the user {name} lacks the ZFS permission{} {} on {on}. Grant it there with `{command}`, or with a task: \
-         ferro.zfs.zfs_delegate: {{dataset: {on}, users: {name}, {grant}}}",
-        if names.len() == 1 { "" } else { "s" },
-        names.join(", "),
-    )
 }
 
 /// Looks at both ends as far as needed, and remembers what it saw.

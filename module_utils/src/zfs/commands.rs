@@ -11,6 +11,7 @@ use crate::exec::runner::{Attempt, Failure, Output, Runner};
 use crate::exec::scripts::Script;
 use crate::exec::ssh::Host;
 use crate::exec::stderr::{Cause, only_missing, own};
+use crate::model::marks::PLACEHOLDER;
 use crate::model::permissions::Permissions;
 use crate::model::{DatasetName, Kind, TokenContent, Version};
 use std::collections::{HashMap, HashSet};
@@ -173,7 +174,7 @@ impl Zfs<'_> {
     /// when it is renamed, as soon as it has one. Either tells a next run whose mark it is. With `plain` it is not encrypted,
     /// whatever is above it.
     pub fn create_parent(&self, name: &DatasetName, plain: bool) -> Result<(), Failure> {
-        let marked = format!("{}={name}", parse::PLACEHOLDER);
+        let marked = format!("{PLACEHOLDER}={name}");
         let cmd = Cmd::new("zfs").args(["create", "-u", "-o", "canmount=off", "-o", &marked]);
         let cmd = if plain { cmd.args(["-o", "encryption=off"]) } else { cmd };
         match self.run(CREATE_PARENT, &cmd.arg(name)) {
@@ -184,7 +185,7 @@ impl Zfs<'_> {
         }
         let guids = self.numbers("guid", &[name.to_string()])?;
         let Some(guid) = guids.get(name.as_str()) else { return Ok(()) };
-        let mark = format!("{}={guid}", parse::PLACEHOLDER);
+        let mark = format!("{PLACEHOLDER}={guid}");
         self.run(CREATE_PARENT, &Cmd::new("zfs").arg("set").arg(mark).arg(name)).map(drop)
     }
 
@@ -200,7 +201,7 @@ impl Zfs<'_> {
 
     /// Forgets that a dataset was a parent without data.
     pub fn unmark_placeholder(&self, name: &DatasetName) -> Result<(), Failure> {
-        self.run("unmark", &Cmd::new("zfs").args(["inherit", parse::PLACEHOLDER]).arg(name)).map(drop)
+        self.run("unmark", &Cmd::new("zfs").args(["inherit", PLACEHOLDER]).arg(name)).map(drop)
     }
 
     /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.

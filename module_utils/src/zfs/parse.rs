@@ -18,18 +18,6 @@ pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &s
     Unexpected { command, expected, line: foreign::shortened(line, 300) }
 }
 
-/// The user property that marks parents which we made without data. Its value is the parent's guid, or, of earlier versions and
-/// until the guid is known, its name. It says whose mark it is, because children inherit user properties, and their data is not
-/// for overwriting.
-pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
-
-/// The user property that marks datasets as replicas. Its value is the guid of the dataset that was sent, or `pushed` where the sender did
-/// not say. Children inherit it. [`SMALL`] behind the guid: it is sent without `-L`, which must stay so.
-pub const REPLICA: &str = "ferro.zfs:replica";
-
-/// What the mark of a replica ends with that is sent without `-L`.
-pub const SMALL: &str = "-small-blocks";
-
 /// The columns that [`datasets`] reads.
 pub const DATASET_COLUMNS: &str = "name,type,guid,encryption,encryptionroot,keystatus,written,origin,receive_resume_token,ferro.zfs:placeholder,ferro.zfs:replica";
 

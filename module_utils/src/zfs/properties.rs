@@ -1,6 +1,6 @@
 //! What another host may set on what it sends: only what makes a replica less dangerous, or stores it differently. Pure.
 
-use super::parse::{PLACEHOLDER, REPLICA};
+use crate::model::marks::{PLACEHOLDER, REPLICA};
 
 /// Properties and the values that they may be given; no values: any word. Not among them is what mounts, shares, runs or hides
 /// something here (openzfs/zfs#12218), and whatever would let the sender use up the space or change a quota.

@@ -2,11 +2,12 @@
 
 use super::batches::{self, COMMAND, POINTER};
 use super::commands::Zfs;
-use super::parse::{self, unexpected};
+use super::parse::unexpected;
 use crate::exec::cmd::Cmd;
 use crate::exec::limits::Expect;
 use crate::exec::runner::{Attempt, Failure};
 use crate::exec::stderr::{Cause, only_missing};
+use crate::model::marks::{PLACEHOLDER, REPLICA};
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -53,7 +54,7 @@ impl Zfs<'_> {
     /// on parents that it makes for that, and both are inherited. Values are not asked for: whoever sends a stream can put
     /// anything into them, line ends too.
     pub fn replicas(&self, datasets: &[&DatasetName]) -> Result<HashSet<String>, Failure> {
-        let marks = format!("{},{}", parse::REPLICA, parse::PLACEHOLDER);
+        let marks = format!("{REPLICA},{PLACEHOLDER}");
         let mut marked = HashSet::new();
         for batch in batches::split(datasets, COMMAND, |name| name.as_str().len() + POINTER) {
             let cmd = Cmd::new("zfs").args(["get", "-H", "-o", "name,source", &marks]).args(batch);
