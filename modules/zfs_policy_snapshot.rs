@@ -102,7 +102,7 @@ fn due() -> Vec<Which> {
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let (zone, warning) = timezone::local();
-    let request = args.into_request(Timestamp::now(), zone).map_err(Error::msg)?;
+    let request = args.into_request(task.now, zone).map_err(Error::msg)?;
     let runner = Runner::default();
     // Two runs at once would both find the same snapshots due.
     let held = if task.check_mode {

@@ -16,7 +16,6 @@ use module_utils::policy::request::{self, DatasetArg, Policies};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() -> ExitCode {
     module::main("zfs_prune", "destroys ZFS snapshots that no policy wants any more", run)
@@ -74,9 +73,8 @@ pub struct Args {
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    let now = i64::try_from(now.as_secs()).context("the clock is beyond all years")?;
-    let request = args.into_request(now, runner::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
+    let request =
+        args.into_request(task.now.as_second(), runner::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
     let runner = Runner::default();
     let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);

@@ -1,6 +1,7 @@
 //! Replicates datasets, each on its own, between pools and hosts: newest common snapshot to latest, verified by guid.
 
 use anyhow::{Context, Error, Result, bail};
+use jiff::Timestamp;
 use module_utils::ansible::module::{self, Outcome, Task};
 use module_utils::exec::connections::Connections;
 use module_utils::exec::lock::{self, Place};
@@ -328,7 +329,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let (target_host, port) = (args.target_host.clone(), args.ssh.port);
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
-    let request = args.into_request(&mut connections).map_err(Error::msg)?;
+    let request = args.into_request(task.now, &mut connections).map_err(Error::msg)?;
     let outcome = |run: &Run| {
         let summary = report::summary(&run.reports, started.elapsed().as_secs_f64());
         let mut body = Map::from_iter([
@@ -382,7 +383,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
 
 impl Args {
     /// Checks everything that can be checked without running a command.
-    fn into_request(self, connections: &mut Connections) -> Result<Request, String> {
+    fn into_request(self, now: Timestamp, connections: &mut Connections) -> Result<Request, String> {
         let (roots, mapping) =
             Request::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
         Request::receive_options(&self.receive_properties, &self.receive_exclude)?;
@@ -450,6 +451,7 @@ impl Args {
             parallel: self.parallel,
             flow,
             retries: self.retries,
+            now,
             retry_delay: self.retry_delay.0,
         })
     }

@@ -8,6 +8,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+/// The time at which all runs are, unless a test says otherwise.
+pub const NOW: &str = "2026-06-15T10:20:30Z";
+
+/// [`NOW`] in seconds since 1970.
+pub fn now() -> i64 {
+    NOW.parse::<jiff::Timestamp>().unwrap().as_second()
+}
+
 /// Lists what is in the file `list`, adds what is taken, removes what is destroyed. A file `on_snapshot`, `on_question`, `on_program` or
 /// `on_destroy` is run before.
 const ZFS: &str = r#"#!/bin/sh
@@ -115,6 +123,7 @@ impl Fake {
             .env("XDG_RUNTIME_DIR", self.path())
             .env("STATE_DIRECTORY", self.path().join("state"))
             .env("TZ", "UTC0")
+            .env("FERRO_NOW", NOW)
             .output()
             .unwrap()
     }

@@ -4,7 +4,7 @@
 
 mod fake;
 
-use fake::Fake;
+use fake::{Fake, now};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -21,10 +21,6 @@ fn named(seconds: i64, interval: &str) -> String {
 }
 
 /// In the middle of an hour and of a day, so that no test meets their ends.
-fn now() -> i64 {
-    Timestamp::now().as_second()
-}
-
 /// What is honest: 40 days and 30 hours, each with its createtxg; the last hundred days had 10 of these a day.
 fn real(now: i64) -> Vec<(String, u64)> {
     let txg = |age: i64| u64::try_from(1000 - age * 10 / DAY).unwrap();

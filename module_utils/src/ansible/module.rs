@@ -5,14 +5,15 @@
 use crate::ansible::args;
 use crate::ansible::cli::{Cli, Output};
 use crate::ansible::status_file::Record;
+use crate::exec::clock;
 use crate::exec::foreign;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 /// What `Args` of a module must be able to do.
 #[cfg(not(feature = "argspec"))]
@@ -32,6 +33,8 @@ pub struct Task {
     pub check_mode: bool,
     /// The caller wants `diff` in the result.
     pub diff: bool,
+    /// When it began.
+    pub now: Timestamp,
     /// Ansible's `-v` count; 3 and more adds every command to the result.
     pub verbosity: u8,
     output: Output,
@@ -87,6 +90,7 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
     about: &'static str,
     run: fn(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
+    let started = clock::now();
     let argv: Vec<String> = std::env::args().skip(1).collect();
     let cli = match Cli::parse(&argv) {
         Ok(Cli::Run(run)) => run,
@@ -95,19 +99,19 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
         #[cfg(feature = "argspec")]
         Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::ansible::argspec::of::<A>(name))),
         Err(message) => {
-            let nowhere = Record { program: name, result: None, metrics: None, started: SystemTime::now() };
+            let nowhere = Record { program: name, result: None, metrics: None, started };
             return Printer { output: Output::Json, check: false, debug: false, record: nowhere }.failure(&message);
         }
     };
     let [result, metrics] = [&cli.result, &cli.metrics].map(|path| path.as_ref().map(PathBuf::from));
-    let record = Record { program: name, result, metrics, started: SystemTime::now() };
+    let record = Record { program: name, result, metrics, started };
     let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record };
     report_panics(printer.clone());
     // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
     if cli.file == "-" && cli.output == Output::Json {
         crate::exec::signals::hang_up_without_reader();
     }
-    let parsed = read(&cli.file).and_then(|text| split(&text)).and_then(|(args, mut task)| {
+    let parsed = read(&cli.file).and_then(|text| split(&text, started)).and_then(|(args, mut task)| {
         task.check_mode |= cli.check;
         task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
         task.output = cli.output;
@@ -126,7 +130,7 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
 }
 
 /// Parts the arguments from what Ansible adds: whatever starts with `_ansible_`, known or not, is never an option.
-fn split(text: &str) -> Result<(Map<String, Value>, Task), String> {
+fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), String> {
     let all: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(map)) => map,
         Ok(other) => return Err(format!("the arguments must be a JSON object, got {other}")),
@@ -140,6 +144,7 @@ fn split(text: &str) -> Result<(Map<String, Value>, Task), String> {
         diff: flag("_ansible_diff"),
         verbosity: u8::try_from(verbosity).unwrap_or(u8::MAX),
         output: Output::Json,
+        now,
     };
     Ok((args, task))
 }
@@ -248,6 +253,7 @@ fn report_panics(printer: Printer) {
 #[cfg(test)]
 mod tests {
     use super::{Outcome, presentable, split};
+    use jiff::Timestamp;
     use serde_json::{Map, json};
 
     #[test]
@@ -262,6 +268,7 @@ mod tests {
     fn internal_keys_are_split_off_whatever_they_are() {
         let (args, task) = split(
             r#"{"source": "tank", "_ansible_check_mode": true, "_ansible_verbosity": 4, "_ansible_tomorrow": [1]}"#,
+            Timestamp::UNIX_EPOCH,
         )
         .unwrap();
         assert_eq!(args.keys().collect::<Vec<_>>(), ["source"]);
@@ -271,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_object_is_refused() {
-        assert_eq!(split("[1]").unwrap_err(), "the arguments must be a JSON object, got [1]");
-        assert!(split("tank").unwrap_err().starts_with("the arguments are not JSON: "));
+        assert_eq!(split("[1]", Timestamp::UNIX_EPOCH).unwrap_err(), "the arguments must be a JSON object, got [1]");
+        assert!(split("tank", Timestamp::UNIX_EPOCH).unwrap_err().starts_with("the arguments are not JSON: "));
     }
 }

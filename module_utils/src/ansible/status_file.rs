@@ -1,11 +1,12 @@
 //! What a run leaves for those who look later: its result as JSON, and figures for Prometheus. Each file is replaced as a whole.
 
-use crate::exec::atomic_file;
+use crate::exec::{atomic_file, clock};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Where to leave what.
 #[derive(Clone, Debug)]
@@ -17,14 +18,14 @@ pub struct Record {
     /// Figures in the text format of Prometheus.
     pub metrics: Option<PathBuf>,
     /// When the run began.
-    pub started: SystemTime,
+    pub started: Timestamp,
 }
 
 impl Record {
     /// Keeps the result of a run that ended just now; `text` is the same as JSON. With `is_idle` the last success stays what
     /// it was: nothing was done, as in check mode. Errors name the file.
     pub fn keep(&self, result: &Value, text: &str, is_idle: bool) -> Result<(), String> {
-        let finished = SystemTime::now();
+        let finished = clock::now();
         let replaced = |path: &Path, text: &str| {
             atomic_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
@@ -38,7 +39,7 @@ impl Record {
         }
         if let Some(path) = &self.metrics {
             let last_success = last_success(|| measured(path), result, finished, is_idle);
-            let took = finished.duration_since(self.started).unwrap_or_default();
+            let took = Duration::try_from(finished.duration_since(self.started)).unwrap_or_default();
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let label = format!("{{program=\"{}\",name=\"{}\"}}", self.program, escaped(&name));
             replaced(path, &figures(&label, result, finished, took, last_success))?;
@@ -74,7 +75,7 @@ const LAST_SUCCESS: &str = "ferro_zfs_last_success_timestamp_seconds";
 fn last_success(
     earlier: impl FnOnce() -> Option<u64>,
     result: &Value,
-    finished: SystemTime,
+    finished: Timestamp,
     is_idle: bool,
 ) -> Option<u64> {
     let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
@@ -82,7 +83,7 @@ fn last_success(
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
-fn figures(label: &str, result: &Value, finished: SystemTime, took: Duration, last_success: Option<u64>) -> String {
+fn figures(label: &str, result: &Value, finished: Timestamp, took: Duration, last_success: Option<u64>) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, value: &str| {
         for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n", name, label, " ", value, "\n"] {
@@ -113,15 +114,16 @@ fn escaped(label: &str) -> String {
     label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn seconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_second()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::Record;
+    use crate::exec::clock;
+    use jiff::ToSpan;
     use serde_json::{Value, json};
-    use std::time::{Duration, SystemTime};
 
     #[test]
     fn a_failure_does_not_hide_when_all_was_well() {
@@ -131,7 +133,7 @@ mod tests {
             program: "zfs_replicate",
             result: Some(result.clone()),
             metrics: Some(metrics.clone()),
-            started: SystemTime::now() - Duration::from_secs(5),
+            started: clock::now() - 5.seconds(),
         };
         let keep = |value: Value| record.keep(&value, &value.to_string(), false).unwrap();
         let read = || -> Value { serde_json::from_str(&std::fs::read_to_string(&result).unwrap()).unwrap() };

@@ -3,6 +3,7 @@
 pub mod atomic_file;
 mod cause;
 pub mod children;
+pub mod clock;
 pub mod cmd;
 mod complaints;
 pub mod connections;

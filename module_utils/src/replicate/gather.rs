@@ -13,7 +13,6 @@ use crate::zfs::commands::Zfs;
 use crate::zfs::parse::Settings;
 use crate::zfs::properties;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::SystemTime;
 
 /// Both sides.
 #[derive(Debug, Default)]
@@ -102,7 +101,7 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let listed = ours.values().map(|dataset| (dataset.name.clone(), dataset.guid)).collect();
     let sources: BTreeMap<_, _> =
         ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
-    let stamp = utc_stamp(SystemTime::now());
+    let stamp = utc_stamp(request.now);
     let mut sides =
         Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() };
     sides.missing_pools = missing_pools(source, &sides)?;

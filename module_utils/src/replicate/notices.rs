@@ -12,7 +12,6 @@ use crate::plan::replicated;
 use crate::zfs::commands::Zfs;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is to be said about the sources and what was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,7 +142,7 @@ pub fn orphans(request: &Request, sides: &Sides, target: Zfs<'_>) -> Result<Vec<
     let full: Vec<String> = newest.iter().map(|(dataset, snapshot)| format!("{dataset}@{snapshot}")).collect();
     let used = target.numbers("used", &names)?;
     let created = target.numbers("creation", &full)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = u64::try_from(request.now.as_second()).unwrap_or_default();
     let orphan = |((dataset, snapshot), full): ((String, String), String)| {
         let created = created.get(&full).copied();
         Orphan {

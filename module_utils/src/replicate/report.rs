@@ -4,8 +4,8 @@ use crate::exec::runner::Failure;
 use crate::plan::replicate::{Clearing, PartialPlan, Plan};
 use crate::plan::resume::Discard;
 use crate::plan::steps::{Step, StepKind};
+use jiff::Timestamp;
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The action of a dataset that has nothing to send.
 const NO_SNAPSHOTS: &str = "no_snapshots";
@@ -362,26 +362,14 @@ pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
 
 /// `20260102T030405Z`: a time that may stand in the name of a dataset.
 #[must_use]
-pub fn utc_stamp(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (day, second) = (seconds / 86400, seconds % 86400);
-    // Civil date of a day count, for years from 1970 on: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
-    let shifted = day + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+pub fn utc_stamp(time: Timestamp) -> String {
+    time.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::utc_stamp;
-    use std::time::{Duration, UNIX_EPOCH};
+    use jiff::Timestamp;
 
     #[test]
     fn stamps_are_utc() {
@@ -391,7 +379,7 @@ mod tests {
             (1_767_322_999, "20260102T030319Z"),
             (4_107_542_399, "21000228T235959Z"),
         ] {
-            assert_eq!(utc_stamp(UNIX_EPOCH + Duration::from_secs(seconds)), stamp);
+            assert_eq!(utc_stamp(Timestamp::from_second(seconds).unwrap()), stamp);
         }
     }
 }

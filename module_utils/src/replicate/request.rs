@@ -7,6 +7,7 @@ use crate::model::DatasetName;
 use crate::model::glob::Globs;
 use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
 use crate::plan::replicate::Wish;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Request {
     pub flow: Flow,
     /// Tries after the first.
     pub retries: u32,
+    /// When the run began.
+    pub now: Timestamp,
     /// Time between tries.
     pub retry_delay: Duration,
 }
