@@ -9,7 +9,7 @@
 use super::arrivals::Evidence;
 use super::period::{Interval, Period};
 use super::policy::Policy;
-use super::retain::Reason;
+use super::reason::Reason;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::HashSet;

@@ -10,6 +10,7 @@ pub mod mapping;
 pub mod naming;
 pub mod period;
 pub mod policy;
+pub mod reason;
 pub mod replicate;
 pub mod replicated;
 pub mod resume;

@@ -1,6 +1,7 @@
 //! Our bookmarks on the source: the newest snapshot that a target may have survives there whatever happens.
 
 use super::planned::Entry;
+use super::preflight::{NO_BOOKMARK, STAYS};
 use crate::exec::foreign;
 use crate::exec::stderr::{Cause, Complaint, complaints, reason};
 use crate::model::summed::first;
@@ -51,12 +52,6 @@ pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnM
     }
     bookmarks
 }
-
-/// How a warning begins that says that bookmarks could not be made.
-pub const NO_BOOKMARK: &str = "no bookmark is made, so the snapshot must stay on the source";
-
-/// How a warning begins that says that bookmarks could not be removed.
-pub const STAYS: &str = "our older bookmarks stay on the source";
 
 /// What could not be done, by why. Of very many only the last are explained: the others fail for the same reason, as far as is known.
 fn by_reason(unmet: &Unmet) -> Vec<(&str, Cause, Vec<&str>)> {

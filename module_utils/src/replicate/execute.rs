@@ -6,6 +6,7 @@ use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
 use super::notices::{self, Notices, Orphan, notices};
 use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
+use super::preflight::{NO_BOOKMARK, STAYS};
 use super::progress::Progress;
 use super::report::{DatasetReport, Discarded, ErrorReport, Status};
 use super::request::{Lane, Request};
@@ -154,7 +155,7 @@ pub fn replicate(
 /// Whether the preflight has said of a permission what came of its lack, or an earlier try the very same.
 fn is_said(warnings: &[String], cause: Cause, warning: &str) -> bool {
     let begins = |start: &str| warning.starts_with(start) && warnings.iter().any(|said| said.starts_with(start));
-    let foreseen = cause == Cause::Permission && [bookmarks::NO_BOOKMARK, bookmarks::STAYS].into_iter().any(begins);
+    let foreseen = cause == Cause::Permission && [NO_BOOKMARK, STAYS].into_iter().any(begins);
     foreseen || warnings.iter().any(|said| said == warning)
 }
 

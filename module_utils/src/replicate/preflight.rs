@@ -2,7 +2,6 @@
 //!
 //! Costs nothing for root, one `id` for each other end, and one `zfs allow` for all datasets that inherit their permissions.
 
-use super::bookmarks::{NO_BOOKMARK, STAYS};
 use super::commands::applies;
 use super::gather::Sides;
 use super::request::Request;
@@ -20,6 +19,12 @@ use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::steps::StepKind;
 use crate::zfs::allow::Block;
 use crate::zfs::commands::Zfs;
+
+/// How a warning begins that says that bookmarks could not be made.
+pub const NO_BOOKMARK: &str = "no bookmark is made, so the snapshot must stay on the source";
+
+/// How a warning begins that says that bookmarks could not be removed.
+pub const STAYS: &str = "our older bookmarks stay on the source";
 
 /// One thing that must be permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::{Doomed, Run};
 use crate::exec::signals;
 use crate::exec::stderr::{Cause, complaints};
 use crate::model::{DatasetName, ShortName, SnapshotName};
-use crate::plan::retain::Reason;
+use crate::plan::reason::Reason;
 use crate::policy::report::Failed;
 use crate::zfs::batches::{self, ARGUMENT};
 use std::collections::HashMap;

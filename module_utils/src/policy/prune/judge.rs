@@ -5,7 +5,8 @@ use super::{Doomed, Run, Unreplicated};
 use crate::model::DatasetName;
 use crate::plan::arrivals::Evidence;
 use crate::plan::elsewhere::Elsewhere;
-use crate::plan::retain::{Reason, Reasons, Rules, verdicts};
+use crate::plan::reason::{Reason, Reasons};
+use crate::plan::retain::{Rules, verdicts};
 use crate::policy::report::Failed;
 
 impl Run<'_> {

@@ -4,8 +4,9 @@ use super::Run;
 use crate::exec::runner::Failure;
 use crate::model::DatasetName;
 use crate::plan::policy::Policy;
+use crate::plan::reason::Reasons;
 use crate::plan::replicated::{self, Replicated};
-use crate::plan::retain::{Reasons, Snapshot};
+use crate::plan::retain::Snapshot;
 use std::collections::HashMap;
 
 /// The datasets of a pool that are pruned.

@@ -5,7 +5,7 @@ use crate::exec::runner::Failure;
 use crate::model::ShortName;
 use crate::plan::arrivals::Evidence;
 use crate::plan::naming::{self, Name};
-use crate::plan::retain::{Reason, Reasons};
+use crate::plan::reason::{Reason, Reasons};
 use crate::policy::report::Failed;
 use crate::zfs::batches::{self, COMMAND, POINTER};
 use std::collections::{HashMap, HashSet};
