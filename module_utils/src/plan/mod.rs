@@ -1,6 +1,7 @@
 //! What to do, decided without doing it: no process, no clock, no file.
 
 pub mod arrivals;
+pub mod common;
 pub mod conflict;
 pub mod delegation;
 pub mod elsewhere;
@@ -19,3 +20,5 @@ pub mod schedule;
 pub mod send_flags;
 pub mod steps;
 pub mod swap;
+pub mod transfer;
+pub mod wish;

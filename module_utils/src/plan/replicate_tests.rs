@@ -1,8 +1,11 @@
-use super::{Clearing, Conflict, OnDiverged, PartialPlan, Place, Plan, RawMode, Replaces, Wish};
+use super::Place;
 use crate::model::glob::Globs;
 use crate::model::{Dataset, DatasetName, Kind, Partial, TokenContent, Version, VersionKind};
+use crate::plan::conflict::Conflict;
 use crate::plan::send_flags::History;
 use crate::plan::swap::There;
+use crate::plan::transfer::{Clearing, PartialPlan, Plan, Replaces};
+use crate::plan::wish::{OnDiverged, RawMode, Wish};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 

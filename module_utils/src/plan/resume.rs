@@ -1,6 +1,6 @@
 //! Whether what an interrupted receive left is of use.
 
-use super::replicate::Wish;
+use super::wish::Wish;
 use crate::model::{Dataset, DatasetName, Partial, Version};
 
 /// What is thrown away, because it does not fit any more.

@@ -7,8 +7,8 @@
 //! replica renamed; and it is renamed to its place. Wherever that is cut short, both names say what is still to be done, and the next run does it
 //! before anything else.
 
+use super::common::common_base;
 use super::conflict::Conflict;
-use super::replicate::common_base;
 use crate::model::{Dataset, DatasetName, InvalidName, Kind};
 use std::collections::{BTreeMap, HashMap};
 

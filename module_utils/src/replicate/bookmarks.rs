@@ -6,7 +6,7 @@ use crate::exec::foreign;
 use crate::exec::stderr::{Cause, Complaint, complaints, reason};
 use crate::model::summed::first;
 use crate::model::{Dataset, DatasetName, VersionKind};
-use crate::plan::replicate::Plan;
+use crate::plan::transfer::Plan;
 use crate::zfs::commands::{Unmet, Zfs};
 use std::collections::{BTreeMap, HashMap};
 

@@ -4,8 +4,8 @@ use super::request::Request;
 use crate::exec::cmd::Cmd;
 use crate::model::marks::{REPLICA, SMALL};
 use crate::model::{Dataset, DatasetName, Kind};
-use crate::plan::replicate::{PartialPlan, Replaces, Transfer};
 use crate::plan::steps::{Step, StepKind};
+use crate::plan::transfer::{PartialPlan, Replaces, Transfer};
 use crate::stream::planned::Planned;
 
 /// Native properties that only filesystems have. Given to a volume, `zfs receive` refuses the whole stream.

@@ -1,29 +1,25 @@
 //! Carries plans out, each dataset with its own outcome, planned anew after whatever may pass.
 
 use super::bookmarks::{self, Bookmarks};
+use super::carry::{carry_all, is_said, of_up_to_date, settle};
 use super::diagnose::diagnose;
 use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
 use super::notices::{self, Notices, Orphan, notices};
+use super::pass::{Pass, State};
 use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
-use super::preflight::{NO_BOOKMARK, STAYS};
 use super::progress::Progress;
-use super::report::{DatasetReport, Discarded, ErrorReport, Status};
-use super::request::{Lane, Request};
-use super::scheduler;
-use super::transfer::Carrier;
-use super::verify::{self, Arrival};
+use super::report::{DatasetReport, ErrorReport, Status};
+use super::request::Request;
 use super::{commands, swap};
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::signals;
-use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
-use crate::plan::replicate::{Plan, Transfer};
-use crate::plan::resume::Discard;
 use crate::plan::swap::Swap;
+use crate::plan::transfer::Plan;
 use crate::zfs::commands::{SWAP, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a run did.
@@ -118,11 +114,6 @@ fn unfinished(swap: &Swap, request: &Request) -> Option<Failure> {
     Some(Failure::refusal(SWAP, &request.target, conflict.to_string()))
 }
 
-fn of_up_to_date(holds: &Holds, sides: &Sides, entry: &Entry<'_>, plan: &Plan) -> Option<[Changes; 2]> {
-    let Plan::UpToDate { base, .. } = plan else { return None };
-    Some(holds.of_up_to_date(entry.source, sides.targets.get(&entry.target)?, base.guid))
-}
-
 /// Replicates.
 pub fn replicate(
     request: &Request,
@@ -150,13 +141,6 @@ pub fn replicate(
     let mut run = execution.run;
     run.reports.extend(execution.done.into_values());
     Ok(run)
-}
-
-/// Whether the preflight has said of a permission what came of its lack, or an earlier try the very same.
-fn is_said(warnings: &[String], cause: Cause, warning: &str) -> bool {
-    let begins = |start: &str| warning.starts_with(start) && warnings.iter().any(|said| said.starts_with(start));
-    let foreseen = cause == Cause::Permission && [NO_BOOKMARK, STAYS].into_iter().any(begins);
-    foreseen || warnings.iter().any(|said| said == warning)
 }
 
 fn pause(time: Duration) {
@@ -209,7 +193,7 @@ impl Execution<'_> {
             }),
             None => Bookmarks::new(),
         };
-        let shared = Shared {
+        let pass = Pass {
             request: self.request,
             runner: self.runner,
             progress: self.progress,
@@ -221,9 +205,9 @@ impl Execution<'_> {
             said: &self.run.warnings,
             state: Mutex::new(State { done: std::mem::take(&mut self.done), ..State::default() }),
         };
-        shared.carry_all(&entries);
-        shared.settle(&entries);
-        let state = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        carry_all(&pass, &entries);
+        settle(&pass, &entries);
+        let state = pass.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.run.changed |= state.changed;
         self.run.warnings.extend(state.warnings);
         self.done = state.done;
@@ -278,201 +262,4 @@ impl Execution<'_> {
             }
         }
     }
-}
-
-/// What all datasets of one try share.
-pub struct Shared<'a> {
-    /// What is asked for.
-    pub request: &'a Request,
-    /// What runs the commands.
-    pub runner: &'a Runner,
-    /// Who wants to know how far it is.
-    pub progress: &'a Progress<'a>,
-    /// What was there when this try began.
-    pub sides: &'a Sides,
-    /// Our bookmarks of what is about to be sent.
-    pub bookmarks: &'a Bookmarks,
-    holds: Option<&'a Holds>,
-    tell: &'a (dyn Fn(&str) + Sync),
-    may_retry: bool,
-    /// What the run has warned of before its streams.
-    said: &'a [String],
-    state: Mutex<State>,
-}
-
-/// What has come of a try so far.
-#[derive(Debug, Default)]
-pub struct State {
-    /// The target, or the source's bookmarks and holds, are not what they were.
-    pub changed: bool,
-    /// Datasets of the target that this try has made.
-    pub created: Vec<DatasetName>,
-    /// Places of the target whose swap was cut short: what is below them may have another name.
-    pub unsettled: Vec<DatasetName>,
-    warnings: Vec<String>,
-    done: BTreeMap<DatasetName, DatasetReport>,
-    arrived: Vec<Arrival>,
-    again: BTreeSet<DatasetName>,
-    lost: Option<Failure>,
-}
-
-impl Shared<'_> {
-    /// What has come of it so far. Held only for a moment.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Something did not go quite as wished, yet harmed nothing.
-    pub fn warn(&self, warning: String) {
-        self.state().warnings.push(warning);
-    }
-
-    /// True if the first receive of the dataset was begun and failed.
-    pub fn has_begun_only(&self, source: &DatasetName) -> bool {
-        let begun = |report: &DatasetReport| report.error.is_some() && report.bytes > 0 && report.snapshots == 0;
-        self.state().done.get(source).is_some_and(begun)
-    }
-
-    /// Why nothing below a swap that was cut short can be tried before it is finished.
-    fn unsettled_above(&self, target: &DatasetName) -> Option<Failure> {
-        let state = self.state();
-        let place = state.unsettled.iter().find(|place| target.below(place).is_some())?;
-        let words = format!("{place}, above it, could not be put in its place");
-        Some(Failure::refusal(SWAP, &self.request.target, words))
-    }
-
-    /// Our own hold must not keep what a rollback was asked to destroy.
-    pub fn release_in_the_way(&self, zfs: Zfs<'_>, target: &DatasetName, destroyed: &[String]) {
-        let Some(holds) = self.holds else { return };
-        let names: Vec<_> = holds.in_the_way(target, destroyed).into_iter().collect();
-        if let Err(failure) = zfs.release(holds.tag(), &names) {
-            self.warn(format!("{target}: {failure}"));
-        }
-    }
-
-    /// Each dataset, parents before their children.
-    fn carry_all(&self, entries: &[Entry<'_>]) {
-        let waits_for: Vec<Option<usize>> = (0..entries.len()).map(|index| parent_of(entries, index)).collect();
-        let lanes: Vec<Lane> = (0..self.request.parallel).map(|number| self.request.lane(number)).collect();
-        let streams = entries.iter().filter(|entry| matches!(entry.plan, Ok(Plan::Send(_)))).count();
-        self.progress.expect(streams);
-        scheduler::run(lanes.len(), &waits_for, |lane, index| {
-            self.carry(&Carrier::new(self, &lanes[lane]), &entries[index]);
-        });
-    }
-
-    fn carry(&self, carrier: &Carrier<'_>, entry: &Entry<'_>) {
-        let mut report = entry.report();
-        let name = &entry.source.name;
-        if let Some(discard) = entry.plan.as_ref().ok().and_then(Plan::leftover) {
-            self.discard(carrier, discard, &mut report);
-        }
-        if let Ok(Plan::Send(transfer)) = &entry.plan {
-            let lost = self.state().lost.clone();
-            let lost = lost.or_else(|| self.unsettled_above(&entry.target));
-            match lost {
-                // Without the connection, or when asked to stop, nothing else can be tried now; nor what may not have its name.
-                Some(failure) => {
-                    report.status = Status::Skipped;
-                    report.error = Some(ErrorReport::from(&failure));
-                    self.state().again.insert(name.clone());
-                }
-                None => self.stream(carrier, entry, transfer, &mut report),
-            }
-        }
-        let mut state = self.state();
-        let retried = self.may_retry && state.again.contains(name) && signals::received().is_none();
-        (self.tell)(&format!("{}{}", report.line(), if retried { "; trying again" } else { "" }));
-        if let Some(before) = state.done.remove(name) {
-            verify::after(before, &mut report);
-        }
-        state.done.insert(name.clone(), report);
-    }
-
-    /// Throws away what is of no use where nothing is to be sent. It only takes up room, so if it has to stay, that is no failure.
-    fn discard(&self, carrier: &Carrier<'_>, discard: &Discard, report: &mut DatasetReport) {
-        report.discarded = None;
-        match carrier.discard(discard) {
-            Ok(()) => report.discarded = Some(Discarded::from(discard)),
-            Err(failure) => self.warn(format!(
-                "{}: what an interrupted receive left there ({} bytes) is of no use any more ({}), but stays: {failure}",
-                discard.on, discard.bytes, discard.reason
-            )),
-        }
-    }
-
-    fn stream(&self, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &Transfer, report: &mut DatasetReport) {
-        let started = Instant::now();
-        let result = carrier.carry(entry, transfer, report);
-        report.seconds = started.elapsed().as_secs_f64();
-        match result {
-            Ok(arrival) => self.state().arrived.extend(arrival),
-            Err(failure) => {
-                report.status = Status::Failed;
-                report.error = Some(ErrorReport::from(&failure));
-                let mut state = self.state();
-                if failure.cause.is_transient() {
-                    state.again.insert(entry.source.name.clone());
-                }
-                if matches!(failure.cause, Cause::ConnectionLost | Cause::Stopped) {
-                    state.lost.get_or_insert(failure);
-                }
-            }
-        }
-    }
-
-    /// Finds out what has arrived; only then do older bookmarks and holds go.
-    fn settle(&self, entries: &[Entry<'_>]) {
-        if signals::received().is_some() {
-            return;
-        }
-        let [source, target] =
-            [&self.request.source, &self.request.target].map(|host| Zfs { host, runner: self.runner });
-        let arrived = std::mem::take(&mut self.state().arrived);
-        let settled = verify::settle(source, target, arrived, &mut |cause, warning| {
-            if !is_said(self.said, cause, &warning) {
-                self.warn(warning);
-            }
-        });
-        let mut changes = [Changes::default(), Changes::default()];
-        let mut add = |more: [Changes; 2]| changes.iter_mut().zip(more).for_each(|(all, more)| all.add(more));
-        for (arrival, verdict) in settled {
-            match (verdict, self.holds) {
-                (Ok(()), Some(holds)) => {
-                    let kept = Some(arrival.snapshot.as_str());
-                    add(holds.after((&arrival.source, kept), (&arrival.target, kept)));
-                }
-                (Ok(()), None) => {}
-                (Err(failure), _) => self.not_arrived(&arrival, &failure),
-            }
-        }
-        let Some(holds) = self.holds else { return };
-        for entry in entries {
-            let plan = entry.plan.as_ref().ok();
-            plan.and_then(|plan| of_up_to_date(holds, self.sides, entry, plan)).into_iter().for_each(&mut add);
-        }
-        for (zfs, changes) in [target, source].into_iter().zip(changes.into_iter().rev()) {
-            self.state().changed |= !changes.is_empty();
-            let warnings = changes.apply(zfs, holds.tag());
-            self.state().warnings.extend(warnings);
-        }
-    }
-
-    fn not_arrived(&self, arrival: &Arrival, failure: &Failure) {
-        let mut state = self.state();
-        if failure.cause.is_transient() {
-            state.again.insert(arrival.source.clone());
-        }
-        if let Some(report) = state.done.get_mut(&arrival.source) {
-            report.status = Status::Failed;
-            report.error = Some(ErrorReport::from(failure));
-            (self.tell)(&report.line());
-        }
-    }
-}
-
-/// The nearest dataset above, which must be done first. Entries are in the order of their names, so it comes earlier.
-fn parent_of(entries: &[Entry<'_>], index: usize) -> Option<usize> {
-    let mut above = entries[index].source.name.ancestors();
-    above.find_map(|name| entries[..index].binary_search_by(|entry| entry.source.name.cmp(&name)).ok())
 }

@@ -7,8 +7,9 @@ use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName, Partial};
-use crate::plan::replicate::{OnDiverged, common_base, newer_on_target};
+use crate::plan::common::{common_base, newer_on_target};
 use crate::plan::swap::{self, Swap, There};
+use crate::plan::wish::OnDiverged;
 use crate::zfs::commands::Zfs;
 use crate::zfs::parse::Settings;
 use crate::zfs::properties;
@@ -111,7 +112,7 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let may_set_aside = request.wish.on_diverged == OnDiverged::SetAside;
     sides.swaps = swap::begun(places, targets, stamp, may_set_aside);
     if ask_about_bases(request, source, target, &mut sides)? {
-        sides.features = features::ask(request, source, target, &sides)?;
+        sides.features = features::ask(request, source, target, &sides.sources, &sides.targets)?;
     }
     if request.sets_properties() {
         sides.properties = properties_to_set(request, source, &sides)?;

@@ -11,7 +11,7 @@ use crate::exec::foreign;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName};
-use crate::plan::replicate::{Plan, Transfer};
+use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::Zfs;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
 //! Replication end to end: request, gather, plan, execute, report.
 
 pub mod bookmarks;
+pub mod carry;
 pub mod commands;
 pub mod diagnose;
 pub mod execute;
@@ -8,6 +9,7 @@ pub mod features;
 pub mod gather;
 pub mod holds;
 pub mod notices;
+pub mod pass;
 pub mod planned;
 pub mod preflight;
 pub mod progress;

@@ -6,10 +6,12 @@ use super::report::{DatasetReport, ErrorReport};
 use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::{Dataset, DatasetName};
+use crate::plan::conflict::Conflict;
 use crate::plan::features::{Feature, State};
-use crate::plan::replicate::{Conflict, Place, Plan, Transfer, plan};
+use crate::plan::replicate::{Place, plan};
 use crate::plan::send_flags::{self, Given, Unfit};
 use crate::plan::swap::Swap;
+use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::Zfs;
 use std::collections::BTreeSet;
 

@@ -15,8 +15,8 @@ use crate::exec::stderr::Cause;
 use crate::model::permissions::Permissions;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::jobs::Job;
-use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::steps::StepKind;
+use crate::plan::transfer::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::zfs::allow::Block;
 use crate::zfs::commands::Zfs;
 

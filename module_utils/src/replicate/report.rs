@@ -1,9 +1,9 @@
 //! The result, as data: the same words in check mode and for real.
 
 use crate::exec::runner::Failure;
-use crate::plan::replicate::{Clearing, PartialPlan, Plan};
 use crate::plan::resume::Discard;
 use crate::plan::steps::{Step, StepKind};
+use crate::plan::transfer::{Clearing, PartialPlan, Plan};
 use jiff::Timestamp;
 use serde::Serialize;
 

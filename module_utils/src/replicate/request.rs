@@ -6,7 +6,7 @@ use crate::exec::ssh::Host;
 use crate::model::DatasetName;
 use crate::model::glob::Globs;
 use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
-use crate::plan::replicate::Wish;
+use crate::plan::wish::Wish;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! One dataset carried over: what is in the way cleared as planned, parents made, streams run one after the other.
 
-use super::execute::Shared;
+use super::pass::Pass;
 use super::planned::Entry;
 use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
@@ -10,14 +10,14 @@ use crate::exec::pipeline;
 use crate::exec::runner::{Attempt, Failure};
 use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
-use crate::plan::replicate::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::plan::resume::Discard;
 use crate::plan::steps::Step;
+use crate::plan::transfer::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::zfs::commands::Zfs;
 
 /// One dataset in one lane.
 pub struct Carrier<'a> {
-    shared: &'a Shared<'a>,
+    pass: &'a Pass<'a>,
     lane: &'a Lane,
     source: Zfs<'a>,
     target: Zfs<'a>,
@@ -26,9 +26,9 @@ pub struct Carrier<'a> {
 impl<'a> Carrier<'a> {
     /// Over the connections of `lane`.
     #[must_use]
-    pub fn new(shared: &'a Shared<'a>, lane: &'a Lane) -> Self {
-        let zfs = |host| Zfs { host, runner: shared.runner };
-        Self { shared, lane, source: zfs(&lane.source), target: zfs(&lane.target) }
+    pub fn new(pass: &'a Pass<'a>, lane: &'a Lane) -> Self {
+        let zfs = |host| Zfs { host, runner: pass.runner };
+        Self { pass, lane, source: zfs(&lane.source), target: zfs(&lane.target) }
     }
 
     /// Carries a planned dataset over, and keeps its report true at every moment.
@@ -63,30 +63,30 @@ impl<'a> Carrier<'a> {
     /// Throws away what an interrupted receive left.
     pub fn discard(&self, discard: &Discard) -> Result<(), Failure> {
         self.target.discard_partial(&discard.on)?;
-        self.shared.state().changed = true;
+        self.pass.state().changed = true;
         Ok(())
     }
 
     /// Takes the target back. Where that fails, the report has just what is gone all the same.
     fn roll_back(&self, dataset: &DatasetName, planned: RolledBack, report: &mut DatasetReport) -> Result<(), Failure> {
         let target = self.target;
-        self.shared.release_in_the_way(target, dataset, &planned.destroyed);
+        self.pass.release_in_the_way(target, dataset, &planned.destroyed);
         if let Err(failure) = target.destroy_snapshots(dataset, &planned.destroyed) {
             let full = |name: &String| format!("{dataset}@{name}");
             let stays = target.numbers("guid", &planned.destroyed.iter().map(full).collect::<Vec<_>>())?;
             let destroyed: Vec<_> =
                 planned.destroyed.into_iter().filter(|name| !stays.contains_key(&full(name))).collect();
             if !destroyed.is_empty() {
-                self.shared.state().changed = true;
+                self.pass.state().changed = true;
                 report.rolled_back = Some(RolledBack { destroyed, written: 0, ..planned });
             }
             return Err(failure);
         }
-        self.shared.state().changed |= !planned.destroyed.is_empty();
+        self.pass.state().changed |= !planned.destroyed.is_empty();
         let written = planned.written;
         report.rolled_back = (!planned.destroyed.is_empty()).then(|| RolledBack { written: 0, ..planned.clone() });
         target.roll_back(dataset, &planned.to)?;
-        self.shared.state().changed = true;
+        self.pass.state().changed = true;
         report.rolled_back = Some(RolledBack { written, ..planned });
         Ok(())
     }
@@ -98,25 +98,25 @@ impl<'a> Carrier<'a> {
         report: &mut DatasetReport,
     ) -> Result<Option<Arrival>, Failure> {
         self.create_parents(entry, transfer.key.plain_parents)?;
-        let there = self.shared.sides.targets.get(&entry.target);
+        let there = self.pass.sides.targets.get(&entry.target);
         let is_beside = matches!(transfer.replaces, Replaces::Beside(_));
         let mut first = is_beside || there.is_none_or(|there| there.snapshots().next().is_none());
         let planned = std::mem::take(&mut report.snapshots);
-        let number = self.shared.progress.begin();
+        let number = self.pass.progress.begin();
         for (index, step) in transfer.steps.iter().enumerate() {
             self.step(entry, transfer, step, (first, number), report).inspect_err(|_| report.ends_at(index))?;
             report.snapshots += step.snapshots;
             if let (Replaces::Beside(arriving), 0) = (&transfer.replaces, index) {
                 self.put_in_place(entry, transfer, arriving, report).inspect_err(|_| {
-                    self.shared.state().unsettled.push(entry.target.clone());
+                    self.pass.state().unsettled.push(entry.target.clone());
                     report.ends_at(index + 1);
                 })?;
             }
             first = false;
         }
         debug_assert_eq!(report.snapshots, planned);
-        self.shared.state().created.push(entry.target.clone());
-        let bookmark = self.shared.bookmarks.get(&entry.source.name);
+        self.pass.state().created.push(entry.target.clone());
+        let bookmark = self.pass.bookmarks.get(&entry.source.name);
         Ok(transfer.steps.last().map(|last| Arrival {
             source: entry.source.name.clone(),
             target: entry.target.clone(),
@@ -152,7 +152,7 @@ impl<'a> Carrier<'a> {
         (first, number): (bool, usize),
         report: &mut DatasetReport,
     ) -> Result<(), Failure> {
-        let Shared { request, runner, progress, sides, .. } = *self.shared;
+        let Pass { request, runner, progress, sides, .. } = *self.pass;
         let settings = sides.properties.get(&entry.source.name).map_or(&[][..], Vec::as_slice);
         let send = commands::send(request, &entry.source.name, transfer, step);
         let receive = commands::receive(request, entry.source, &entry.target, transfer, first, settings);
@@ -165,7 +165,7 @@ impl<'a> Carrier<'a> {
         });
         let follow = progress.follow(number, entry.source.name.as_str(), &step.to, estimate.flatten());
         // Whatever happens from here on, the target may have changed.
-        self.shared.state().changed = true;
+        self.pass.state().changed = true;
         // What this host itself sends is trusted; what comes from another one is looked at (docs/security.md).
         let planned = self.lane.source.is_remote().then(|| commands::planned(entry.source, transfer, step));
         let streamed = pipeline::run(runner, &request.flow, send, receive, planned, &mut |bytes| {
@@ -182,7 +182,7 @@ impl<'a> Carrier<'a> {
             Err(failure)
                 if self.has_arrived(if first { transfer.landing(&entry.target) } else { &entry.target }, step) =>
             {
-                self.shared.warn(format!("{}: {failure}", entry.target));
+                self.pass.warn(format!("{}: {failure}", entry.target));
                 Ok(())
             }
             Err(failure) => Err(failure),
@@ -198,7 +198,7 @@ impl<'a> Carrier<'a> {
 
     /// Makes the target's missing parents, topmost first, each empty, unmounted and marked as ours.
     fn create_parents(&self, entry: &Entry<'_>, plain: bool) -> Result<(), Failure> {
-        let Shared { request, sides, .. } = *self.shared;
+        let Pass { request, sides, .. } = *self.pass;
         let exists = |name: &DatasetName| sides.targets.contains_key(name);
         // What is there has its parents, and those of what is there were not asked for.
         if exists(&entry.target) {
@@ -207,19 +207,19 @@ impl<'a> Carrier<'a> {
         let mut parents: Vec<_> = entry.target.ancestors().filter(|name| !exists(name)).collect();
         parents.reverse();
         for parent in parents {
-            if self.shared.state().created.contains(&parent) {
+            if self.pass.state().created.contains(&parent) {
                 continue;
             }
             let pending = entry.source.name.ancestors().find(|name| {
                 sides.sources.contains_key(name) && request.mapping.target_of(name).is_ok_and(|t| t == parent)
             });
             // Discarding that would need to destroy the parent with all that is below it.
-            if let Some(pending) = pending.filter(|pending| self.shared.has_begun_only(pending)) {
+            if let Some(pending) = pending.filter(|pending| self.pass.has_begun_only(pending)) {
                 let words = format!("its parent {pending} has arrived in part and must arrive first, but failed");
                 return Err(Failure::refusal("create parent", self.target.host, words));
             }
             self.target.create_parent(&parent, plain)?;
-            let mut state = self.shared.state();
+            let mut state = self.pass.state();
             state.changed = true;
             state.created.push(parent);
         }

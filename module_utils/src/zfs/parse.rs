@@ -1,6 +1,7 @@
 //! What `zfs` prints, read into types. Pure, and strict: what is not understood is an error, never a guess.
 
 use crate::exec::foreign;
+use crate::model::marks::SMALL;
 use crate::model::{Dataset, DatasetName, Kind, TokenContent, Version, VersionKind, check_version_name};
 use std::collections::HashMap;
 

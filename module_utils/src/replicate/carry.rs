@@ -1,0 +1,159 @@
+//! Carries the datasets of one pass over, several at once and parents before children, and verifies what has arrived.
+
+use super::gather::Sides;
+use super::holds::{Changes, Holds};
+use super::pass::Pass;
+use super::planned::Entry;
+use super::preflight::{NO_BOOKMARK, STAYS};
+use super::report::{DatasetReport, Discarded, ErrorReport, Status};
+use super::request::Lane;
+use super::scheduler;
+use super::transfer::Carrier;
+use super::verify::{self, Arrival};
+use crate::exec::runner::Failure;
+use crate::exec::signals;
+use crate::exec::stderr::Cause;
+use crate::plan::resume::Discard;
+use crate::plan::transfer::{Plan, Transfer};
+use crate::zfs::commands::Zfs;
+use std::time::Instant;
+
+/// Each dataset, parents before their children.
+pub fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
+    let waits_for: Vec<Option<usize>> = (0..entries.len()).map(|index| parent_of(entries, index)).collect();
+    let lanes: Vec<Lane> = (0..pass.request.parallel).map(|number| pass.request.lane(number)).collect();
+    let streams = entries.iter().filter(|entry| matches!(entry.plan, Ok(Plan::Send(_)))).count();
+    pass.progress.expect(streams);
+    scheduler::run(lanes.len(), &waits_for, |lane, index| {
+        carry(pass, &Carrier::new(pass, &lanes[lane]), &entries[index]);
+    });
+}
+
+fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
+    let mut report = entry.report();
+    let name = &entry.source.name;
+    if let Some(discard) = entry.plan.as_ref().ok().and_then(Plan::leftover) {
+        discard_leftover(pass, carrier, discard, &mut report);
+    }
+    if let Ok(Plan::Send(transfer)) = &entry.plan {
+        let lost = pass.state().lost.clone();
+        let lost = lost.or_else(|| pass.unsettled_above(&entry.target));
+        match lost {
+            // Without the connection, or when asked to stop, nothing else can be tried now; nor what may not have its name.
+            Some(failure) => {
+                report.status = Status::Skipped;
+                report.error = Some(ErrorReport::from(&failure));
+                pass.state().again.insert(name.clone());
+            }
+            None => stream(pass, carrier, entry, transfer, &mut report),
+        }
+    }
+    let mut state = pass.state();
+    let retried = pass.may_retry && state.again.contains(name) && signals::received().is_none();
+    (pass.tell)(&format!("{}{}", report.line(), if retried { "; trying again" } else { "" }));
+    if let Some(before) = state.done.remove(name) {
+        verify::after(before, &mut report);
+    }
+    state.done.insert(name.clone(), report);
+}
+
+/// Throws away what is of no use where nothing is to be sent. It only takes up room, so if it has to stay, that is no failure.
+fn discard_leftover(pass: &Pass<'_>, carrier: &Carrier<'_>, discard: &Discard, report: &mut DatasetReport) {
+    report.discarded = None;
+    match carrier.discard(discard) {
+        Ok(()) => report.discarded = Some(Discarded::from(discard)),
+        Err(failure) => pass.warn(format!(
+            "{}: what an interrupted receive left there ({} bytes) is of no use any more ({}), but stays: {failure}",
+            discard.on, discard.bytes, discard.reason
+        )),
+    }
+}
+
+fn stream(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &Transfer, report: &mut DatasetReport) {
+    let started = Instant::now();
+    let result = carrier.carry(entry, transfer, report);
+    report.seconds = started.elapsed().as_secs_f64();
+    match result {
+        Ok(arrival) => pass.state().arrived.extend(arrival),
+        Err(failure) => {
+            report.status = Status::Failed;
+            report.error = Some(ErrorReport::from(&failure));
+            let mut state = pass.state();
+            if failure.cause.is_transient() {
+                state.again.insert(entry.source.name.clone());
+            }
+            if matches!(failure.cause, Cause::ConnectionLost | Cause::Stopped) {
+                state.lost.get_or_insert(failure);
+            }
+        }
+    }
+}
+
+/// Finds out what has arrived; only then do older bookmarks and holds go.
+pub fn settle(pass: &Pass<'_>, entries: &[Entry<'_>]) {
+    if signals::received().is_some() {
+        return;
+    }
+    let [source, target] = [&pass.request.source, &pass.request.target].map(|host| Zfs { host, runner: pass.runner });
+    let arrived = std::mem::take(&mut pass.state().arrived);
+    let settled = verify::settle(source, target, arrived, &mut |cause, warning| {
+        if !is_said(pass.said, cause, &warning) {
+            pass.warn(warning);
+        }
+    });
+    let mut changes = [Changes::default(), Changes::default()];
+    let mut add = |more: [Changes; 2]| changes.iter_mut().zip(more).for_each(|(all, more)| all.add(more));
+    for (arrival, verdict) in settled {
+        match (verdict, pass.holds) {
+            (Ok(()), Some(holds)) => {
+                let kept = Some(arrival.snapshot.as_str());
+                add(holds.after((&arrival.source, kept), (&arrival.target, kept)));
+            }
+            (Ok(()), None) => {}
+            (Err(failure), _) => not_arrived(pass, &arrival, &failure),
+        }
+    }
+    let Some(holds) = pass.holds else { return };
+    for entry in entries {
+        let plan = entry.plan.as_ref().ok();
+        plan.and_then(|plan| of_up_to_date(holds, pass.sides, entry, plan)).into_iter().for_each(&mut add);
+    }
+    for (zfs, changes) in [target, source].into_iter().zip(changes.into_iter().rev()) {
+        pass.state().changed |= !changes.is_empty();
+        let warnings = changes.apply(zfs, holds.tag());
+        pass.state().warnings.extend(warnings);
+    }
+}
+
+fn not_arrived(pass: &Pass<'_>, arrival: &Arrival, failure: &Failure) {
+    let mut state = pass.state();
+    if failure.cause.is_transient() {
+        state.again.insert(arrival.source.clone());
+    }
+    if let Some(report) = state.done.get_mut(&arrival.source) {
+        report.status = Status::Failed;
+        report.error = Some(ErrorReport::from(failure));
+        (pass.tell)(&report.line());
+    }
+}
+
+/// The nearest dataset above, which must be done first. Entries are in the order of their names, so it comes earlier.
+fn parent_of(entries: &[Entry<'_>], index: usize) -> Option<usize> {
+    let mut above = entries[index].source.name.ancestors();
+    above.find_map(|name| entries[..index].binary_search_by(|entry| entry.source.name.cmp(&name)).ok())
+}
+
+/// The holds of a dataset that has everything.
+#[must_use]
+pub fn of_up_to_date(holds: &Holds, sides: &Sides, entry: &Entry<'_>, plan: &Plan) -> Option<[Changes; 2]> {
+    let Plan::UpToDate { base, .. } = plan else { return None };
+    Some(holds.of_up_to_date(entry.source, sides.targets.get(&entry.target)?, base.guid))
+}
+
+/// Whether the preflight has said of a permission what came of its lack, or an earlier try the very same.
+#[must_use]
+pub fn is_said(warnings: &[String], cause: Cause, warning: &str) -> bool {
+    let begins = |start: &str| warning.starts_with(start) && warnings.iter().any(|said| said.starts_with(start));
+    let foreseen = cause == Cause::Permission && [NO_BOOKMARK, STAYS].into_iter().any(begins);
+    foreseen || warnings.iter().any(|said| said == warning)
+}

@@ -1,0 +1,85 @@
+//! One pass over all datasets: what they share, and what has come of it so far.
+
+use super::bookmarks::Bookmarks;
+use super::gather::Sides;
+use super::holds::Holds;
+use super::progress::Progress;
+use super::report::DatasetReport;
+use super::request::Request;
+use super::verify::Arrival;
+use crate::exec::runner::{Failure, Runner};
+use crate::model::DatasetName;
+use crate::zfs::commands::{SWAP, Zfs};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What all datasets of one pass share.
+pub struct Pass<'a> {
+    /// What is asked for.
+    pub request: &'a Request,
+    /// What runs the commands.
+    pub runner: &'a Runner,
+    /// Who wants to know how far it is.
+    pub progress: &'a Progress<'a>,
+    /// What was there when this pass began.
+    pub sides: &'a Sides,
+    /// Our bookmarks of what is about to be sent.
+    pub bookmarks: &'a Bookmarks,
+    pub(super) holds: Option<&'a Holds>,
+    pub(super) tell: &'a (dyn Fn(&str) + Sync),
+    pub(super) may_retry: bool,
+    /// What the run has warned of before its streams.
+    pub(super) said: &'a [String],
+    pub(super) state: Mutex<State>,
+}
+
+/// What has come of a pass so far.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The target, or the source's bookmarks and holds, are not what they were.
+    pub changed: bool,
+    /// Datasets of the target that this pass has made.
+    pub created: Vec<DatasetName>,
+    /// Places of the target whose swap was cut short: what is below them may have another name.
+    pub unsettled: Vec<DatasetName>,
+    pub(super) warnings: Vec<String>,
+    pub(super) done: BTreeMap<DatasetName, DatasetReport>,
+    pub(super) arrived: Vec<Arrival>,
+    pub(super) again: BTreeSet<DatasetName>,
+    pub(super) lost: Option<Failure>,
+}
+
+impl Pass<'_> {
+    /// What has come of it so far. Held only for a moment.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something did not go quite as wished, yet harmed nothing.
+    pub fn warn(&self, warning: String) {
+        self.state().warnings.push(warning);
+    }
+
+    /// True if the first receive of the dataset was begun and failed.
+    pub fn has_begun_only(&self, source: &DatasetName) -> bool {
+        let begun = |report: &DatasetReport| report.error.is_some() && report.bytes > 0 && report.snapshots == 0;
+        self.state().done.get(source).is_some_and(begun)
+    }
+
+    /// Why nothing below a swap that was cut short can be tried before it is finished.
+    pub fn unsettled_above(&self, target: &DatasetName) -> Option<Failure> {
+        let state = self.state();
+        let place = state.unsettled.iter().find(|place| target.below(place).is_some())?;
+        let words = format!("{place}, above it, could not be put in its place");
+        Some(Failure::refusal(SWAP, &self.request.target, words))
+    }
+
+    /// Our own hold must not keep what a rollback was asked to destroy.
+    pub fn release_in_the_way(&self, zfs: Zfs<'_>, target: &DatasetName, destroyed: &[String]) {
+        let Some(holds) = self.holds else { return };
+        let names: Vec<_> = holds.in_the_way(target, destroyed).into_iter().collect();
+        if let Err(failure) = zfs.release(holds.tag(), &names) {
+            self.warn(format!("{target}: {failure}"));
+        }
+    }
+}
