@@ -1,0 +1,112 @@
+//! One end is another host.
+
+use super::host::Host;
+use super::{plainly, replicate};
+use serde_json::json;
+
+#[test]
+fn ssh_pull_and_push() {
+    let host = Host::new("home @1\n").reaches("nas", "tank @1 @2\n backup\n");
+    plainly(&host, json!({"source_host": "root@nas", "target": "home", "snapshots": {"include": ["2"]}})).is("
+        * tank -> home/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r home/tank
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS home home/tank_ferro_arriving
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
+        $ nas: list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
+        $ zpool get -H -o name,property,value feature@large_blocks,feature@lz4_compress,feature@zstd_compress,feature@embedded_data,feature@encryption,feature@extensible_dataset home
+        $ nas: send -Lc tank@2
+        $ receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=102 home/tank
+        $ get -Hp -o name,value guid home/tank@2
+        = home/tank canmount=off readonly=on ferro.zfs:replica=102 @2
+    ");
+    plainly(&host, json!({"source": ["home"], "target": "backup", "target_host": "root@nas"})).is("
+        * home -> backup/home: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * home/tank -> backup/home/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/home
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS backup backup/home backup/home_ferro_arriving
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r home
+        $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r home
+        $ nas: zpool get -H -o name,property,value feature@large_blocks,feature@lz4_compress,feature@zstd_compress,feature@embedded_data,feature@encryption,feature@extensible_dataset backup
+        $ send -Lc home@1
+        $ nas: receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=100 backup/home
+        $ send -Lc home/tank@2
+        $ nas: receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=7001 backup/home/tank
+        $ nas: get -Hp -o name,value guid backup/home@1 backup/home/tank@2
+        = nas: backup/home canmount=off readonly=on ferro.zfs:replica=100 @1
+        = nas: backup/home/tank canmount=off readonly=on ferro.zfs:replica=7001 @2
+    ");
+}
+
+#[test]
+fn ssh_that_fails_is_tried_again_and_then_told() {
+    let host = Host::new("tank @1\n").reaches("nas", "backup\n");
+    std::fs::write(host.path("hosts/nas/down"), "ssh: connect to host nas port 22: Connection refused\n").unwrap();
+    plainly(&host, json!({"target": "backup", "target_host": "root@nas", "retries": 1})).is("
+        * list on root@nas failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank` ended with exit status 255: ssh: connect to host nas port 22: Connection refused (the host cannot be reached over ssh; check its name, network and sshd); trying again
+        ! error: list on root@nas failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank` ended with exit status 255: ssh: connect to host nas port 22: Connection refused (the host cannot be reached over ssh; check its name, network and sshd)
+        exit 1
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
+        $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
+        $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
+    ");
+}
+
+#[test]
+fn ssh_user_who_lacks_permissions_is_told_before_the_first_byte() {
+    let host = Host::new("tank @1\n").reaches("nas", "backup\n");
+    let options = json!({"target": "backup", "target_host": "backup@nas", "holds": true});
+    replicate(&host, options.clone()).is("
+        * tank -> backup/tank: preflight on backup@nas failed: the user backup lacks the ZFS permissions create, mount, canmount, readonly, userprop, hold, release, receive on backup. Grant it there with `zfs allow -u backup create,mount,canmount,readonly,userprop,hold,release,receive backup`, or with a task: ferro.zfs.zfs_delegate: {dataset: backup, users: backup, jobs: replicate_target} (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
+        ! error: tank -> backup/tank: preflight on backup@nas failed: the user backup lacks the ZFS permissions create, mount, canmount, readonly, userprop, hold, release, receive on backup. Grant it there with `zfs allow -u backup create,mount,canmount,readonly,userprop,hold,release,receive backup`, or with a task: ferro.zfs.zfs_delegate: {dataset: backup, users: backup, jobs: replicate_target} (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
+        exit 1
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS backup backup/tank_ferro_arriving
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
+        $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
+        $ nas: zpool get -H -o name,property,value feature@large_blocks,feature@lz4_compress,feature@zstd_compress,feature@embedded_data,feature@encryption,feature@extensible_dataset backup
+        $ nas: allow backup
+        $ nas: list -Hp -t snapshot -o name,userrefs -r backup/tank
+        $ list -Hp -t snapshot -o name,userrefs -r tank
+    ");
+    host.zfs_of("nas", "allow -u backup canmount,create,hold,mount,readonly,receive,release,userprop backup");
+    replicate(&host, options).is("
+        * tank -> backup/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS backup backup/tank_ferro_arriving
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
+        $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
+        $ nas: zpool get -H -o name,property,value feature@large_blocks,feature@lz4_compress,feature@zstd_compress,feature@embedded_data,feature@encryption,feature@extensible_dataset backup
+        $ nas: allow backup
+        $ nas: list -Hp -t snapshot -o name,userrefs -r backup/tank
+        $ list -Hp -t snapshot -o name,userrefs -r tank
+        $ hold ferro_0000000000000066_c983e36d tank@1
+        $ bookmark tank@1 tank#ferro_0000000000000066_8f1fc650_0000000000000065
+        $ send -Lc tank@1
+        $ nas: receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=100 backup/tank
+        $ nas: get -Hp -o name,value guid backup/tank@1
+        $ nas: hold ferro_0000000000000066_c983e36d backup/tank@1
+        = tank @1(ferro_0000000000000066_c983e36d) #ferro_0000000000000066_8f1fc650_0000000000000065=1
+        = nas: backup/tank canmount=off readonly=on ferro.zfs:replica=100 @1(ferro_0000000000000066_c983e36d)
+    ");
+}
+
+#[test]
+fn ssh_stream_of_something_else_is_not_received() {
+    let host = Host::new("vault\n").reaches("nas", "tank @1\n");
+    let swapped = json!({"command": "send *", "meanwhile": "destroy tank@1;snapshot tank@1"});
+    plainly(&host, json!({"source_host": "root@nas"})).fault("nas", swapped).is("
+        * tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
+        ! error: tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
+        exit 1
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
+        $ nas: list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
+        $ list -Hp -t filesystem,volume -o DATASET_COLUMNS vault vault/tank_ferro_arriving
+        $ zpool get -H -o name,property,value feature@large_blocks,feature@lz4_compress,feature@zstd_compress,feature@embedded_data,feature@encryption,feature@extensible_dataset vault
+        $ nas: send -Lc tank@1
+        $ receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=101 vault/tank
+        $ get -Hp -o name,value guid vault/tank@1
+        = nas: tank @1=new
+    ");
+}
