@@ -13,9 +13,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
-# A host of the lab keeps one core busy at most: two tests at once. A file's tests build on each other.
+# A host of the lab keeps one core busy at most: two tests at once. A file's tests build on each
+# other.
 LAB_PYTEST := $(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder
-# What must hold with every OpenZFS: each of its commands that the binaries use, and each promise about data.
+# What must hold with every OpenZFS: each of its commands that the binaries use, and each promise
+# about data.
 EVERY_ZFS := tests/integration/test_replicate*.py $(addprefix tests/integration/test_,$(addsuffix .py,histories walk \
   stream_attacks placeholders prune_flood policy gate delegate))
 

@@ -2,8 +2,9 @@
 # Copyright (c) 2026 the ferro.zfs contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# mount_all.sh ROOT: mounts every filesystem from ROOT down that wants to be, parents first, but for those whose key is not loaded. One whose
-# place was chosen by who sent it is not mounted, for that could be any.
+# mount_all.sh ROOT: mounts every filesystem from ROOT down that wants to be, parents first, but for
+# those whose key is not loaded. One whose place was chosen by who sent it is not mounted, for that
+# could be any.
 set -eu
 tab=$(printf '\t')
 status=0

@@ -2,12 +2,15 @@
 # Copyright (c) 2026 the ferro.zfs contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# tree_checksums.sh ROOT [PATH@SNAPSHOT ...]: reads back every file below ROOT as it was in a snapshot, and prints a line for each dataset:
+# tree_checksums.sh ROOT [PATH@SNAPSHOT ...]: reads back every file below ROOT as it was in a
+# snapshot, and prints a line for each dataset:
 #
-#   PATH@SNAPSHOT<tab>SHA256<tab>NUMBER OF FILES     PATH is that below ROOT, and empty for ROOT itself
+#   PATH@SNAPSHOT<tab>SHA256<tab>NUMBER OF FILES
+# PATH is that below ROOT, and empty for ROOT itself.
 #
-# Without snapshots, every dataset's newest. The sum is one over names, types, modes, owners, times, targets of links and contents. A dataset that
-# cannot be read has a word in place of its sum. Of a volume the newest state is read; one without a device is not mounted, as a filesystem would be.
+# Without snapshots, every dataset's newest. The sum is one over names, types, modes, owners, times,
+# targets of links and contents. A dataset that cannot be read has a word in place of its sum. Of a
+# volume the newest state is read; one without a device is not mounted, as a filesystem would be.
 set -eu
 tab=$(printf '\t')
 root=$1

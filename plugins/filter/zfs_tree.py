@@ -45,7 +45,8 @@ def zfs_datasets_with_policy(zfs: Any, replicas: Any = (), strict: bool = True) 
 def _without(entries: list[Entry], replicas: list[str]) -> list[Entry]:
     """The same, where nothing at or below ``replicas`` has a policy, whatever an ancestor discovers."""
     kept = [one for one in entries if not any(is_at_or_below(one["dataset"], replica) for replica in replicas)]
-    # The nearest declared ancestor decides. This one stands in the way of one further up that discovers children.
+    # The nearest declared ancestor decides. This one stands in the way of one further up that
+    # discovers children.
     shields = [
         {"dataset": replica, "policy": "none", "snapshots_discover_children": False}
         for replica in replicas

@@ -26,8 +26,8 @@ AT_CREATION = {
     "utf8only",
     "volblocksize",
 }
-# What a dataset does not take from its parent. For all others, a value that is right only because it is inherited
-# is set, or the next change of the parent, maybe in this very run, would change it.
+# What a dataset does not take from its parent. For all others, a value that is right only because
+# it is inherited is set, or the next change of the parent, maybe in this very run, would change it.
 NOT_INHERITED = AT_CREATION | {
     "canmount",
     "filesystem_limit",
@@ -73,7 +73,8 @@ def dataset_changes(tree: Tree, read: str, errors: str, keys_directory: str, rep
     faults: list[str] = []
     declared = {d.name for d in tree.datasets}
     for dataset in tree.datasets:
-        # What is below the dataset of replicas is made by replication, and an empty one would be in its way.
+        # What is below the dataset of replicas is made by replication, and an empty one would be in
+        # its way.
         if any(is_below(dataset.name, replica) for replica in replicas):
             continue
         there = actual.get(dataset.name)
@@ -113,7 +114,8 @@ def parse(read: str) -> dict[str, Actual]:
     found: dict[str, Actual] = {}
     for line in read.splitlines():
         fields = line.split("\t", 3)
-        # A user property's value may have line breaks. What follows one is no row, and no declared value is like that.
+        # A user property's value may have line breaks. What follows one is no row, and no declared
+        # value is like that.
         if len(fields) == 4:
             name, prop, source, value = fields
             actual = found.setdefault(name, Actual())

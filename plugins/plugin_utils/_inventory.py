@@ -182,7 +182,8 @@ def _check_places(found: Findings, host: Host, tree: Tree | None) -> None:
             if concerns:
                 found.faults.append(f"{ours}: not set, though the host is in the group {groups[0]}: name the dataset here below which replicas land")
             continue
-        # Said for all hosts it may be about others of them, unless this one has a dataset that is nearly called so.
+        # Said for all hosts it may be about others of them, unless this one has a dataset that is
+        # nearly called so.
         fault = place_fault(value, tree)
         if fault and (concerns or "did you mean" in fault):
             found.faults.append(f"{name}: {fault}")

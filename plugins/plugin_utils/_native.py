@@ -176,7 +176,8 @@ class NativeActionBase(ActionBase):
         directory = self._make_tmp_path()
         result = self._by_upload(args, wrap_async=True)
         if "ansible_job_id" not in result:
-            # Ansible leaves that to its wrapper, which did not run, and the arguments may hold secrets.
+            # Ansible leaves that to its wrapper, which did not run, and the arguments may hold
+            # secrets.
             self._remove_tmp_path(directory)
             reason = result.get("msg") or "no reason given"
             return {"failed": True, "changed": False, "msg": f"async needs Python on the target, {self.MODULE} without async does not: {reason}"}

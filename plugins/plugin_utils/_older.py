@@ -27,7 +27,8 @@ SAME = {
 }
 # Ours is a list of hosts, the older one the name of a group.
 GROUP = {"backup_server_clients": "backups_zfs_server_pull_group", "backup_server_offsite": "backups_zfs_server_offsite_group"}
-# Ours is a schedule of systemd, the older ones the hour and the minute of cron, with what they were if one was left out.
+# Ours is a schedule of systemd, the older ones the hour and the minute of cron, with what they were
+# if one was left out.
 CRON = {
     "backup_server_pull_schedule": (("backups_zfs_server_cron_hour", "*"), ("backups_zfs_server_cron_minute", "0")),
     "backup_server_push_schedule": (("backups_zfs_server_offsite_cron_hour", "2"), ("backups_zfs_server_offsite_cron_minute", "30")),

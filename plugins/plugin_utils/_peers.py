@@ -14,10 +14,12 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import ARCHITECT
 
 PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
 
-# Variables that roles and playbooks read of another host than the one they run on, or by which they act on one.
+# Variables that roles and playbooks read of another host than the one they run on, or by which they
+# act on one.
 OURS = re.compile(r"(zfs|zfs_native_\w+|zfs_policies|backups?_\w+|zfsbackup_\w+|restore_\w+|suspend_\w+)")
 
-# The release of a kernel of Debian, Raspberry Pi OS or Ubuntu: a version, perhaps an ABI and whose build it is, a flavour.
+# The release of a kernel of Debian, Raspberry Pi OS or Ubuntu: a version, perhaps an ABI and whose
+# build it is, a flavour.
 FLAVOUR = re.compile(r"[0-9.]+(?:-[0-9]+)?(?:\+[a-z0-9]+)?-([a-z][a-z0-9-]*)")
 
 

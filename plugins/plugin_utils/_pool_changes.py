@@ -14,7 +14,8 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import 
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError, _said, one_of
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import DEVICES, POOL_PROPERTIES, ROLES, TOPOLOGIES, VDEV_WORDS, meant
 
-# Of one start, or of what is added later, or only for looking at: not to be held against a pool that exists.
+# Of one start, or of what is added later, or only for looking at: not to be held against a pool
+# that exists.
 NOT_COMPARED = {"altroot", "ashift", "bootfs", "cachefile", "load_guid", "readonly", "version"}
 
 

@@ -23,7 +23,8 @@ display = Display()
 EVERY = 4.0
 """Seconds between two lines. A module that is done before the first costs nothing."""
 
-# Asked when this is imported, which is in the parent: a worker of ansible-core 2.19 has no terminal any more.
+# Asked when this is imported, which is in the parent: a worker of ansible-core 2.19 has no terminal
+# any more.
 HAS_TERMINAL = sys.stdout.isatty()
 
 
@@ -53,8 +54,8 @@ class Watch:
         # The original is busy until the module has ended; what a copy shares with it is only read.
         self._connection = copy.copy(connection)
         self._host = host
-        # When the module has removed its file, somebody else may have put anything under that name: nothing
-        # that is read without end.
+        # When the module has removed its file, somebody else may have put anything under that name:
+        # nothing that is read without end.
         self._command = f"[ -f {shlex.quote(path)} ] && dd if={shlex.quote(path)} bs=4096 count=1 2>/dev/null"
         self._show = show
         self._every = every

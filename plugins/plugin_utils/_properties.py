@@ -14,7 +14,8 @@ from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError, _at, _said
 
-# Two words for the same setting; ZFS prints the second. Up to OpenZFS 2.2 `xattr=on` meant `dir`, which is never printed for `sa`.
+# Two words for the same setting; ZFS prints the second. Up to OpenZFS 2.2 `xattr=on` meant `dir`,
+# which is never printed for `sa`.
 SYNONYMS = {
     "acltype": {"posixacl": "posix", "noacl": "off"},
     "aclinherit": {"secure": "restricted"},

@@ -135,10 +135,11 @@ def no_result(module: str, rc: int | None, stdout: str, stderr: str) -> dict[str
     return {"failed": True, "changed": False, "rc": rc, "msg": " ".join([why, *said]), "stdout": stdout[-4000:], "stderr": stderr[-4000:]}
 
 
-# Shell functions that ask `ls` for modes and owners (`stat` differs from system to system), all at once:
-# `trusted DIR [LEAF]`: DIR and every folder above it belong to root or to us, and what lies in them nobody else can move or
-# replace, because they may not write there or because the folder is sticky. LEAF is a folder of the mode 0700, and no link.
-# `ours DIR`: that of DIR itself, by the name that was given and by the one without links; and DIR belongs to us.
+# Shell functions that ask `ls` for modes and owners (`stat` differs from system to system), all at
+# once: `trusted DIR [LEAF]`: DIR and every folder above it belong to root or to us, and what lies
+# in them nobody else can move or replace, because they may not write there or because the folder is
+# sticky. LEAF is a folder of the mode 0700, and no link. `ours DIR`: that of DIR itself, by the
+# name that was given and by the one without links; and DIR belongs to us.
 _OURS = (
     'me=`id -u`; trusted() { case $1 in /*) ;; *) return 1;; esac; p=$1; shift; set -- "$@" /.; '
     'while [ -n "$p" ]; do case $p in */) ;; *) set -- "$@" "$p/.";; esac; p=${p%/*}; done; '
@@ -156,7 +157,8 @@ def _first(test: str, directory: str | None) -> str:
     """Tries a shell function on each directory where the cache may be. Each is one of our own."""
     if directory:
         return f'{test} {shlex.quote(directory.rstrip("/"))}/ansible-ferro.zfs-$me'
-    # A home that belongs to another (su and some sudo keep HOME) would let that other swap what lies in it.
+    # A home that belongs to another (su and some sudo keep HOME) would let that other swap what
+    # lies in it.
     home = '[ -O "$HOME" ] && ' + test + ' "${XDG_CACHE_HOME:-$HOME/.cache}/ansible-ferro.zfs"'
     # /tmp is for those who have no other place. What anybody may make there is nothing for root.
     other = f"if [ $me = 0 ]; then {test} /var/cache/ansible-ferro.zfs; else {test} /tmp/ansible-ferro.zfs-$me; fi"

@@ -70,7 +70,8 @@ class Dataset:
     encryption_root: str | None
     # The policy that children without their own get; None: they get 'none'.
     hands_down: str | None
-    # What is wrong with what the tree says of its encryption. It concerns who asks for that, and nobody else.
+    # What is wrong with what the tree says of its encryption. It concerns who asks for that, and
+    # nobody else.
     encryption_fault: TreeError | None = None
 
 
@@ -84,7 +85,8 @@ class Tree:
     datasets: list[Dataset] = field(default_factory=list)
     # (old word, new word), each once.
     old_words: list[tuple[str, str]] = field(default_factory=list)
-    # What is said of keys that nobody reads, each with its path. A misspelt one costs a dataset its backup.
+    # What is said of keys that nobody reads, each with its path. A misspelt one costs a dataset its
+    # backup.
     unknown: list[str] = field(default_factory=list)
 
 
@@ -214,7 +216,8 @@ def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | Non
     if encryption is False or encryption == "off":
         return False, None
     own_key = properties.get("keyformat") not in (None, False, "none")
-    # `encryption` alone below an encrypted dataset changes the cipher, not the key: that takes a keyformat.
+    # `encryption` alone below an encrypted dataset changes the cipher, not the key: that takes a
+    # keyformat.
     if own_key and (encryption is not None or parent_root):
         return True, one.name
     if encryption is not None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors, is_at_or_below, is_below
 
-# What zfs_replicate has set aside, by on_diverged: set_aside, has been said to whoever asked for that.
+# What zfs_replicate has set aside, by on_diverged: set_aside, has been said to whoever asked for
+# that.
 SET_ASIDE = "_diverged_"
 UNITS = ("B", "K", "M", "G", "T", "P")
 

@@ -27,7 +27,8 @@ POOL_WORDS = BOTH | {*POOL_PROPERTIES, *DEVICES, "root_properties", "topology", 
 VDEV_WORDS = {"role", "type", "disks"}
 TOPOLOGIES = ("mirror", "raidz", "raidz1", "raidz2", "raidz3", "draid", "draid1", "draid2", "draid3", "stripe")
 ROLES = ("data", "log", "cache", "spare", "special", "dedup")
-# Native properties that people set. What ZFS calls otherwise is not an error here, for versions differ: the host's ZFS decides.
+# Native properties that people set. What ZFS calls otherwise is not an error here, for versions
+# differ: the host's ZFS decides.
 NATIVE = frozenset(
     "aclinherit aclmode acltype atime canmount casesensitivity checksum compression context copies dedup defcontext devices "
     "dnodesize encryption exec filesystem_limit fscontext keyformat keylocation logbias mlslabel mountpoint nbmand normalization "

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Prints which schedules systemd does not understand, or which never come. Arguments, three for each: the variable that says it,
-# `calendar` or `timespan`, and what it says.
+# Prints which schedules systemd does not understand, or which never come. Arguments, three for
+# each: the variable that says it, `calendar` or `timespan`, and what it says.
 command -v systemd-analyze >/dev/null || exit 0
 while [ $# -ge 3 ]; do
   if ! said=$(LC_ALL=C systemd-analyze "$2" -- "$3" 2>&1); then
