@@ -191,7 +191,4 @@ class FilterModule:
     """The filters by the names that templates use."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {
-            one.__name__: one
-            for one in (zfs_older, zfs_variable, zfs_replicas, zfs_unfed, zfs_host_faults, zfs_inventory_faults)
-        }
+        return {one.__name__: one for one in (zfs_older, zfs_variable, zfs_replicas, zfs_unfed, zfs_host_faults, zfs_inventory_faults)}

@@ -35,10 +35,7 @@ def zfs_datasets_with_config(zfs: Any, strict: bool = True) -> list[Entry]:
 
 def zfs_datasets_with_policy(zfs: Any, replicas: Any = (), strict: bool = True) -> list[Entry]:
     """Every declared dataset, worded as the ``datasets`` option of the snapshot and prune modules."""
-    entries = [
-        {"dataset": d.name, "policy": d.policy, "snapshots_discover_children": d.discovers}
-        for d in _read(zfs, strict).datasets
-    ]
+    entries = [{"dataset": d.name, "policy": d.policy, "snapshots_discover_children": d.discovers} for d in _read(zfs, strict).datasets]
     return _without(entries, plainly(lambda: as_list(replicas)))
 
 
@@ -101,9 +98,7 @@ def zfs_encrypted_datasets(zfs: Any, strict: bool = True) -> list[Entry]:
 def zfs_datasets_with_importance(zfs: Any, strict: bool = True) -> list[Entry]:
     """The old name of zfs_datasets_with_policy, in the old words that its old readers look for."""
     _deprecate("the filter zfs_datasets_with_importance", "ferro.zfs.zfs_datasets_with_policy")
-    return [
-        {"dataset": d.name, "importance": d.policy, "discover_children": d.discovers} for d in _read(zfs, strict).datasets
-    ]
+    return [{"dataset": d.name, "importance": d.policy, "discover_children": d.discovers} for d in _read(zfs, strict).datasets]
 
 
 def _with_config(datasets: Iterable[Dataset]) -> list[Entry]:

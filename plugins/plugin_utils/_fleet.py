@@ -109,7 +109,5 @@ def name_findings(host: Host, names: Iterable[str], known: Iterable[str]) -> Fin
 
 def _is_slip(name: str, near: str) -> bool:
     """Not where whole words or numbers differ, as in a second prefix that somebody has for himself."""
-    changed = "".join(
-        name[a:b] + near[c:d] for what, a, b, c, d in SequenceMatcher(None, name, near, autojunk=False).get_opcodes() if what != "equal"
-    )
+    changed = "".join(name[a:b] + near[c:d] for what, a, b, c, d in SequenceMatcher(None, name, near, autojunk=False).get_opcodes() if what != "equal")
     return changed.isalpha() or changed.replace("_", "") == ""

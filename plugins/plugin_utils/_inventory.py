@@ -192,8 +192,7 @@ def _check_places(found: Findings, host: Host, tree: Tree | None) -> None:
     one, other = (str(places.get(ours, ours)) for ours in PLACES)
     if is_at_or_below(one, other) or is_at_or_below(other, one):
         found.faults.append(
-            f"backup_offsite_dataset: {other!r} and backup_server_dataset {one!r} lie within each other: "
-            "what is pushed here would be taken for what is pulled"
+            f"backup_offsite_dataset: {other!r} and backup_server_dataset {one!r} lie within each other: what is pushed here would be taken for what is pulled"
         )
 
 

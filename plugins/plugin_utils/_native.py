@@ -164,9 +164,7 @@ class NativeActionBase(ActionBase):
         self._binaries()
         # One folder for all architectures: the loader remembers the first folder that has a name.
         module_loader.add_directory(str(NATIVE))
-        result = self._execute_module(
-            module_name=f"ansible.legacy.{self.MODULE}_{architecture}", module_args=args, task_vars=self._vars, wrap_async=wrap_async
-        )
+        result = self._execute_module(module_name=f"ansible.legacy.{self.MODULE}_{architecture}", module_args=args, task_vars=self._vars, wrap_async=wrap_async)
         if "module_stdout" in result:
             return self._result(result.get("rc"), result["module_stdout"], result.get("module_stderr", ""))
         return _remote.only_result(result)

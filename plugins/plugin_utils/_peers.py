@@ -51,8 +51,7 @@ def kernel_headers(release: t.Any) -> str:
     flavour = FLAVOUR.fullmatch(release) if isinstance(release, str) else None
     if flavour is None:
         raise PeerError(
-            f"no package of kernel headers is known for the kernel {str(release)[:80]!a}: "
-            "name those that build the module for it in system_zfs_module_packages"
+            f"no package of kernel headers is known for the kernel {str(release)[:80]!a}: name those that build the module for it in system_zfs_module_packages"
         )
     return f"linux-headers-{flavour[1]}"
 

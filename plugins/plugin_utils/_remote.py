@@ -94,7 +94,7 @@ def upload_script(binaries: Binaries, directory: str | None, machine: str) -> st
         # A file in it may run: noexec shows in -x.
         'trusted "${e:-/}" && mkdir -p "$c" && ours "$c" && t=$c/upload.$$ && '
         ': > "$t" && chmod 500 "$t" && { [ -x "$t" ] || { rm -f "$t"; false; }; }; }; '
-        f'{_first("usable", directory)} || {{ echo no directory to store it in; exit 1; }}; '
+        f"{_first('usable', directory)} || {{ echo no directory to store it in; exit 1; }}; "
         # On disk before it gets its name: a crash must not leave a file of zeros under it.
         'rm -f "$t"; dd of="$t" bs=65536 conv=fsync 2>/dev/null && chmod 500 "$t" && s=`sha256sum < "$t"` && '
         f'[ "${{s%% *}}" = {digest} ] && mv -f "$t" "$c/{name}" && echo {MARK} stored || {{ rm -f "$t"; exit 1; }}; '
@@ -156,7 +156,7 @@ _OURS = (
 def _first(test: str, directory: str | None) -> str:
     """Tries a shell function on each directory where the cache may be. Each is one of our own."""
     if directory:
-        return f'{test} {shlex.quote(directory.rstrip("/"))}/ansible-ferro.zfs-$me'
+        return f"{test} {shlex.quote(directory.rstrip('/'))}/ansible-ferro.zfs-$me"
     # A home that belongs to another (su and some sudo keep HOME) would let that other swap what
     # lies in it.
     home = '[ -O "$HOME" ] && ' + test + ' "${XDG_CACHE_HOME:-$HOME/.cache}/ansible-ferro.zfs"'

@@ -82,9 +82,7 @@ def authorized_key(key: t.Any, command: t.Sequence[t.Any], options: t.Sequence[t
 def host_name(name: t.Any) -> str:
     """A name that can be part of a path, a unit, a dataset and a known_hosts file."""
     if not HOST_NAME.fullmatch(_text(name, "the name of a host")):
-        raise SshLineError(
-            f"names of hosts become parts of names of datasets, units and files: {_shown(name)} has more than letters, digits and _ . : -"
-        )
+        raise SshLineError(f"names of hosts become parts of names of datasets, units and files: {_shown(name)} has more than letters, digits and _ . : -")
     return str(name)
 
 

@@ -198,9 +198,7 @@ def _inherit(one: Declared, parent: Dataset | None) -> Dataset:
         declares, root = _encryption(one, parent_root)
     except TreeError as wrong:
         declares, root, fault = True, parent_root or one.name, wrong
-    return Dataset(
-        one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down, fault
-    )
+    return Dataset(one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down, fault)
 
 
 def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | None]:

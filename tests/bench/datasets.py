@@ -54,7 +54,10 @@ def main() -> None:
         for host in ("source", "backup"):
             lab.copy(host, BINARY, "/usr/local/bin/zfs_replicate")
             lab.run(host, "truncate -s 900M /big/vault; zpool create vault /big/vault")
-        lab.run("source", f"truncate -s 600M /big/tank; zpool create tank /big/tank; zfs create tank/d; for i in $(seq {options.datasets - 1}); do zfs create tank/d/$i; done")
+        lab.run(
+            "source",
+            f"truncate -s 600M /big/tank; zpool create tank /big/tank; zfs create tank/d; for i in $(seq {options.datasets - 1}); do zfs create tank/d/$i; done",
+        )
         for number in range(options.snapshots):
             lab.run("source", f"for d in /tank/d /tank/d/*; do head -c 20K /dev/urandom > $d/f{number}; done; zfs snapshot -r tank/d@s{number}")
         for remote in (False, True):
@@ -76,7 +79,9 @@ def main() -> None:
                 ours = seconds["zfs_replicate"]
                 print(f"  {phase:24}" + "".join(f"{name} {taken:6.2f} ({taken / ours:4.1f})   " for name, taken in seconds.items()))
             listings = floor(lab, remote)
-            print(f"  the two listings alone   {listings:.2f}: zfs_replicate with nothing to do takes {results[PHASES[1]]['zfs_replicate'] / listings:.2f} times as long")
+            print(
+                f"  the two listings alone   {listings:.2f}: zfs_replicate with nothing to do takes {results[PHASES[1]]['zfs_replicate'] / listings:.2f} times as long"
+            )
 
 
 if __name__ == "__main__":

@@ -36,9 +36,7 @@ def listings(folder: Path, datasets: int, snapshots: int, there: int) -> None:
 def planned(folder: Path) -> tuple[float, int]:
     """Seconds, and the most kilobytes that were resident."""
     begin = time.monotonic()
-    process = subprocess.Popen(
-        [BINARY, folder / "args.json"], stdout=subprocess.PIPE, env={"PATH": f"{folder}:{os.environ['PATH']}"}
-    )
+    process = subprocess.Popen([BINARY, folder / "args.json"], stdout=subprocess.PIPE, env={"PATH": f"{folder}:{os.environ['PATH']}"})
     assert process.stdout is not None
     result = json.loads(process.stdout.read())
     _, status, usage = os.wait4(process.pid, 0)

@@ -48,7 +48,7 @@ def resident_mebibytes(lab: Lab) -> float:
     """The most that zfs_replicate itself has in memory during a local run of its own, which is not timed."""
     fresh(lab, "source")
     command = contenders(remote=False)["zfs_replicate"]
-    script = f"{command} & while pid=$(pgrep -x zfs_replicate) || [ -z \"$seen\" ]; do seen=${{pid:-$seen}}; grep -h VmHWM /proc/$pid/status; sleep 0.02; done"
+    script = f'{command} & while pid=$(pgrep -x zfs_replicate) || [ -z "$seen" ]; do seen=${{pid:-$seen}}; grep -h VmHWM /proc/$pid/status; sleep 0.02; done'
     peaks = [int(line.split()[1]) for line in lab.run("source", script + " 2>/dev/null").stdout.splitlines()]
     return max(peaks) / 1024
 

@@ -100,9 +100,7 @@ class Break:
 
 BREAKS = {
     "sshd is down": Break("kill $(cat /run/sshd.pid)", r"can be reached over ssh"),
-    "zfs does not work": Break(
-        "echo 'The ZFS modules cannot be auto-loaded.' >/var/lib/fake-zfs/BROKEN", "The ZFS modules cannot be auto-loaded"
-    ),
+    "zfs does not work": Break("echo 'The ZFS modules cannot be auto-loaded.' >/var/lib/fake-zfs/BROKEN", "The ZFS modules cannot be auto-loaded"),
     "another host key": Break(
         "rm /etc/ssh/ssh_host_ed25519_key; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; kill -HUP $(cat /run/sshd.pid)",
         "Host key verification failed",

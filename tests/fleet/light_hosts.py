@@ -81,7 +81,9 @@ class LightHosts:
 
     def run(self, name: str, script: str, check: bool = True) -> str:
         """Runs a shell script on a host as root; gives what it prints."""
-        enter = 'p=$(cat "$1/unshare"); exec nsenter --target $(cat "/proc/$p/task/$p/children") --mount --net --pid --uts --ipc env -i "PATH=$PATH" sh -ec "$2"'
+        enter = (
+            'p=$(cat "$1/unshare"); exec nsenter --target $(cat "/proc/$p/task/$p/children") --mount --net --pid --uts --ipc env -i "PATH=$PATH" sh -ec "$2"'
+        )
         command = self._entered(["sh", "-c", enter, "sh", f"/run/fleet/hosts/{name}", script])
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=check)

@@ -22,9 +22,22 @@ CONTROLLER = "10.98.255.254/16"
 # What a host has of this machine; the rest of / is not there, nor what somebody has installed or set up here.
 KEPT = {"bin", "boot", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
 EMPTY = {
-    "dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777, "root": 0o700, "home": 0o755, "var/tmp": 0o1777,
-    "etc/ssh": 0o755, "etc/systemd/system": 0o755, "etc/ferro-zfs": 0o755, "usr/local/bin": 0o755, "usr/local/sbin": 0o755,
-    "var/lib/ferro-zfs": 0o755, "var/cache": 0o755, "var/log": 0o755,
+    "dev": 0o755,
+    "proc": 0o555,
+    "sys": 0o555,
+    "run": 0o755,
+    "tmp": 0o1777,
+    "root": 0o700,
+    "home": 0o755,
+    "var/tmp": 0o1777,
+    "etc/ssh": 0o755,
+    "etc/systemd/system": 0o755,
+    "etc/ferro-zfs": 0o755,
+    "usr/local/bin": 0o755,
+    "usr/local/sbin": 0o755,
+    "var/lib/ferro-zfs": 0o755,
+    "var/cache": 0o755,
+    "var/log": 0o755,
 }
 SSHD = """\
 UsePAM no

@@ -46,7 +46,11 @@ def test_what_is_changed_by_hand_on_the_server_is_put_right(fleet: Fleet) -> Non
     fleet.hosts.run("backup", f"echo >>{job}; chmod 600 {other}; systemctl stop {Path(timer).name}; sed -i s/OnCalendar=.*/OnCalendar=daily/ {timer}")
     play, _ = fleet.playbook("ferro.zfs.site", "--limit", "backup")
     assert [task.rpartition(" : ")[2] for task in play.changed["backup"]] == ["Install job options", "Install timers", "Enable timers"]
-    assert fleet.hosts.run("backup", f"stat -c %a {other}; grep -c daily {timer} || true; systemctl is-active {Path(timer).name}").split() == ["644", "0", "active"]
+    assert fleet.hosts.run("backup", f"stat -c %a {other}; grep -c daily {timer} || true; systemctl is-active {Path(timer).name}").split() == [
+        "644",
+        "0",
+        "active",
+    ]
     items = {r.result["item"] for r in play.records if r.outcome == "item" and r.task.endswith("Install job options") and r.result.get("changed")}
     assert items == {f"pull@{name}" for name in fleet.whole[:2]}
 
@@ -54,9 +58,7 @@ def test_what_is_changed_by_hand_on_the_server_is_put_right(fleet: Fleet) -> Non
 def test_nothing_is_left_of_hosts_that_end_however(fleet: Fleet) -> None:
     """Neither with their program killed: the machine is as before, but for the folder in /tmp."""
     program = "import sys; sys.path.insert(0, sys.argv[1]); from light_hosts import LightHosts; h = LightHosts(['gone']).__enter__(); print(h.scratch, h._init, flush=True); input()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(ROOT / "tests/fleet")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(ROOT / "tests/fleet")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     scratch, init = process.stdout.readline().split()
     inside = subprocess.run(["nsenter", "--target", init, "--pid", "--mount", "pgrep", "-c", "sshd"], capture_output=True, text=True, check=False)
@@ -72,4 +74,3 @@ def test_nothing_is_left_of_hosts_that_end_however(fleet: Fleet) -> None:
     assert namespace not in spaces
     assert scratch not in Path("/proc/mounts").read_text(encoding="ascii")
     subprocess.run(["rm", "-r", scratch], check=True)
-

@@ -18,10 +18,7 @@ ATTACKS = ROOT / "tests/it/fixtures/attacks.txt"
 # As version 0.1 says it, which is still understood, and as it is said now.
 PREFIX = 'env LC_ALL=C "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin" '
 BEGIN = "ferro.zfs:begin"
-PREFIX_NOW = (
-    f"sh -c 'echo {BEGIN}; echo {BEGIN} >&2; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; "
-    "export PATH LC_ALL; exec \"$@\"' sh "
-)
+PREFIX_NOW = f"sh -c 'echo {BEGIN}; echo {BEGIN} >&2; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C; export PATH LC_ALL; exec \"$@\"' sh "
 REFUSED = 126
 SSH = {"identity_file": "/root/gate_key"}
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank/data"], "target": "vault", "ssh": SSH}
@@ -104,7 +101,9 @@ def test_pull_through_the_gate(hosts: Hosts, key: Path) -> None:
 
     # What was interrupted is resumed.
     hosts.sh("source", "head -c 6M /dev/urandom > /tank/data/big; zfs snapshot -r tank@s4")
-    cut = f"""ssh -i /root/gate_key root@source '{PREFIX}zfs send -Lc -i @s3 tank/data@s4' | head -c 3M | zfs receive -s -u vault/tank/data 2>/dev/null || true"""
+    cut = (
+        f"""ssh -i /root/gate_key root@source '{PREFIX}zfs send -Lc -i @s3 tank/data@s4' | head -c 3M | zfs receive -s -u vault/tank/data 2>/dev/null || true"""
+    )
     hosts.sh("backup", cut)
     third = hosts.replicated("backup", **PULL)
     assert third["tank/data"]["action"] == "resume"
@@ -143,7 +142,9 @@ def test_push_through_the_gate(hosts: Hosts, key: Path) -> None:
     for name in ("data", "data/my child", "data/secret", "data/vol"):
         assert hosts.guids("offsite", f"vault/in/tank/{name}") == hosts.guids("backup", f"tank/{name}")
     # Several snapshots in one stream, with properties: those that mount and share stay behind.
-    hosts.sh("backup", "zfs set mountpoint=/etc/x sharenfs=on compression=lz4 tank/data; echo 5 > /etc/x/f || true; zfs snapshot -r tank@s5; zfs snapshot -r tank@s6")
+    hosts.sh(
+        "backup", "zfs set mountpoint=/etc/x sharenfs=on compression=lz4 tank/data; echo 5 > /etc/x/f || true; zfs snapshot -r tank@s5; zfs snapshot -r tank@s6"
+    )
     hosts.replicated("backup", **PUSH, send_properties=True)
     properties = "zfs get -H -o value mountpoint,sharenfs,compression,canmount,readonly vault/in/tank/data"
     assert hosts.sh("offsite", properties).split() == ["/vault/in/tank/data", "off", "lz4", "off", "on"]
@@ -205,7 +206,10 @@ def test_a_resume_token_cannot_reach_beyond_the_datasets(hosts: Hosts, key: Path
     source_pool(hosts)
     hosts.pool("source", "other")
     guard(hosts, "source", key, "--mode send --dataset tank/data")
-    hosts.sh("source", "for name in data hide; do head -c 3M /dev/urandom > /tank/$name/g; zfs snapshot tank/$name@s2; zfs send tank/$name@s2 | head -c 2M | zfs receive -s other/$name 2>/dev/null || true; done")
+    hosts.sh(
+        "source",
+        "for name in data hide; do head -c 3M /dev/urandom > /tank/$name/g; zfs snapshot tank/$name@s2; zfs send tank/$name@s2 | head -c 2M | zfs receive -s other/$name 2>/dev/null || true; done",
+    )
     token = {name: hosts.sh("source", f"zfs get -H -o value receive_resume_token other/{name}").strip() for name in ("data", "hide")}
     ours = through(hosts, "source", key, f"{PREFIX}zfs send -t {token['data']}")
     assert ours.returncode == 0 and len(ours.stdout) > 1_000_000
@@ -232,7 +236,10 @@ def test_a_thief_of_the_hubs_key_can_neither_destroy_nor_alter_what_offsite_hold
     assert "vault/in/tank/data/deep\t" in held
 
     # The thief has root on the backup server, too: he makes what streams he likes.
-    hosts.sh("backup", "zfs create -p tank/evil/er; zfs snapshot -r tank/evil@s1; zfs create tank/evil/new; zfs rename -r tank/evil@s1 tank/evil@x; zfs snapshot -r tank/evil@y")
+    hosts.sh(
+        "backup",
+        "zfs create -p tank/evil/er; zfs snapshot -r tank/evil@s1; zfs create tank/evil/new; zfs rename -r tank/evil@s1 tank/evil@x; zfs snapshot -r tank/evil@y",
+    )
     hosts.sh("backup", "zfs rename -r tank/data@s1 tank/data@renamed; zfs snapshot -r tank/data@s9")
     streams = {
         "full": "zfs send tank/evil@y", "recursive": "zfs send -R tank/evil@y", "renaming": "zfs send -R -I @renamed tank/data@s9",

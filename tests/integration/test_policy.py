@@ -174,7 +174,9 @@ def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, install
     box.pool("replicas/web", name="slow")
     # 40 hours that went by before; the policies keep 36 at most.
     hours = [f"autosnap_2026-11-{19 + hour // 24:02}_{hour % 24:02}:00:00_hourly" for hour in range(40)]
-    box.sh(f"for n in {' '.join(hours)}; do zfs snapshot fast/compositions@$n fast/compositions/logs@$n fast/media/films@$n; done; zfs snapshot fast/compositions@manual")
+    box.sh(
+        f"for n in {' '.join(hours)}; do zfs snapshot fast/compositions@$n fast/compositions/logs@$n fast/media/films@$n; done; zfs snapshot fast/compositions@manual"
+    )
     ansible = Ansible(box, installed, tmp_path)
     box.clock("2026-11-21 10:00:05")
     now = "autosnap_2026-11-21_10:00"
@@ -211,9 +213,7 @@ def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, install
     box.clock("2026-11-21 10:40:05")
     box.sh("zfs create fast/compositions/new; zfs create fast/compositions/logs/new; zfs create slow/replicas/new")
     taken, pruned = ansible.play()
-    assert without_seconds(taken["created"]) == sorted(
-        f"fast/compositions/new@autosnap_2026-11-21_10:40_{i}" for i in ("hourly", "daily", "monthly", "yearly")
-    )
+    assert without_seconds(taken["created"]) == sorted(f"fast/compositions/new@autosnap_2026-11-21_10:40_{i}" for i in ("hourly", "daily", "monthly", "yearly"))
     assert not pruned["changed"]
 
     box.clock("2026-11-21 11:00:05")
@@ -279,7 +279,9 @@ def test_a_dataset_that_vanishes_does_not_stop_the_others(box: Box) -> None:
 def test_a_read_only_pool_fails_and_the_other_does_not(box: Box) -> None:
     box.pool("a")
     box.pool("a", name="ro")
-    box.sh("for n in 1 2; do zfs snapshot ro/a@autosnap_2026-01-01_00:0$n:00_hourly tank/a@x$n 2>/dev/null || zfs snapshot ro/a@autosnap_2026-01-01_00:0$n:00_hourly; done")
+    box.sh(
+        "for n in 1 2; do zfs snapshot ro/a@autosnap_2026-01-01_00:0$n:00_hourly tank/a@x$n 2>/dev/null || zfs snapshot ro/a@autosnap_2026-01-01_00:0$n:00_hourly; done"
+    )
     box.sh("zpool export ro; zpool import -o readonly=on -d /big ro")
     result = box.snapshot({"ro/a": "high", "tank/a": "high"}, interval="daily")
     assert [name.partition("@")[0] for name in result["created"]] == ["tank/a"]
@@ -414,7 +416,9 @@ def test_what_another_host_took_gets_no_snapshot_and_is_pruned_by_arrival(box: B
     result = box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}}, _ansible_verbosity=1)
     assert {name.partition("@")[0] for name in result["destroyed"]} == {"tank", "tank/held", "tank/own"}
     kept = [entry for entry in result["kept"] if entry["snapshot"].partition("@")[0] in replicas]
-    assert [entry["reasons"] for entry in kept] == [["recent_arrival"]] * 3 + [["newest", "retained"]] + ([["recent_arrival"]] * 3 + [["newest", "retained"]]) * 4
+    assert [entry["reasons"] for entry in kept] == [["recent_arrival"]] * 3 + [["newest", "retained"]] + (
+        [["recent_arrival"]] * 3 + [["newest", "retained"]]
+    ) * 4
     # Once it is said to be this host's own it is treated so.
     box.sh("zfs inherit ferro.zfs:replica tank/moved")
     assert len(box.snapshot({"tank/moved": "high+"}, interval="daily")["created"]) == 2

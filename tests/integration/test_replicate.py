@@ -231,7 +231,11 @@ def test_conflicts_name_both_sides_and_touch_nothing(hosts: Hosts) -> None:
     result = hosts.replicate("source", **LOCAL)
     reports = {report["source"]: report for report in result["datasets"]}
     assert {name: report["status"] for name, report in reports.items()} == {
-        "tank": "ok", "tank/a": "failed", "tank/b": "failed", "tank/c": "failed", "tank/d": "ok",
+        "tank": "ok",
+        "tank/a": "failed",
+        "tank/b": "failed",
+        "tank/c": "failed",
+        "tank/d": "ok",
     }
     assert "newest common snapshot is @s1, after it the target alone has @local and the source alone has @s2" in result["msg"]
     assert "tank/b -> vault/tank/b: the target was written to" in result["msg"]

@@ -23,13 +23,13 @@ from zfs_hosts import Hosts
         ({"source": ["tank/nope"]}, "tank/nope -> vault/tank/nope: list on root@source failed: source dataset tank/nope does not exist"),
         ({"source": ["tank/no such"]}, "source dataset tank/no such does not exist"),
         ({"source": ["tank;rm -rf /"]}, "option source: \"tank;rm -rf /\" is not a valid dataset name: ZFS does not allow ';' in it"),
-        ({"source": ["-tank"]}, "option source: \"-tank\" is not a valid dataset name: the pool's name starts with a letter"),
-        ({"target": "/etc/passwd"}, "option target: \"/etc/passwd\" is not a valid dataset name"),
+        ({"source": ["-tank"]}, 'option source: "-tank" is not a valid dataset name: the pool\'s name starts with a letter'),
+        ({"target": "/etc/passwd"}, 'option target: "/etc/passwd" is not a valid dataset name'),
         ({"target": "vault/nope"}, "preflight failed: target vault/nope does not exist. Create it first: zfs create -p -o canmount=off vault/nope"),
-        ({"source_host": "-oProxyCommand=touch /tmp/pwned"}, "option source_host: \"-oProxyCommand=touch /tmp/pwned\" is not an ssh destination"),
-        ({"exclude": ["["]}, "option exclude: \"\\[\" is not a valid pattern"),
+        ({"source_host": "-oProxyCommand=touch /tmp/pwned"}, 'option source_host: "-oProxyCommand=touch /tmp/pwned" is not an ssh destination'),
+        ({"exclude": ["["]}, 'option exclude: "\\[" is not a valid pattern'),
         ({"tagret": "vault"}, "unsupported option 'tagret'. Supported options are: "),
-        ({"buffer_size": "much"}, "option buffer_size: expected a size such as 10M, 1.5G or 512KiB, got \"much\""),
+        ({"buffer_size": "much"}, 'option buffer_size: expected a size such as 10M, 1.5G or 512KiB, got "much"'),
     ],
 )
 def test_bad_input_is_one_clear_error(hosts: Hosts, args: dict[str, Any], message: str) -> None:

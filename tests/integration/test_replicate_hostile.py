@@ -52,7 +52,11 @@ def test_a_hundred_thousand_datasets_and_snapshots_stay_small(hosts: Hosts) -> N
 @pytest.mark.parametrize("name", ["elsewhere", "tank/big"])
 def test_what_was_not_asked_for_is_not_taken(hosts: Hosts, name: str) -> None:
     pools(hosts)
-    with zfs_of(hosts, "source", f"printf 'tank/small\\tfilesystem\\t7\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n{name}\\tfilesystem\\t8\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n'"):
+    with zfs_of(
+        hosts,
+        "source",
+        f"printf 'tank/small\\tfilesystem\\t7\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n{name}\\tfilesystem\\t8\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n'",
+    ):
         result = hosts.replicate("backup", **ONCE | {"source": "tank/small"})
     assert result["msg"].endswith(f"the answer has {name}, which was not asked for")
 

@@ -22,7 +22,11 @@ def test_runs_into_two_pools_at_once_and_into_one_tree_one_after_the_other(hosts
     assert name.startswith("/run/ferro-zfs/zfs_replicate-localhost-usb1-tank.")
     assert hosts.sh("source", f"cat {name}") == "localhost usb1/tank\n"
     assert hosts.replicated("source", source=["tank"], target="usb2")["tank/big"]["status"] == "ok"
-    for below in ({"source": ["tank"], "target": "usb1"}, {"source": ["tank/big"], "target": "usb1"}, {"source": ["usb2/tank"], "target": "usb1", "strip_prefix": "usb2/tank"}):
+    for below in (
+        {"source": ["tank"], "target": "usb1"},
+        {"source": ["tank/big"], "target": "usb1"},
+        {"source": ["usb2/tank"], "target": "usb1", "strip_prefix": "usb2/tank"},
+    ):
         result = hosts.replicate("source", **below)
         assert result["msg"] == f"another run into usb1/tank on localhost holds the lock {name}. Wait for it, or set on_locked to skip or wait"
     skipped = hosts.replicate("source", source=["tank"], target="usb1", on_locked="skip")

@@ -104,7 +104,9 @@ def test_startup_files_that_print_to_stdout_are_seen_through_and_named(shells: H
     if compress:
         args["compress"] = "zstd"
     [warning] = carried(shells, host, args)
-    assert warning.startswith(f"the login shell of root@{other} prints this before the command's output: Welcome to nas\n  | no-end-of-line. It is left out here")
+    assert warning.startswith(
+        f"the login shell of root@{other} prints this before the command's output: Welcome to nas\n  | no-end-of-line. It is left out here"
+    )
 
 
 def test_a_login_shell_that_does_not_run_commands_is_one_clear_error(shells: Hosts) -> None:

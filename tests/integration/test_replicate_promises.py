@@ -46,7 +46,7 @@ def test_properties_of_what_is_encrypted(hosts: Hosts, mode: dict[str, Any]) -> 
 
 def test_an_estimate_that_fails_is_an_answer(hosts: Hosts) -> None:
     pools(hosts)
-    refuses = "case \"$*\" in 'send -nvP '*tank/big*) echo \"warning: cannot send 'tank/big@s1': I/O error\" >&2; exit 1 ;; esac; exec /usr/sbin/zfs \"$@\""
+    refuses = 'case "$*" in \'send -nvP \'*tank/big*) echo "warning: cannot send \'tank/big@s1\': I/O error" >&2; exit 1 ;; esac; exec /usr/sbin/zfs "$@"'
     with zfs_of(hosts, "source", refuses):
         result = hosts.replicate("source", before="PATH=/usr/local/bin:$PATH", **LOCAL | CHECK)
     assert [report["status"] for report in result["datasets"]] == ["planned", "failed"]

@@ -25,14 +25,18 @@ CAUSES: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "a volume has no children; rename what is there out of the way",
     ),
     "a clone of what a rollback destroys": (
-        TANK + POOL.format("vault", "") + "zfs send tank/a@s1 | zfs receive vault/a; echo own > /vault/a/own; zfs snapshot vault/a@own; zfs clone vault/a@own vault/clone; "
+        TANK
+        + POOL.format("vault", "")
+        + "zfs send tank/a@s1 | zfs receive vault/a; echo own > /vault/a/own; zfs snapshot vault/a@own; zfs clone vault/a@own vault/clone; "
         "zfs snapshot tank/a@s2",
         {"source": ["tank/a"], "strip_prefix": "tank", "on_diverged": "rollback"},
         "has dependent clones",
         "a clone hangs on it: promote the clone (zfs promote) or destroy it",
     ),
     "a hold on what a rollback destroys": (
-        TANK + POOL.format("vault", "") + "zfs send tank/a@s1 | zfs receive vault/a; echo own > /vault/a/own; zfs snapshot vault/a@own; zfs hold mine vault/a@own; zfs snapshot tank/a@s2",
+        TANK
+        + POOL.format("vault", "")
+        + "zfs send tank/a@s1 | zfs receive vault/a; echo own > /vault/a/own; zfs snapshot vault/a@own; zfs hold mine vault/a@own; zfs snapshot tank/a@s2",
         {"source": ["tank/a"], "strip_prefix": "tank", "on_diverged": "rollback"},
         "it's being held",
         "a hold keeps it; `zfs holds` there shows whose",
@@ -69,7 +73,12 @@ def test_a_refusal_of_zfs_has_a_cause_and_an_advice(hosts: Hosts, name: str) -> 
 
 def test_what_fails_for_many_is_said_once(hosts: Hosts) -> None:
     """As seen with 150 datasets: 2.4 MB of warnings."""
-    hosts.sh("source", POOL.format("tank", "") + POOL.format("vault", "") + "for i in $(seq 100 139); do zfs create -o canmount=off tank/dataset-$i; done; zfs snapshot -r tank@s1")
+    hosts.sh(
+        "source",
+        POOL.format("tank", "")
+        + POOL.format("vault", "")
+        + "for i in $(seq 100 139); do zfs create -o canmount=off tank/dataset-$i; done; zfs snapshot -r tank@s1",
+    )
     hosts.sh("source", "zpool export tank; zpool import -d /big -o readonly=on tank")
     result = hosts.replicate("source", **LOCAL, parallel=4)
     assert not result.get("failed"), result["msg"]
@@ -80,7 +89,10 @@ def test_what_fails_for_many_is_said_once(hosts: Hosts) -> None:
 
 
 def test_what_the_preflight_has_said_is_not_said_again(hosts: Hosts) -> None:
-    hosts.sh("source", POOL.format("tank", "") + "for i in 1 2 3 4 5; do zfs create tank/$i; done; zfs snapshot -r tank@s1; zfs allow -u archive send,hold,mount,create tank")
+    hosts.sh(
+        "source",
+        POOL.format("tank", "") + "for i in 1 2 3 4 5; do zfs create tank/$i; done; zfs snapshot -r tank@s1; zfs allow -u archive send,hold,mount,create tank",
+    )
     hosts.pool("backup", "vault")
     result = hosts.replicate("backup", source_host="archive@source", source=["tank"], target="vault")
     assert not result.get("failed"), result["msg"]

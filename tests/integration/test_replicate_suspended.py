@@ -15,7 +15,10 @@ def suspended(hosts: Hosts) -> Iterator[Hosts]:
     hosts.pool("source", "tank")
     hosts.sh("source", "zfs create tank/big; head -c 150M /dev/urandom > /tank/big/f; zfs snapshot -r tank@s1")
     for host in ("source", "backup"):
-        hosts.sh(host, "mkdir -p /small; mount -t tmpfs -o size=80M t /small; truncate -s 500M /small/vault.img; zpool create -o failmode=wait vault /small/vault.img")
+        hosts.sh(
+            host,
+            "mkdir -p /small; mount -t tmpfs -o size=80M t /small; truncate -s 500M /small/vault.img; zpool create -o failmode=wait vault /small/vault.img",
+        )
     yield hosts
     for host in ("source", "backup"):
         # The disk is back: what hung goes on and ends.

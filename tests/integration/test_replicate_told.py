@@ -45,7 +45,10 @@ def test_a_rollback_that_fails_tells_what_is_gone(hosts: Hosts) -> None:
     two_pools(hosts)
     hosts.sh("source", "zfs create tank/a; zfs snapshot tank/a@s1")
     hosts.replicated("source", **LOCAL)
-    hosts.sh("source", "zfs snapshot vault/tank/a@own1; zfs snapshot vault/tank/a@own2; zfs clone vault/tank/a@own1 vault/clone; echo 1 > /tank/a/f; zfs snapshot tank/a@own2")
+    hosts.sh(
+        "source",
+        "zfs snapshot vault/tank/a@own1; zfs snapshot vault/tank/a@own2; zfs clone vault/tank/a@own1 vault/clone; echo 1 > /tank/a/f; zfs snapshot tank/a@own2",
+    )
     report = by_source(hosts.replicate("source", **LOCAL, on_diverged="rollback"))["tank/a"]
     assert report["status"] == "failed"
     there = set(hosts.guids("source", "vault/tank/a"))
@@ -165,14 +168,21 @@ def test_a_target_in_use_can_be_adopted_and_nobody_is_told_to_destroy_replicas(h
 
 def test_plain_below_raw_arrives_unless_the_target_must_be_encrypted(hosts: Hosts) -> None:
     two_pools(hosts)
-    hosts.sh("source", f"echo 'a long password' > /run/key; zfs create {KEY} vault/in; zfs create {KEY} tank/e; zfs create -o encryption=off tank/e/open; zfs create tank/e/c; zfs create tank/e/c/d")
+    hosts.sh(
+        "source",
+        f"echo 'a long password' > /run/key; zfs create {KEY} vault/in; zfs create {KEY} tank/e; zfs create -o encryption=off tank/e/open; zfs create tank/e/c; zfs create tank/e/c/d",
+    )
     hosts.sh("source", "echo open > /tank/e/open/f; zfs snapshot tank/e@s1 tank/e/open@s1 tank/e/c/d@s1")
     into = {"source": ["tank/e"], "target": "vault/in", "receive_properties": {"readonly": "on", "encryption": "aes-256-gcm"}}
     strict = hosts.replicate("source", **into, require_encrypted_target=True)
     assert statuses(strict) == {"tank/e": "ok", "tank/e/c": "ok", "tank/e/c/d": "ok", "tank/e/open": "failed"}
     assert "would land unencrypted" in strict["msg"]
     assert hosts.replicated("source", **into)["tank/e/open"]["action"] == "full"
-    assert hosts.sh("source", "zfs get -H -o value encryption vault/in/tank/e vault/in/tank/e/c/d vault/in/tank/e/open").split() == ["aes-256-gcm", "aes-256-gcm", "off"]
+    assert hosts.sh("source", "zfs get -H -o value encryption vault/in/tank/e vault/in/tank/e/c/d vault/in/tank/e/open").split() == [
+        "aes-256-gcm",
+        "aes-256-gcm",
+        "off",
+    ]
     hosts.sh("source", "zfs snapshot -r tank/e@s2")
     assert hosts.replicated("source", **into)["tank/e/c"]["action"] == "full"
     assert hosts.checksum("source", "vault/in/tank/e/open@s2") == hosts.checksum("source", "tank/e/open@s2")
@@ -180,7 +190,10 @@ def test_plain_below_raw_arrives_unless_the_target_must_be_encrypted(hosts: Host
 
 def test_a_locked_target_says_so_and_takes_raw_streams_below_plain_placeholders(hosts: Hosts) -> None:
     two_pools(hosts)
-    hosts.sh("source", f"echo 'a long password' > /run/key; zfs create {KEY} vault/in; zfs create {KEY} tank/e; zfs create tank/open; zfs snapshot -r tank@s1; zfs unload-key -r vault/in || (zfs umount vault/in; zfs unload-key vault/in)")
+    hosts.sh(
+        "source",
+        f"echo 'a long password' > /run/key; zfs create {KEY} vault/in; zfs create {KEY} tank/e; zfs create tank/open; zfs snapshot -r tank@s1; zfs unload-key -r vault/in || (zfs umount vault/in; zfs unload-key vault/in)",
+    )
     pair = {"source": ["tank/e", "tank/open"], "target": "vault/in"}
     result = hosts.replicate("source", **pair)
     assert result["msg"].count("would be encrypted with the key of vault/in, which is not loaded on the target") == 2

@@ -59,7 +59,10 @@ def refused(result: dict[str, Any], why: str) -> None:
 
 
 def test_a_client_cannot_plant_datasets(client: Hosts) -> None:
-    client.sh("source", "zfs create -o mountpoint=/etc/planted -o setuid=on tank/data/planted; zfs snapshot tank/data/planted@s2; zfs rename -r tank/data@s1 tank/data@renamed")
+    client.sh(
+        "source",
+        "zfs create -o mountpoint=/etc/planted -o setuid=on tank/data/planted; zfs snapshot tank/data/planted@s2; zfs rename -r tank/data@s1 tank/data@renamed",
+    )
     package = sent(client, "source", "zfs send -R -I @renamed tank/data@s2")
     client.sh("source", "zfs rename -r tank/data@renamed tank/data@s1")
     before = everything(client, "backup")

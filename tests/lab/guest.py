@@ -60,9 +60,7 @@ class Guest:
         # The guest's memory is a file in TMPDIR, so that has to be a tmpfs.
         environment = {"PATH": os.environ["PATH"], "HOME": "/root", "TMPDIR": str(self.directory)}
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd="/", start_new_session=True
-            )
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd="/", start_new_session=True)
         (self.directory / "pid").write_text(f"{self._process.pid}\n")
 
     def wait_ready(self) -> None:

@@ -151,9 +151,7 @@ class Lab:
         self, host: str, command: str, user: str = "root", check: bool = True, input: str | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Runs a shell command on a host, over one connection per user that stays open."""
-        result = subprocess.run(
-            self._ssh(host, user, command), input=input or "", capture_output=True, text=True, timeout=timeout, check=False
-        )
+        result = subprocess.run(self._ssh(host, user, command), input=input or "", capture_output=True, text=True, timeout=timeout, check=False)
         if check and result.returncode != 0:
             raise LabError(f"{user}@{host}: {command}: exit status {result.returncode}\n{result.stdout}{result.stderr}")
         return result

@@ -88,7 +88,10 @@ def test_reset_leaves_a_host_as_new(clean: Lab) -> None:
     before = clean.pid("source")
     clean.reset("source")
     assert clean.pid("source") == before, "needed a reboot"
-    assert clean.run("source", "zpool list -H; zpool import -d /big -d /dev; pgrep -af 'sleep [4]321'; find /big /tmp -mindepth 1; ls /root", check=False).stdout == ""
+    assert (
+        clean.run("source", "zpool list -H; zpool import -d /big -d /dev; pgrep -af 'sleep [4]321'; find /big /tmp -mindepth 1; ls /root", check=False).stdout
+        == ""
+    )
     assert abs(int(clean.run("source", "date +%s").stdout) - time.time()) < 5
     clean.run("backup", "ssh source true")
 

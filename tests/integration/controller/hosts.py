@@ -70,7 +70,7 @@ class Sshd:
         for program, script in {**(programs or {}), **({"uname": f"echo {machine}"} if machine else {})}.items():
             _script(shims / program, f"#!/bin/sh\n{script}\n")
         if emulated:
-            lines.append(f'export QEMU={QEMU} SCRATCH={self.scratch}')
+            lines.append(f"export QEMU={QEMU} SCRATCH={self.scratch}")
             lines.append(f'exec unshare --user --map-root-user --mount {_script(self.scratch / "emulated", "#!/bin/sh" + EMULATED)} "$SSH_ORIGINAL_COMMAND"')
         else:
             lines.append('exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"')

@@ -65,7 +65,9 @@ def test_a_host_does_not_push_to_itself(fleet: t.Callable[..., Run]) -> None:
 @pytest.mark.parametrize(("below", "target"), [("", "far/backups"), ("hub", "far/backups/hub")])
 def test_what_is_pushed_lands_below_the_name_that_is_given(fleet: t.Callable[..., Run], probed: Controller, below: str, target: str) -> None:
     template = probed.collections / "ansible_collections/ferro/zfs/roles/backup_server/templates/push.json.j2"
-    show = PUBLIC + f"- name: seen\n  vars: {{item: push@far}}\n  ansible.builtin.debug: {{msg: \"{{{{ lookup('ansible.builtin.template', '{template}') }}}}\"}}\n"
+    show = (
+        PUBLIC + f"- name: seen\n  vars: {{item: push@far}}\n  ansible.builtin.debug: {{msg: \"{{{{ lookup('ansible.builtin.template', '{template}') }}}}\"}}\n"
+    )
     seen = fleet({}, ["far"], show, backup_server_push_below=below).one("seen").result["msg"]
     assert (json.loads(seen) if isinstance(seen, str) else seen)["target"] == target
 

@@ -95,9 +95,7 @@ class Fleet:
         """A JSON file of a host."""
         return json.loads(self.sh(host, f"cat '{path}'"))
 
-    def playbook(
-        self, playbook: str | list[dict[str, Any]], *words: str, limit: str | None = None, check: bool = False, **variables: Any
-    ) -> Play:
+    def playbook(self, playbook: str | list[dict[str, Any]], *words: str, limit: str | None = None, check: bool = False, **variables: Any) -> Play:
         """Runs a playbook by its name (ferro.zfs.site), its path, or as a list of plays, with extra variables."""
         with tempfile.TemporaryDirectory(prefix="ferro-e2e-") as scratch:
             if not isinstance(playbook, str):
@@ -139,8 +137,6 @@ class Fleet:
             "RECORD": str(record),
             "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
         }
-        done = self.lab.exec(
-            command, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
-        )
+        done = self.lab.exec(command, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
         lines = record.read_text().splitlines() if record.exists() else []
         return Play(done.returncode, done.stdout, [Record(**json.loads(line)) for line in lines])

@@ -254,7 +254,9 @@ def test_a_host_that_was_reinstalled_gets_its_data_back_and_goes_on_where_it_was
         restore_keylocation=f"file://{key}",
         **copy,
     )
-    fleet.sh("source", "zfs destroy -r tank/documents; zfs rename tank/back tank/documents; zfs destroy -r tank/ledger; zfs rename tank/ledger_back tank/ledger")
+    fleet.sh(
+        "source", "zfs destroy -r tank/documents; zfs rename tank/back tank/documents; zfs destroy -r tank/ledger; zfs rename tank/ledger_back tank/ledger"
+    )
     assert fleet.sh("source", "cd /tank/documents && find . -type f | grep -v /cache/ | sort | xargs -d '\\n' sha256sum") == before
     fleet.played("ferro.zfs.site", limit="source")  # permissions, and the child that nobody backs up
     fleet.sh("source", "echo again >/tank/documents/again; zfs snapshot -r tank/documents@again; zfs snapshot tank/ledger@again")

@@ -131,7 +131,11 @@ def test_nothing_of_a_restored_copy_runs_before_somebody_says_so(fleet: Fleet) -
     play = fleet.played("ferro.zfs.restore", **wanted)
     # The shell with the set-user-ID bit makes a root of anybody. In the snapshot no property of the dataset keeps it from that.
     hidden = "/var/lib/ferro-zfs-restored/tank/evil"
-    assert fleet.sh("source", f"stat -c %a /var/lib/ferro-zfs-restored; ls {hidden}/.zfs/snapshot/s; ls /tank/evil 2>/dev/null || true").split() == ["700", "mem", "sh"]
+    assert fleet.sh("source", f"stat -c %a /var/lib/ferro-zfs-restored; ls {hidden}/.zfs/snapshot/s; ls /tank/evil 2>/dev/null || true").split() == [
+        "700",
+        "mem",
+        "sh",
+    ]
     for place in (hidden, f"{hidden}/.zfs/snapshot/s"):
         became = fleet.sh("source", f"setpriv --reuid=65534 --regid=65534 --clear-groups /bin/sh -c '{place}/sh -p -c \"id -u\"' 2>&1 || true")
         assert "Permission denied" in became, (place, became)

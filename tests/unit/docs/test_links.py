@@ -32,5 +32,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("source", ["roles", "plugins", "modules", "module_utils/src", "playbooks"])
 def test_pages_that_messages_and_options_name_exist(source: str) -> None:
-    named = {name for path in (ROOT / source).rglob("*") if path.suffix in (".rs", ".py", ".yml", ".md", ".j2") for name in re.findall(r"\bdocs/[a-z_-]+\.md", path.read_text(encoding="utf-8"))}
+    named = {
+        name
+        for path in (ROOT / source).rglob("*")
+        if path.suffix in (".rs", ".py", ".yml", ".md", ".j2")
+        for name in re.findall(r"\bdocs/[a-z_-]+\.md", path.read_text(encoding="utf-8"))
+    }
     assert {name for name in named if not (ROOT / name).exists()} == set()

@@ -38,7 +38,9 @@ def test_the_programs_on_timers_are_among_those_built() -> None:
     assert programs == {"zfs_policy_snapshot", "zfs_prune"} <= {path.stem for path in (ROOT / "modules").glob("*.rs")}
 
 
-@pytest.mark.parametrize("path", sorted(path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_every_file_is_yaml(path: Path) -> None:
     assert yaml.safe_load(path.read_text(encoding="utf-8")) is not None
 
@@ -61,7 +63,9 @@ def test_what_a_host_says_is_no_part_of_a_path_on_the_controller() -> None:
     """`copy` and the like read there: what chooses the file is ours, or goes through zfs_program."""
     reads = {}
     for path in (path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")):
-        for task, src in re.findall(r"^ *ansible\.builtin\.(copy|template|script|unarchive|include_vars|assemble):\n +src: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+        for task, src in re.findall(
+            r"^ *ansible\.builtin\.(copy|template|script|unarchive|include_vars|assemble):\n +src: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE
+        ):
             reads[src] = f"{path.relative_to(ROOT)}: {task}"
     from_hosts = [src for src in reads if re.search(r"stdout|content|hostvars|ansible_|results?\b", src)]
     assert len(from_hosts) == 3, reads

@@ -126,16 +126,12 @@ def test_an_encryption_root_is_made_with_its_key_file() -> None:
         "zfs create -o encryption=aes-128-gcm tank/a/b",
     ]
     prompt = "tank: {datasets: {a: {properties: {encryption: on, keyformat: passphrase, keylocation: prompt}}}}"
-    assert "zfs.tank.datasets.a.properties.keylocation: tank/a is to be made with a key that somebody types in" in refusal(
-        "zfs_dataset_changes", prompt
-    )
+    assert "zfs.tank.datasets.a.properties.keylocation: tank/a is to be made with a key that somebody types in" in refusal("zfs_dataset_changes", prompt)
 
 
 def test_only_what_differs_is_set_and_what_is_right_by_inheritance_too() -> None:
     text = "tank: {datasets: {a: {properties: {atime: off, compression: lz4, quota: 1G, checksum: on, readonly: off, canmount: on}}}}"
-    read = row(
-        "tank/a", atime="off", compression="zstd", quota="1073741824", checksum="on|default", readonly="off|inherited from tank", canmount="on|default"
-    )
+    read = row("tank/a", atime="off", compression="zstd", quota="1073741824", checksum="on|default", readonly="off|inherited from tank", canmount="on|default")
     changes = run("zfs_dataset_changes", text, read=read)
     # The parent may change in the same run, and these would change with it.
     assert lines(changes) == ["zfs set compression=lz4 checksum=on readonly=off tank/a"]
@@ -223,7 +219,9 @@ ONLINE = "   pool: tank\n     id: 126\n  state: ONLINE\n action: The pool can be
 def test_a_pool_is_imported_if_there_is_one_and_created_only_by_name() -> None:
     text = "tank: {devices: [/dev/a, /dev/b], topology: mirror, properties: {ashift: 12, autotrim: on}, root_properties: {atime: off}}"
     assert lines(run("zfs_pool_changes", text, importable=ONLINE)) == ["zpool import tank"]
-    assert lines(run("zfs_pool_changes", text, importable=ONLINE, create=["tank"], force_import="tank", search=["/dev/x"])) == ["zpool import -d /dev/x -f tank"]
+    assert lines(run("zfs_pool_changes", text, importable=ONLINE, create=["tank"], force_import="tank", search=["/dev/x"])) == [
+        "zpool import -d /dev/x -f tank"
+    ]
     assert lines(run("zfs_pool_changes", text, importable="", create="tank")) == [
         "zpool create -o ashift=12 -o autotrim=on -O atime=off tank mirror /dev/a /dev/b"
     ]

@@ -158,13 +158,21 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
         ("vault", "backup_server_clients: [nass]", "vault: backup_server_clients: the inventory has no host 'nass'; did you mean 'nas'?"),
         # Found by the role, in a page of its own, or by the job at night.
         ("nas", "zfs_policy_frequently_minutes: often", "nas: zfs_policy_frequently_minutes: argument 'zfs_policy_frequently_minutes' is of type str and"),
-        ("vault", "backup_server_pull_options: {compres: zstd}", "vault: backup_server_pull_options.compres: zfs_replicate has no option 'compres'; did you mean 'compress'?"),
+        (
+            "vault",
+            "backup_server_pull_options: {compres: zstd}",
+            "vault: backup_server_pull_options.compres: zfs_replicate has no option 'compres'; did you mean 'compress'?",
+        ),
         (
             "nas",
             "backup_client_pull_options: {compress: zst, retries: 3}",
             "nas: backup_client_pull_options.compress: value of compress must be one of: none, zstd, got: zst",
         ),
-        ("far", "backup_offsite_push_options: {ssh: {option: [x]}}", "far: backup_offsite_push_options.ssh: ssh.option. Supported parameters include: config_file"),
+        (
+            "far",
+            "backup_offsite_push_options: {ssh: {option: [x]}}",
+            "far: backup_offsite_push_options.ssh: ssh.option. Supported parameters include: config_file",
+        ),
         # Of older inventories.
         (
             "nas",
@@ -410,11 +418,14 @@ def test_replicas_of_another_host() -> None:
 
 def test_replicas_of_this_host(said: list[str]) -> None:
     """Of the variables beside the template, whichever role has set them, and with a word about older names."""
-    names = [filters(zfs_inventory, groups={}, **beside)["zfs_replicas"]("vault") for beside in (
-        {},
-        {"backup_server_dataset": "", "backup_offsite_dataset": "b/b"},
-        {"backup_server_dataset": "a/a", "backup_offsite_dataset": "a/a", "zfsbackup_dataset": "old/name"},
-    )]
+    names = [
+        filters(zfs_inventory, groups={}, **beside)["zfs_replicas"]("vault")
+        for beside in (
+            {},
+            {"backup_server_dataset": "", "backup_offsite_dataset": "b/b"},
+            {"backup_server_dataset": "a/a", "backup_offsite_dataset": "a/a", "zfsbackup_dataset": "old/name"},
+        )
+    ]
     assert (names, said) == ([[], ["b/b"], ["a/a"]], [])
     assert filters(zfs_inventory, groups={}, zfsbackup_dataset="old/name")["zfs_replicas"]("vault") == ["old/name"]
     assert said == ["The variable zfsbackup_dataset is deprecated, use backup_server_dataset."]

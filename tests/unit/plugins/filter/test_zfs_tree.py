@@ -148,9 +148,7 @@ def test_shapes(text, pools, datasets):
 
 def test_the_properties_of_a_pool_are_not_those_of_its_root_dataset():
     text = "tank: {policy: low, properties: {ashift: 12, encryption: 'on'}, delegation: [{users: [u]}]}"
-    assert run("zfs_datasets_with_config", text) == [
-        {"dataset": "tank", "policy": "low", "delegation": [{"users": ["u"]}]}
-    ]
+    assert run("zfs_datasets_with_config", text) == [{"dataset": "tank", "policy": "low", "delegation": [{"users": ["u"]}]}]
     assert run("zfs_encrypted_datasets", text) == []
 
 
@@ -179,8 +177,7 @@ def test_the_properties_of_a_pool_are_not_those_of_its_root_dataset():
         ),
         # Nothing is what it says: not set. Nor does 'false' end what an ancestor began.
         (
-            "tank: {datasets: {a: {policy: mine, children_inherit_policy: true, "
-            "datasets: {b: {policy: , children_inherit_policy: false, datasets: {c: }}}}}}",
+            "tank: {datasets: {a: {policy: mine, children_inherit_policy: true, datasets: {b: {policy: , children_inherit_policy: false, datasets: {c: }}}}}}",
             {"tank/a": "mine", "tank/a/b": "mine", "tank/a/b/c": "mine"},
         ),
         # A slash name inherits from its nearest declared ancestor, wherever that one stands.
@@ -266,8 +263,7 @@ SLIPS = [
     ("tank: {datasets: {a: {polcy: high}}}", "zfs.tank.datasets.a.polcy: 'polcy' is not a word of a dataset; did you mean 'policy'?"),
     (
         "tank: {datasets: {a: {policy: high, snapshot_discover_children: true}}}",
-        "zfs.tank.datasets.a.snapshot_discover_children: 'snapshot_discover_children' is not a word of a dataset; "
-        "did you mean 'snapshots_discover_children'?",
+        "zfs.tank.datasets.a.snapshot_discover_children: 'snapshot_discover_children' is not a word of a dataset; did you mean 'snapshots_discover_children'?",
     ),
     ("tank: {datsets: {a: {policy: high}}}", "zfs.tank.datsets: 'datsets' is not a word of a pool; did you mean 'datasets'?"),
     ("tank: {datasets: {a: {datsets: {b: }}}}", "zfs.tank.datasets.a.datsets: 'datsets' is not a word of a dataset; did you mean 'datasets'?"),

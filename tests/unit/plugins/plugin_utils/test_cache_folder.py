@@ -67,9 +67,9 @@ mkdir -m 700 /tmp/roots /home/eve; chown 65534:65534 /home/eve; chmod 755 /home/
 as_nobody() {{ setpriv --reuid=65534 --regid=65534 --clear-groups /bin/sh -c "$1"; }}
 {before}
 set +e
-PATH=$shims:$PATH ATTACK="$THEN" {' '.join(self.shell)} -c "$script" <&3 >/tmp/roots/stdout
+PATH=$shims:$PATH ATTACK="$THEN" {" ".join(self.shell)} -c "$script" <&3 >/tmp/roots/stdout
 echo $? >/tmp/roots/rc
-cat /tmp/roots/rc; cat /tmp/roots/stdout; echo ======; {after or ':'}
+cat /tmp/roots/rc; cat /tmp/roots/stdout; echo ======; {after or ":"}
 """
         settings = {"PATH": os.environ["PATH"], "HOME": "/home/eve", "THEN": attack, **environment}
         words = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", scene]
