@@ -14,7 +14,6 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use transcript::{in_order, steady, without_seconds};
 
@@ -264,8 +263,12 @@ fn pool(guid: &Value) -> Value {
     all
 }
 
-fn ten_days_ago() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - 10 * 24 * 3600
+/// The time at which all runs are.
+const NOW: &str = "2026-06-15T10:20:30Z";
+
+/// Before [`NOW`], in seconds since 1970.
+fn ten_days_ago() -> i64 {
+    NOW.parse::<jiff::Timestamp>().unwrap().as_second() - 10 * 24 * 3600
 }
 
 fn script(path: &Path, text: &str) {
@@ -335,6 +338,7 @@ impl Run<'_> {
             .env("XDG_RUNTIME_DIR", host.folder.path())
             .env("STATE_DIRECTORY", host.path("state"))
             .env("TZ", "UTC0")
+            .env("FERRO_NOW", NOW)
             .stdin(fs::File::open(host.path("stdin")).unwrap())
             .output()
             .unwrap();
