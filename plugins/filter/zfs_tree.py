@@ -118,7 +118,7 @@ def _entry(dataset: Dataset) -> Entry:
 def _read(zfs: Any, strict: bool) -> Tree:
     tree = plainly(lambda: read_tree(zfs, strict))
     for old, new in tree.old_words:
-        _deprecate(f"the word '{old}' in the zfs tree", f"'{new}'")
+        _deprecate(f"the key '{old}' in the zfs tree", f"'{new}'")
     return tree
 
 

@@ -42,7 +42,7 @@ def _count_fault(word: Any, value: Any) -> str | None:
         whole = isinstance(value, int) or (isinstance(value, str) and value.isdigit())
         return None if whole and not isinstance(value, bool) and int(value) >= 0 else f"expected a number of snapshots, got {_said(value)}"
     if word not in FLAGS:
-        return f"not a word of a policy, which are: {', '.join((*INTERVALS, *FLAGS))}{meant(word, (*INTERVALS, *FLAGS))}"
+        return f"not a key of a policy, which are: {', '.join((*INTERVALS, *FLAGS))}{meant(word, (*INTERVALS, *FLAGS))}"
     try:
         boolean(value)
     except TypeError:

@@ -132,7 +132,7 @@ def _words(value: Any, path: str, wanted: str) -> list[str]:
 def _vdev(vdev: dict[str, Any], path: str, wanted: str) -> list[str]:
     for word in vdev:
         if word not in VDEV_WORDS:
-            raise TreeError(f"{path}.{word}", f"not a word of a vdev, which are: {', '.join(sorted(VDEV_WORDS))}{meant(word, VDEV_WORDS)}")
+            raise TreeError(f"{path}.{word}", f"not a key of a vdev, which are: {', '.join(sorted(VDEV_WORDS))}{meant(word, VDEV_WORDS)}")
     if not vdev.get("disks"):
         raise TreeError(path, "a vdev without disks")
     before = []

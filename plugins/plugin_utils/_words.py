@@ -54,7 +54,7 @@ def meant(word: Any, known: Iterable[str]) -> str:
 def unknown_word(key: Any, value: Any, is_pool: bool) -> str:
     """What is to be said of a key that is none of a pool's or a dataset's."""
     kind, known = ("pool", POOL_WORDS) if is_pool else ("dataset", DATASET_WORDS)
-    said = f"'{key}' is not a word of a {kind}"
+    said = f"'{key}' is not a key of a {kind}"
     near = nearest(key, known)
     if near:
         return f"{said}; did you mean '{near}'?"

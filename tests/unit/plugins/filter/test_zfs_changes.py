@@ -247,7 +247,7 @@ def test_properties_of_an_imported_pool() -> None:
         ("tank:", {"importable": ONLINE.replace("ONLINE\n action", "UNAVAIL\n status: One or more devices are missing.\n action")}, "UNAVAIL: One or more"),
         ("tank:", {"importable": "", "create": ["tank"]}, "zfs.tank: tank is to be created, but on what? Give devices (and topology), or vdevs"),
         ("tank: {devices: [-f, /dev/a]}", {"importable": "", "create": ["tank"]}, "zfs.tank: '-f' is no device"),
-        ("tank: {devices: {a: }}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices.a: not a word of a vdev, which are: disks, role, type"),
+        ("tank: {devices: {a: }}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices.a: not a key of a vdev, which are: disks, role, type"),
         ("tank: {devices: 5}", {"importable": "", "create": ["tank"]}, "zfs.tank.devices: expected a list of devices, got 5 (int)"),
         (
             "tank: {vdevs: [{type: mirorr, disks: [a, b]}]}",
@@ -258,7 +258,7 @@ def test_properties_of_an_imported_pool() -> None:
         (
             "tank: {vdevs: [{type: mirror, diks: [a, b]}]}",
             {"importable": "", "create": ["tank"]},
-            "zfs.tank.vdevs[0].diks: not a word of a vdev, which are: disks, role, type; did you mean 'disks'?",
+            "zfs.tank.vdevs[0].diks: not a key of a vdev, which are: disks, role, type; did you mean 'disks'?",
         ),
         ("tank: {topology: miror, disks: [a]}", {"importable": "", "create": ["tank"]}, "got 'miror'; did you mean 'mirror'?"),
         ("tank: {topology: mirror, vdevs: [a, b]}", {"importable": "", "create": ["tank"]}, "zfs.tank.topology: vdevs say it themselves"),

@@ -92,12 +92,12 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
         (
             "nas",
             "zfs: {tank: {datasets: {data: {polcy: critical}}}}",
-            "nas: zfs.tank.datasets.data.polcy: 'polcy' is not a word of a dataset; did you mean 'policy'?",
+            "nas: zfs.tank.datasets.data.polcy: 'polcy' is not a key of a dataset; did you mean 'policy'?",
         ),
         (
             "nas",
             "{zfs: {tank: {datasets: {data: {policy: media}}}}, zfs_policies: {media: {daly: 7}}}",
-            "nas: zfs_policies.media.daly: not a word of a policy, which are: frequently, hourly, daily, weekly, monthly, yearly, autosnap, autoprune; "
+            "nas: zfs_policies.media.daly: not a key of a policy, which are: frequently, hourly, daily, weekly, monthly, yearly, autosnap, autoprune; "
             "did you mean 'daily'?",
         ),
         ("nas", "zfs_policies: {media: {daily: many}}", "nas: zfs_policies.media.daily: expected a number of snapshots, got 'many'"),
@@ -128,7 +128,7 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
         (
             "nas",
             "zfs: {tank: {vdevs: [{type: mirror, diks: [/dev/sda]}], datasets: {data: {policy: high}}}}",
-            "nas: zfs.tank.vdevs[0].diks: not a word of a vdev, which are: disks, role, type; did you mean 'disks'?",
+            "nas: zfs.tank.vdevs[0].diks: not a key of a vdev, which are: disks, role, type; did you mean 'disks'?",
         ),
         (
             "nas",

@@ -231,7 +231,7 @@ def test_old_words_mean_what_the_new_ones_do_and_are_named_once(said):
     assert run("zfs_datasets_with_policy", old) == EXPECTED["zfs_datasets_with_policy"]
     assert said == [
         (
-            f"The word '{before}' in the zfs tree is deprecated, use '{after}'.",
+            f"The key '{before}' in the zfs tree is deprecated, use '{after}'.",
             {"version": "2.0.0", "collection_name": "ferro.zfs"},
         )
         for before, after in (
@@ -256,33 +256,33 @@ def test_old_and_new_word_may_agree():
     assert policies("tank: {datasets: {a: {policy: high, importance: high}}}") == {"tank/a": "high"}
 
 
-# --- words that nobody reads ---
+# --- keys that nobody reads ---
 
 SLIPS = [
     # Each of these once cost the dataset its snapshots and its backup, without a word.
-    ("tank: {datasets: {a: {polcy: high}}}", "zfs.tank.datasets.a.polcy: 'polcy' is not a word of a dataset; did you mean 'policy'?"),
+    ("tank: {datasets: {a: {polcy: high}}}", "zfs.tank.datasets.a.polcy: 'polcy' is not a key of a dataset; did you mean 'policy'?"),
     (
         "tank: {datasets: {a: {policy: high, snapshot_discover_children: true}}}",
-        "zfs.tank.datasets.a.snapshot_discover_children: 'snapshot_discover_children' is not a word of a dataset; did you mean 'snapshots_discover_children'?",
+        "zfs.tank.datasets.a.snapshot_discover_children: 'snapshot_discover_children' is not a key of a dataset; did you mean 'snapshots_discover_children'?",
     ),
-    ("tank: {datsets: {a: {policy: high}}}", "zfs.tank.datsets: 'datsets' is not a word of a pool; did you mean 'datasets'?"),
-    ("tank: {datasets: {a: {datsets: {b: }}}}", "zfs.tank.datasets.a.datsets: 'datsets' is not a word of a dataset; did you mean 'datasets'?"),
+    ("tank: {datsets: {a: {policy: high}}}", "zfs.tank.datsets: 'datsets' is not a key of a pool; did you mean 'datasets'?"),
+    ("tank: {datasets: {a: {datsets: {b: }}}}", "zfs.tank.datasets.a.datsets: 'datsets' is not a key of a dataset; did you mean 'datasets'?"),
     (
         "tank: {datasets: {a: }, b: {policy: critical}}",
-        "zfs.tank.b: 'b' is not a word of a pool; if it is a dataset, it goes below 'datasets'",
+        "zfs.tank.b: 'b' is not a key of a pool; if it is a dataset, it goes below 'datasets'",
     ),
     (
         "tank: {datasets: {a: {compression: zstd}}}",
-        "zfs.tank.datasets.a.compression: 'compression' is not a word of a dataset; a property of ZFS goes below 'properties'",
+        "zfs.tank.datasets.a.compression: 'compression' is not a key of a dataset; a property of ZFS goes below 'properties'",
     ),
-    ("tank: {atime: off}", "zfs.tank.atime: 'atime' is not a word of a pool; a property of ZFS goes below 'root_properties'"),
+    ("tank: {atime: off}", "zfs.tank.atime: 'atime' is not a key of a pool; a property of ZFS goes below 'root_properties'"),
     (
         "{pools: {tank: }, fast: {datsets: {a: {policy: high}}}}",
         "zfs.fast: it stands beside 'pools' and has no 'datasets', so it is no pool; a pool goes below 'pools'",
     ),
     (
         "tank: {datasets: {a: {infra: {backup: true}}}}",
-        "zfs.tank.datasets.a.infra: 'infra' is not a word of a dataset, which are: children_inherit_policy, config, datasets, delegation, "
+        "zfs.tank.datasets.a.infra: 'infra' is not a key of a dataset, which are: children_inherit_policy, config, datasets, delegation, "
         "extra_zfs_properties, policy, properties, snapshots_discover_children, state",
     ),
 ]
