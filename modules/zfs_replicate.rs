@@ -72,7 +72,7 @@ pub struct Args {
     /// needs, that dataset is refused. A stream that is resumed goes on as it began.
     #[serde(default)]
     send_flags: Flags,
-    /// What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was
+    /// What to do where source and target have diverged: the target has snapshots of its own after the newest common one, was
     /// written to, or has nothing in common with the source.
     #[serde(default)]
     on_diverged: Diverged,
@@ -238,7 +238,7 @@ impl From<Flag> for Choice {
     }
 }
 
-/// What to do where source and target have gone apart.
+/// What to do where source and target have diverged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

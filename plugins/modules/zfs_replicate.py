@@ -185,8 +185,8 @@ options:
         default: auto
   on_diverged:
     description:
-      - 'What to do where source and target have gone apart: the target has snapshots of its own after the newest common one, was written to,
-        or has nothing in common with the source.'
+      - 'What to do where source and target have diverged: the target has snapshots of its own after the newest common one, was written to, or
+        has nothing in common with the source.'
       - V(fail) - Show what each side has, change nothing.
       - V(rollback) - Destroy just those snapshots and changes of the target, and go on from the newest common snapshot. RV(datasets[].rolled_back)
         lists them.
