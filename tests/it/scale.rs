@@ -1,28 +1,15 @@
-//! zfs_replicate with very many snapshots, against a `zfs` that only prints listings: planning stays quick and small.
+//! zfs_replicate with very many snapshots: planning stays quick and small. The listings lie ready for the fake `zfs` to print.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod host;
+
+use host::Host;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::Duration;
-use tempfile::TempDir;
-
-const ZFS: &str = r#"#!/bin/sh
-cd "${0%/*}" || exit 9
-for last; do :; done
-case "$*" in
-'list '*filesystem,volume*) cat "datasets_${last%%/*}" ;;
-'list '*) cat "versions_${last%%/*}" ;;
-'get '*' guid '*) printf '%s\t5\n' "$last" ;;
-'get '*' written '*) shift 5; printf '%s\t0\n' "$@" ;;
-'send '*) printf 'size\t1000\n' ;;
-*) echo "unexpected: $*" >&2; exit 9 ;;
-esac
-"#;
 
 /// How long planning may take in a debug build on a busy machine; tests/bench/planning.py tells how long it takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,36 +25,48 @@ struct Shape {
     theirs: fn(usize, usize) -> bool,
 }
 
-fn planned(shape: &Shape) -> (Value, Duration) {
-    let folder = tempfile::tempdir().unwrap();
-    write(&folder, "zfs", ZFS);
-    fs::set_permissions(folder.path().join("zfs"), fs::Permissions::from_mode(0o755)).unwrap();
-    for (pool, root, has) in [("tank", "tank", shape.ours), ("vault", "vault/tank", shape.theirs)] {
-        let (mut datasets, mut versions) =
-            (format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n"), String::new());
-        for dataset in 0..shape.datasets {
-            writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t-\t-\t0\t-\t-\t-\t-").unwrap();
-            for n in (0..shape.snapshots).filter(|n| has(*n, shape.snapshots)) {
-                let guid = 1_000_000_000_000_000_000 + dataset * shape.snapshots + n;
-                writeln!(versions, "{root}/d{dataset:05}@autosnap_2026-01-01_00:{n:09}_hourly\t{guid}\t{}", n + 10)
-                    .unwrap();
-            }
+/// A side's listings of datasets and of versions.
+fn listings(root: &str, shape: &Shape, has: fn(usize, usize) -> bool) -> [String; 2] {
+    let (mut datasets, mut versions) = (format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n"), String::new());
+    for dataset in 0..shape.datasets {
+        writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t-\t-\t0\t-\t-\t-\t-").unwrap();
+        for n in (0..shape.snapshots).filter(|n| has(*n, shape.snapshots)) {
+            let guid = 1_000_000_000_000_000_000 + dataset * shape.snapshots + n;
+            writeln!(versions, "{root}/d{dataset:05}@{}\t{guid}\t{}", name(n), n + 10).unwrap();
         }
-        write(&folder, &format!("datasets_{pool}"), &datasets);
-        write(&folder, &format!("versions_{pool}"), &versions);
     }
-    let args = json!({"source": ["tank"], "target": "vault", "_ansible_check_mode": true});
-    write(&folder, "args.json", &args.to_string());
+    [datasets, versions]
+}
+
+fn name(n: usize) -> String {
+    format!("autosnap_2026-01-01_00:{n:09}_hourly")
+}
+
+/// What the target has after the newest that both have: it is asked whether anything was written for these.
+fn newer(shape: &Shape) -> String {
+    let (ours, theirs) = (|n| (shape.ours)(n, shape.snapshots), |n| (shape.theirs)(n, shape.snapshots));
+    let common = (0..shape.snapshots).rev().find(|n| ours(*n) && theirs(*n));
+    let newer = (common.map_or(shape.snapshots, |n| n + 1)..shape.snapshots).filter(|n| theirs(*n));
+    newer.map(|n| [" @", &name(n)].concat()).collect()
+}
+
+fn planned(shape: &Shape) -> (Value, Duration) {
+    let host = Host::new(&format!("tank\nvault/tank\nvault/tank/d00000{}", newer(shape)));
+    let mut answers = vec![json!(["send -nvP *", "estimate"])];
+    fs::write(host.path("estimate"), "size\t1000\n").unwrap();
+    for (root, has) in [("tank", shape.ours), ("vault/tank", shape.theirs)] {
+        for (types, listing) in ["filesystem,volume", "snapshot,bookmark"].iter().zip(listings(root, shape, has)) {
+            let file = format!("{types}_{}", root.replace('/', "_"));
+            fs::write(host.path(&file), listing).unwrap();
+            answers.push(json!([format!("list *{types}* -r {root}"), file]));
+        }
+    }
+    fs::write(host.path("answers"), json!(answers).to_string()).unwrap();
     let before = processor_time();
-    let output = Command::new(env!("CARGO_BIN_EXE_zfs_replicate"))
-        .arg(folder.path().join("args.json"))
-        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
-        .output()
-        .unwrap();
+    let args = json!({"source": ["tank"], "target": "vault"});
+    let result = host.run(env!("CARGO_BIN_EXE_zfs_replicate"), args).check().result();
     // Of the processor, not of the clock: other work on the machine says nothing about the planner.
-    let took = processor_time().saturating_sub(before);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    (serde_json::from_slice(&output.stdout).unwrap(), took)
+    (result, processor_time().saturating_sub(before))
 }
 
 fn processor_time() -> Duration {
@@ -76,10 +75,6 @@ fn processor_time() -> Duration {
         Duration::new(u64::try_from(time.tv_sec()).unwrap(), u32::try_from(time.tv_usec()).unwrap() * 1000)
     };
     seconds(usage.user_time()) + seconds(usage.system_time())
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) {
-    fs::write(folder.path().join(name), text).unwrap();
 }
 
 #[test]
