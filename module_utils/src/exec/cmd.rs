@@ -11,13 +11,15 @@ const TOOL_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cmd {
     argv: Vec<String>,
+    /// The only `PATH`; nothing else is in the environment either.
+    only_path: Option<&'static str>,
 }
 
 impl Cmd {
     /// The program, found through `PATH`.
     #[must_use]
     pub fn new(program: &str) -> Self {
-        Self { argv: vec![program.to_owned()] }
+        Self { argv: vec![program.to_owned()], only_path: None }
     }
 
     /// Adds one argument.
@@ -46,15 +48,25 @@ impl Cmd {
         &self.argv
     }
 
+    /// The same with this `PATH`, and nothing of our environment.
+    #[must_use]
+    pub fn with_only_path(self, path: &'static str) -> Self {
+        Self { only_path: Some(path), ..self }
+    }
+
     /// The command as a program to spawn here. `LC_ALL=C` is what makes its messages readable for us.
     #[must_use]
     pub fn local(&self) -> Command {
-        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+        let path = self.only_path.map(str::to_owned).or_else(|| std::env::var("PATH").ok());
+        let path = path.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let path = TOOL_FOLDERS.iter().fold(path, |path, folder| format!("{path}:{folder}"));
         // With a path instead of a name, and only then, std can spawn without copying our page tables, whose cost grows with what
         // we hold in memory.
         let found = std::env::split_paths(&path).map(|folder| folder.join(self.program())).find(|file| file.is_file());
         let mut command = Command::new(found.unwrap_or_else(|| self.program().into()));
+        if self.only_path.is_some() {
+            command.env_clear();
+        }
         // In `ps` it is still what one would type.
         command.arg0(self.program()).args(&self.argv[1..]).env("LC_ALL", "C").env("PATH", path);
         command
@@ -70,7 +82,7 @@ impl Cmd {
     /// The command of these words; none without a word.
     #[must_use]
     pub fn of(argv: &[String]) -> Option<Self> {
-        (!argv.is_empty()).then(|| Self { argv: argv.to_vec() })
+        (!argv.is_empty()).then(|| Self { argv: argv.to_vec(), only_path: None })
     }
 }
 

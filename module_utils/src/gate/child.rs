@@ -28,9 +28,9 @@ pub(super) fn ended_as(argv: &[String], status: io::Result<ExitStatus>) -> End {
     }
 }
 
-/// Asks `zfs`.
+/// Asks `zfs`: the same one that [`command`] would run.
 pub(super) fn ask(args: &[&str]) -> Result<Output, String> {
-    let output = Runner::default().output(&Cmd::new("zfs").args(args));
+    let output = Runner::default().output(&Cmd::new("zfs").args(args).with_only_path(PATH));
     output.map_err(|error| format!("zfs cannot be asked: {error}"))
 }
 
@@ -61,4 +61,20 @@ pub(super) fn not_run(argv: &[String], error: &io::Error) -> End {
 /// A command that ended with `code`, or by a signal, after these words.
 pub(super) fn ended(code: Option<i32>, words: String) -> End {
     End::Ended(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1), words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PATH;
+    use crate::exec::cmd::Cmd;
+
+    #[test]
+    fn what_it_asks_has_nothing_of_the_logins_environment() {
+        let output = Cmd::new("env").with_only_path(PATH).local().output().unwrap();
+        let mut names: Vec<_> =
+            output.stdout.split(|byte| *byte == b'\n').filter_map(|line| line.split(|b| *b == b'=').next()).collect();
+        names.retain(|name| !name.is_empty());
+        names.sort_unstable();
+        assert_eq!(names, [&b"LC_ALL"[..], b"PATH"]);
+    }
 }
