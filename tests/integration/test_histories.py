@@ -104,7 +104,8 @@ def chosen(name: str, options: Options) -> list[History]:
         found = list(histories(MOST, "all" if MOST < 4 else "few"))
     else:
         # All of up to two snapshots with the default; of everything else some of each kind.
-        small, large = list(histories(2)), list(histories(3, "few"))
+        # What `zfs promote` takes away is tried by the long run (FERRO_HISTORIES) and the walk.
+        small, large = ([one for one in all_of_them if one.extra != "promoted"] for all_of_them in (histories(2), histories(3, "few")))
         plain = [history for history in small if history.extra not in LIKE_PLAIN] + sample(small, name, 6, LIKE_PLAIN)
         found = (plain if name == "default" else sample(small, name, 1)) + sample(large, name, 3 if name == "default" else 1)
     if options.encrypted:
