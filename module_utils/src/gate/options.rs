@@ -23,7 +23,7 @@ Usage: zfs_gate --mode send --dataset DATASET [--dataset ...] [--raw-only]
 
 A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothing else. In authorized_keys:
 
-  command=\"/usr/local/bin/zfs_gate --mode send --dataset tank/data\",restrict ssh-ed25519 AAAA... hub
+  command=\"/usr/local/bin/zfs_gate --mode send --dataset tank/data\",restrict ssh-ed25519 AAAA... backup
 
   --mode send       this end sends: list, send, hold, and bookmark within the datasets
   --mode receive    this end receives: list, create parents and receive within the datasets
