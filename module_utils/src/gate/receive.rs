@@ -1,7 +1,7 @@
 //! Serves `zfs receive`: reads what comes record by record, and hands on only what can change nothing but its target.
 //!
-//! Each plain stream goes to a `zfs receive` of its own. So of what libzfs does with packages (renaming, destroying, looking for guids in
-//! the whole pool) nothing is left to a sender, whatever he writes into one.
+//! The head of a package is replaced by an empty one. So of what libzfs does with packages (renaming, destroying, looking for guids in the
+//! whole pool) nothing is left to a sender, whatever he writes into one.
 
 use super::allowlist::{Permit, Receiving};
 use super::child::{End, ask, command, ended_as, not_run};
@@ -11,6 +11,7 @@ use crate::exec::stderr::{Cause, cause};
 use crate::model::marks::{PLACEHOLDER, REPLICA};
 use crate::model::{DatasetName, Kind};
 use crate::stream::inlet::{Inlet, Moved, Stopped};
+use crate::stream::reader::Standing;
 use crate::stream::record::Begin;
 use nix::poll::{PollFd, PollFlags};
 use std::collections::HashSet;
@@ -23,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 
 /// Receives what comes on standard input.
 pub fn receive(what: &Receiving, permit: &Permit) -> Result<End, String> {
-    let mut intake = Intake { argv: &permit.argv, what, there: None, receiver: None, spare: None };
+    let mut intake = Intake { argv: &permit.argv, what, there: None, receiver: None };
     if permit.script != Some(Script::Decompress) {
         return intake.serve(io::stdin().as_fd());
     }
@@ -58,19 +59,12 @@ struct Intake<'a> {
     what: &'a Receiving,
     there: Option<There>,
     receiver: Option<Child>,
-    /// Started ahead for the next stream of a package.
-    spare: Option<Child>,
 }
 
 impl Intake<'_> {
     fn serve(&mut self, from: BorrowedFd<'_>) -> Result<End, String> {
         nonblocking(from).map_err(|error| failed(&error))?;
         let served = self.pass_on(from);
-        if let Some(mut spare) = self.spare.take() {
-            // Before it can complain that nothing came.
-            spare.kill().map_err(|error| failed(&error))?;
-            spare.wait().map_err(|error| failed(&error))?;
-        }
         // Its input is closed: what it has so far can be resumed. Where we refused, what it says is an echo of that.
         let status = self.receiver.take().map(|mut receiver| ended_as(self.argv, receiver.wait()));
         served.map(|end| end.or(status).unwrap_or_else(|| End::Ended(0, String::new())))
@@ -92,23 +86,20 @@ impl Intake<'_> {
                         return Ok(None);
                     }
                 }
-                Moved::Begin(begin) => {
-                    let argv = self.admit(&begin, inlet.is_package())?;
-                    match self.start(&argv) {
-                        Ok(mut receiver) => to = receiver.stdin.take().inspect(|_| self.receiver = Some(receiver)),
-                        Err(error) => return Ok(Some(not_run(&argv, &error))),
-                    }
-                    if let Some(to) = &to {
-                        nonblocking(to).map_err(|error| failed(&error))?;
+                Moved::Begin(begin, standing) => {
+                    let argv = self.admit(&begin, standing != Standing::Alone)?;
+                    if standing != Standing::LaterInPackage {
+                        match command(&argv).stdin(Stdio::piped()).spawn() {
+                            Ok(mut receiver) => to = receiver.stdin.take().inspect(|_| self.receiver = Some(receiver)),
+                            Err(error) => return Ok(Some(not_run(&argv, &error))),
+                        }
+                        if let Some(to) = &to {
+                            nonblocking(to).map_err(|error| failed(&error))?;
+                        }
                     }
                     inlet.accept();
                 }
-                Moved::Whole => {
-                    to = None;
-                    if let Some(end) = self.finish(inlet.is_package()) {
-                        return Ok(Some(end));
-                    }
-                }
+                Moved::Whole => to = None,
                 // The receiver says itself why.
                 Moved::Broken => return Ok(None),
                 Moved::Ended => {
@@ -122,22 +113,6 @@ impl Intake<'_> {
                 }
             }
         }
-    }
-
-    /// A receiver, the one that was started ahead if there is one.
-    fn start(&mut self, argv: &[String]) -> io::Result<Child> {
-        match self.spare.take() {
-            Some(spare) => Ok(spare),
-            None => command(argv).stdin(Stdio::piped()).spawn(),
-        }
-    }
-
-    /// Lets the receiver of a whole stream end; gives how, if it failed.
-    fn finish(&mut self, packed: bool) -> Option<End> {
-        // It waits for its pool now; meanwhile the next one gets ready to read.
-        self.spare = packed.then(|| command(self.argv).stdin(Stdio::piped()).spawn().ok()).flatten();
-        let status = self.receiver.take().map(|mut receiver| receiver.wait())?;
-        Some(ended_as(self.argv, status)).filter(|end| !matches!(end, End::Ended(0, _)))
     }
 
     /// The command that receives a stream that begins, or why it must not be received.

@@ -1,10 +1,10 @@
-//! Moves a stream from its sender to its receivers, as far as its records may be handed on.
+//! Moves a stream from its sender to its receiver, as far as its records may be handed on.
 //!
 //! Headers and small payloads are read, large payloads never enter this process: `splice` moves their pages from pipe to pipe. So memory
 //! stays constant, and a stream of large blocks costs one read more for each of them.
 
-use super::reader::{Next, Parser, Step};
-use super::record::{Begin, Refused};
+use super::reader::{Next, Parser, Standing, Step};
+use super::record::{Begin, Refused, package_head};
 use nix::errno::Errno;
 use nix::fcntl::{SpliceFFlags, splice};
 use nix::unistd::{read, write};
@@ -26,8 +26,8 @@ pub enum Moved {
     /// The receiver takes nothing at the moment.
     Full,
     /// A stream begins. Nothing of it moves until [`Inlet::accept`].
-    Begin(Begin),
-    /// The receiver has all of its stream: its input is to be closed.
+    Begin(Begin, Standing),
+    /// The receiver has all that comes: its input is to be closed.
     Whole,
     /// The sender has closed its end.
     Ended,
@@ -56,7 +56,7 @@ impl From<Errno> for Stopped {
     }
 }
 
-/// What stands between a sender and its receivers.
+/// What stands between a sender and its receiver.
 #[derive(Debug, Default)]
 pub struct Inlet {
     parser: Parser,
@@ -66,10 +66,10 @@ pub struct Inlet {
     /// Judged, and not handed on yet: from `sent` on.
     output: Vec<u8>,
     sent: usize,
-    /// A stream's last header lies in `output`.
+    /// The last header lies in `output`.
     is_whole: bool,
     /// A stream's first header waits to be accepted.
-    is_held: bool,
+    held: Option<Standing>,
     /// The payload before was large, so the next one will be.
     is_large: bool,
 }
@@ -101,12 +101,12 @@ impl Inlet {
                 return Ok(Moved::Whole);
             }
             let mut rest = &self.input[self.at..];
-            let step = if self.is_held { Step::Need(0) } else { self.parser.step(&mut rest)? };
+            let step = if self.held.is_some() { Step::Need(0) } else { self.parser.step(&mut rest)? };
             self.at = self.input.len() - rest.len();
             match step {
-                Step::Header(Next::Begin(begin)) => {
-                    self.is_held = true;
-                    return Ok(Moved::Begin(begin));
+                Step::Header(Next::Begin(begin, standing)) => {
+                    self.held = Some(standing);
+                    return Ok(Moved::Begin(begin, standing));
                 }
                 Step::Header(next) => self.judged(&next),
                 Step::Payload(payload) if unread > 0 => self.pass_read(payload),
@@ -115,7 +115,7 @@ impl Inlet {
                     return self.splice(from, to, payload, most);
                 }
                 Step::Payload(_) => return self.fill(from, BUFFER.min(most)),
-                Step::Need(_) if self.is_held => return Ok(Moved::Empty),
+                Step::Need(_) if self.held.is_some() => return Ok(Moved::Empty),
                 Step::Need(bytes) => return self.fill(from, if self.is_large { bytes } else { BUFFER }.min(most)),
             }
         }
@@ -123,7 +123,9 @@ impl Inlet {
 
     /// Lets a stream that began go to its receiver.
     pub fn accept(&mut self) {
-        self.is_held = false;
+        if self.held.take() == Some(Standing::FirstOfPackage) {
+            self.output.extend(package_head(self.parser.header()).concat());
+        }
         self.output.extend_from_slice(self.parser.header());
     }
 
@@ -132,15 +134,9 @@ impl Inlet {
         self.parser.end_of_input()
     }
 
-    /// True while what comes is a package: more streams may follow the one that is read.
-    #[must_use]
-    pub fn is_package(&self) -> bool {
-        self.parser.is_package()
-    }
-
     fn judged(&mut self, next: &Next) {
         match next {
-            Next::Begin(_) | Next::Drop => {}
+            Next::Begin(..) | Next::Drop => {}
             Next::Pass(payload) => {
                 self.is_large = *payload >= LARGE;
                 self.output.extend_from_slice(self.parser.header());

@@ -1,18 +1,31 @@
 //! Reads a stream from record to record and says what may be handed on. Pure: bytes come in, verdicts come out.
 
 use super::record::{Begin, HEADER, Header, PACKAGE, Record, Refused, read};
+use crate::model::DatasetName;
 
 /// What is to be done with a header that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// A plain stream begins: if it is what was expected, its receiver gets this header and as many bytes after it.
-    Begin(Begin),
+    /// A plain stream begins: if it is what was expected, the receiver gets this header and as many bytes after it. The first of a
+    /// package goes behind a head of our own making ([`super::record::package_head`]).
+    Begin(Begin, Standing),
     /// The receiver gets the header and as many bytes after it.
     Pass(u64),
-    /// The receiver gets the header, and then nothing more: its stream is whole.
+    /// The receiver gets the header, and then nothing more: it has all that comes.
     End,
-    /// Nobody gets the header: it belongs to a package, which is taken apart.
+    /// Nobody gets the header: it belongs to the head of a package, or to a package with nothing in it.
     Drop,
+}
+
+/// Where a plain stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// On its own.
+    Alone,
+    /// The first one of a package.
+    FirstOfPackage,
+    /// A further one of a package.
+    LaterInPackage,
 }
 
 /// Where in what comes the next header stands.
@@ -23,10 +36,7 @@ enum Place {
     /// Behind the head of a package.
     Head,
     /// Between the streams of a package.
-    Between {
-        /// The guid of the snapshot before.
-        last: Option<u64>,
-    },
+    Between,
     /// Within a stream.
     Within { to_guid: u64, raw: bool, packed: bool },
     /// Behind the end.
@@ -37,11 +47,13 @@ enum Place {
 #[derive(Debug)]
 pub struct Reader {
     place: Place,
+    /// The last stream of the package: of which dataset, and the guid of its snapshot.
+    before: Option<(DatasetName, u64)>,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { place: Place::Start }
+        Self { place: Place::Start, before: None }
     }
 }
 
@@ -52,24 +64,24 @@ impl Reader {
         let (place, next) = match (self.place, read(header, raw)?) {
             (Place::Done, _) => return Err("more comes after its end".to_owned()),
             (Place::Start, Record::Package) => (Place::Head, Next::Drop),
-            (Place::Head, Record::End { .. }) => (Place::Between { last: None }, Next::Drop),
-            (Place::Between { .. }, Record::End { .. }) => (Place::Done, Next::Drop),
-            (Place::Start, Record::Begin(begin)) => (within(&begin, false), Next::Begin(begin)),
-            (Place::Between { last }, Record::Begin(begin)) => {
-                if last.is_some_and(|last| last != begin.from_guid) {
-                    return Err(format!("@{} in it does not follow the snapshot before it", begin.snapshot));
-                }
-                (within(&begin, true), Next::Begin(begin))
+            (Place::Head, Record::End { .. }) => (Place::Between, Next::Drop),
+            (Place::Between, Record::End { .. }) if self.before.is_some() => (Place::Done, Next::End),
+            (Place::Between, Record::End { .. }) => (Place::Done, Next::Drop),
+            (Place::Start, Record::Begin(begin)) => (within(&begin, false), Next::Begin(begin, Standing::Alone)),
+            (Place::Between, Record::Begin(begin)) => {
+                let standing = follows(self.before.as_ref(), &begin)?;
+                self.before = Some((begin.dataset.clone(), begin.to_guid));
+                (within(&begin, true), Next::Begin(begin, standing))
             }
             (Place::Within { to_guid, packed, .. }, Record::End { to_guid: ended }) => {
                 belongs(to_guid, ended)?;
-                (if packed { Place::Between { last: Some(to_guid) } } else { Place::Done }, Next::End)
+                if packed { (Place::Between, Next::Pass(0)) } else { (Place::Done, Next::End) }
             }
             (place @ Place::Within { to_guid, .. }, Record::Change { to_guid: of, payload }) => {
                 belongs(to_guid, of)?;
                 (place, Next::Pass(payload))
             }
-            (Place::Head | Place::Between { .. } | Place::Within { .. }, Record::Package) => {
+            (Place::Head | Place::Between | Place::Within { .. }, Record::Package) => {
                 return Err(format!("within it begins {PACKAGE}"));
             }
             (_, record) => return Err(format!("it has a record where none belongs ({record:?})")),
@@ -85,9 +97,19 @@ impl Reader {
             _ => Err("it ends early".to_owned()),
         }
     }
+}
 
-    fn is_package(&self) -> bool {
-        matches!(self.place, Place::Head | Place::Between { .. } | Place::Within { packed: true, .. })
+/// A package is one dataset's history: libzfs would make the rest of another name a child of the target.
+fn follows(before: Option<&(DatasetName, u64)>, begin: &Begin) -> Result<Standing, Refused> {
+    match before {
+        None => Ok(Standing::FirstOfPackage),
+        Some((dataset, _)) if *dataset != begin.dataset => {
+            Err(format!("it brings {}@{} among snapshots of {dataset}", begin.dataset, begin.snapshot))
+        }
+        Some((_, guid)) if *guid != begin.from_guid => {
+            Err(format!("@{} in it does not follow the snapshot before it", begin.snapshot))
+        }
+        Some(_) => Ok(Standing::LaterInPackage),
     }
 }
 
@@ -143,7 +165,7 @@ impl Parser {
         self.filled = 0;
         let next = self.reader.next(&self.header)?;
         self.payload = match &next {
-            Next::Begin(begin) => begin.payload,
+            Next::Begin(begin, _) => begin.payload,
             Next::Pass(payload) => *payload,
             Next::End | Next::Drop => 0,
         };
@@ -159,12 +181,6 @@ impl Parser {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
-    }
-
-    /// True while what comes is a package: more streams may follow the one that is read.
-    #[must_use]
-    pub fn is_package(&self) -> bool {
-        self.reader.is_package()
     }
 
     /// What the end of the input means.

@@ -97,6 +97,15 @@ const FLAG_CLONE: u32 = 1;
 
 const MAGIC: u64 = 0x2_f5ba_cbac;
 
+/// `DRR_END`.
+const END: u32 = 5;
+
+/// `DMU_COMPOUNDSTREAM`: a package of streams.
+const PACKAGED: u64 = 2;
+
+/// Where a beginning has its name.
+const NAME_AT: usize = 56;
+
 /// How a package of streams is called in refusals.
 pub const PACKAGE: &str =
     "a stream with properties or of several datasets (zfs send -p or -R), which may set, rename and destroy";
@@ -133,12 +142,39 @@ impl Fields<'_> {
     }
 }
 
+/// The head of a package: its first header, and the one that ends its (empty) list. Of a sender's own head, nothing is handed on, so
+/// libzfs finds nothing in it to do but to receive one stream after another (`zfs_receive_package` in lib/libzfs/libzfs_sendrecv.c).
+#[must_use]
+pub fn package_head(first: &Header) -> [Header; 2] {
+    let (mut head, mut end) = ([0; HEADER], [0; HEADER]);
+    head[8..16].copy_from_slice(&MAGIC.to_le_bytes());
+    head[16..24].copy_from_slice(&PACKAGED.to_le_bytes());
+    // Its name, of which libzfs takes the dataset.
+    head[NAME_AT..].copy_from_slice(&first[NAME_AT..]);
+    end[..4].copy_from_slice(&END.to_le_bytes());
+    for (at, word) in fletcher_4(&head).into_iter().enumerate() {
+        end[8 + 8 * at..16 + 8 * at].copy_from_slice(&word.to_le_bytes());
+    }
+    [head, end]
+}
+
+/// The checksum of streams: `fletcher_4_incremental_native` in module/zcommon/zfs_fletcher.c.
+fn fletcher_4(header: &Header) -> [u64; 4] {
+    header.chunks_exact(4).fold([0; 4], |[a, b, c, d]: [u64; 4], word| {
+        let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let a = a.wrapping_add(word);
+        let b = b.wrapping_add(a);
+        let c = c.wrapping_add(b);
+        [a, b, c, d.wrapping_add(c)]
+    })
+}
+
 /// Reads a header. `raw` is whether it lies within a raw stream.
 pub fn read(header: &Header, raw: bool) -> Result<Record, Refused> {
     let fields = Fields(header);
     let (name, to_guid, payload) = match fields.u32(0) {
         0 => return begin(&fields),
-        5 => return end(&fields),
+        END => return end(&fields),
         1 => ("OBJECT", fields.u64(40), object(&fields)),
         2 => ("FREEOBJECTS", fields.u64(24), Some(0)),
         3 => ("WRITE", fields.u64(40), write(&fields)),
@@ -171,8 +207,8 @@ fn begin(fields: &Fields<'_>) -> Result<Record, Refused> {
     let payload = fields.u32(4);
     match header_type {
         1 => {}
-        2 if payload == 0 => return Ok(Record::Package),
-        2 => return Err(format!("it is {PACKAGE}; zfs_replicate sends none")),
+        PACKAGED if payload == 0 => return Ok(Record::Package),
+        PACKAGED => return Err(format!("it is {PACKAGE}; zfs_replicate sends none")),
         _ => return Err(not()),
     }
     if let unknown @ 1.. = features & !feature::ALLOWED {
@@ -208,7 +244,7 @@ fn begin(fields: &Fields<'_>) -> Result<Record, Refused> {
 
 /// `drr_toname`: a C string in 256 bytes.
 fn name(header: &Header) -> Result<(DatasetName, String), Refused> {
-    let bytes = &header[56..];
+    let bytes = &header[NAME_AT..];
     let length = bytes.iter().position(|byte| *byte == 0).ok_or("the name in it has no end")?;
     let text = std::str::from_utf8(&bytes[..length]).map_err(|_| "the name in it is no text")?;
     let (dataset, snapshot) =

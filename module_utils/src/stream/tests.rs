@@ -2,10 +2,10 @@
 
 use super::inlet::{Inlet, Moved, Stopped};
 use super::planned::Planned;
-use super::reader::{Next, Parser, Step};
-use super::record::{HEADER, Header};
+use super::reader::{Next, Parser, Standing, Step};
+use super::record::{HEADER, Header, package_head};
 use crate::model::Kind;
-use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -62,6 +62,11 @@ fn packed(streams: &[Vec<u8>]) -> Vec<u8> {
     [&package()[..], &end(0), &streams.concat(), &end(0)].concat()
 }
 
+/// A package as its receiver gets it: behind a head that is not the sender's.
+fn handed_on(streams: &[Vec<u8>]) -> Vec<u8> {
+    [package_head(streams[0][..HEADER].try_into().unwrap()).concat(), streams.concat(), end(0).to_vec()].concat()
+}
+
 /// The streams within, as names with guids, or why it is refused.
 fn walked(stream: &[u8]) -> Result<Vec<String>, String> {
     let (mut parser, mut rest, mut found) = (Parser::default(), stream, Vec::new());
@@ -72,7 +77,7 @@ fn walked(stream: &[u8]) -> Result<Vec<String>, String> {
                 rest = &rest[passed..];
                 parser.passed(passed as u64);
             }
-            Step::Header(Next::Begin(begin)) => {
+            Step::Header(Next::Begin(begin, _)) => {
                 found.push(format!("{} {}>{}", begin.snapshot, begin.from_guid, begin.to_guid));
             }
             Step::Need(_) | Step::Header(_) => {}
@@ -132,6 +137,9 @@ fn what_is_no_plain_stream_is_refused() {
     refused([&package()[..], &sound].concat(), "where none belongs");
     refused(packed(&[plain("tank/a@x", 1, 5, &[]), plain("tank/a@y", 4, 6, &[])]), "does not follow");
     refused([packed(&[]), end(0).to_vec()].concat(), "more comes after its end");
+    // libzfs would put it below the target, as tank/a's child.
+    let child = [plain("tank/a@x", 1, 5, &[]), plain("tank/a/child@y", 5, 6, &[])];
+    refused(packed(&child), "it brings tank/a/child@y among snapshots of tank/a");
 }
 
 #[test]
@@ -203,11 +211,45 @@ fn a_stream_is_what_was_planned_or_refused() {
     assert!(!all.expects_more());
 }
 
-/// What each receiver gets of a stream that comes in chunks of these sizes, through real sockets.
-fn received(stream: &[u8], chunks: &[usize]) -> Result<Vec<Vec<u8>>, String> {
+#[test]
+fn nothing_of_a_packages_head_is_handed_on() {
+    let streams = [plain("tank/a@x", 1, 5, &[512]), plain("tank/a@y", 5, 6, &[])];
+    let mut stream = packed(&streams);
+    // What libzfs acts upon: features (holds), flags, guids, another name; and the checksum of its list.
+    for (at, bytes) in [(18, &[1_u8][..]), (36, &[4]), (40, &[9; 16]), (56, b"tank/b@x\0"), (HEADER + 8, &[7; 32])] {
+        stream[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    assert_eq!(received(&stream, &[97]), Ok(Some(handed_on(&streams))));
+    let head = handed_on(&streams);
+    assert_eq!((&head[..16], head[16]), (&with(header(0), 8, &MAGIC.to_le_bytes())[..16], 2));
+    assert_eq!(&head[56..65], b"tank/a@x\0");
+    // libzfs compares it before it reads on.
+    assert_eq!(checksum_of(&head), fletcher_4_of(&head[..HEADER]));
+}
+
+/// The checksum in the record that ends a package's head.
+fn checksum_of(head: &[u8]) -> Vec<u64> {
+    head[HEADER + 8..HEADER + 40].chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect()
+}
+
+/// Sums of sums, as slowly as the definition says it.
+fn fletcher_4_of(bytes: &[u8]) -> Vec<u64> {
+    let words: Vec<u64> = bytes.chunks(4).map(|word| u64::from(u32::from_le_bytes(word.try_into().unwrap()))).collect();
+    let sums = |words: &[u64]| (1..=words.len()).map(|upto| words[..upto].iter().sum()).collect::<Vec<u64>>();
+    let (a, mut all) = (sums(&words), Vec::new());
+    let mut now = a;
+    for _ in 0..4 {
+        all.push(*now.last().unwrap());
+        now = sums(&now);
+    }
+    all
+}
+
+/// What the receiver gets of a stream that comes in chunks of these sizes, through real sockets; none where there was no stream.
+fn received(stream: &[u8], chunks: &[usize]) -> Result<Option<Vec<u8>>, String> {
     let (mut tap, from) = UnixStream::pair().unwrap();
     from.set_nonblocking(true).unwrap();
-    let (mut inlet, mut got, mut rest, mut chunk) = (Inlet::default(), Vec::new(), stream, chunks.iter().cycle());
+    let (mut inlet, mut got, mut rest, mut chunk) = (Inlet::default(), None, stream, chunks.iter().cycle());
     let mut receiver: Option<(UnixStream, UnixStream)> = None;
     let drain = |(to, out): (UnixStream, UnixStream)| {
         drop(to);
@@ -224,11 +266,13 @@ fn received(stream: &[u8], chunks: &[usize]) -> Result<Vec<Vec<u8>>, String> {
                 tap.write_all(now).unwrap();
                 rest = later;
             }
-            Ok(Moved::Begin(_)) => {
-                receiver = Some(UnixStream::pair().unwrap());
+            Ok(Moved::Begin(_, standing)) => {
+                if standing != Standing::LaterInPackage {
+                    assert!(receiver.replace(UnixStream::pair().unwrap()).is_none());
+                }
                 inlet.accept();
             }
-            Ok(Moved::Whole) => got.push(drain(receiver.take().unwrap())),
+            Ok(Moved::Whole) => assert!(got.replace(drain(receiver.take().unwrap())).is_none()),
             Ok(Moved::Ended) => return inlet.end_of_input().map(|()| got),
             // Sockets cannot be spliced: a large payload that never comes whole.
             Err(Stopped::Error(nix::errno::Errno::EINVAL)) => return Err("it ends early".to_owned()),
@@ -245,7 +289,7 @@ fn sizes() -> impl Strategy<Value = Vec<u64>> {
 
 proptest! {
     #[test]
-    fn each_receiver_gets_one_whole_plain_stream(
+    fn the_receiver_gets_all_streams_whole(
         all in prop::collection::vec(sizes(), 1..4), chunks in prop::collection::vec(50_usize..5000, 1..6)
     ) {
         let mut from = 1;
@@ -253,12 +297,12 @@ proptest! {
             from += 1;
             plain("tank/a@x", from - 1, from, sizes)
         }).collect();
-        prop_assert_eq!(received(&packed(&streams), &chunks), Ok(streams.clone()));
-        prop_assert_eq!(received(&streams[0], &chunks), Ok(streams[..1].to_vec()));
+        prop_assert_eq!(received(&packed(&streams), &chunks), Ok(Some(handed_on(&streams))));
+        prop_assert_eq!(received(&streams[0], &chunks), Ok(Some(streams[0].clone())));
     }
 
     #[test]
-    fn whatever_comes_receivers_get_plain_streams_only(
+    fn whatever_comes_the_receiver_gets_plain_streams_only(
         sizes in sizes(), changes in prop::collection::vec((0_usize..4000, any::<u8>()), 0..4), cut in any::<prop::sample::Index>(),
         wrap in prop_oneof![Just(false), Just(true)]
     ) {
@@ -272,12 +316,12 @@ proptest! {
         // In one piece or byte by byte, the verdict is the same.
         let verdict = walked(&stream);
         prop_assert_eq!(&received(&stream, &[1 << 20]).is_ok(), &verdict.is_ok());
-        if let Ok(parts) = received(&stream, &[97]) {
-            for part in parts {
-                prop_assert_eq!(walked(&part).unwrap().len(), 1);
-                // Its first header is a plain stream's.
-                prop_assert_eq!(part[16] & 3, 1);
-            }
+        if let Ok(Some(got)) = received(&stream, &[97]) {
+            // To the reader the same again, and its first header is a plain stream's, or of a head in which there is nothing.
+            prop_assert_eq!(walked(&got), verdict);
+            let first: &Header = got[..HEADER].try_into().unwrap();
+            let plain = got[16] & 3 == 1;
+            prop_assert!(plain || got[..2 * HEADER] == package_head(first).concat());
         }
     }
 

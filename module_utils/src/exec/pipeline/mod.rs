@@ -38,8 +38,8 @@ pub const SMALL_PIPE: u64 = 1 << 20;
 
 /// Runs both ends until they are done and gives the bytes that passed.
 ///
-/// With `planned`, the sender is not trusted: its stream is read record by record, must be what was planned, and each plain stream in it
-/// goes to a receiver of its own. Without, it passes as it is.
+/// With `planned`, the sender is not trusted: its stream is read record by record, and must be what was planned. Without, it passes as it
+/// is.
 pub fn run(
     runner: &Runner,
     flow: &Flow,
@@ -51,9 +51,8 @@ pub fn run(
     let waker = Waker::new().map_err(|error| send.not_run(&error))?;
     let checked = planned.map(|planned| (Inlet::default(), planned));
     let is_checked = checked.is_some();
-    let spawn = || spawn_receiver(runner, flow, &receive, is_checked);
     // The receiver first: if it cannot even start, nothing was read in vain.
-    let mut receiver = spawn().map_err(|error| receive.not_run(&error))?;
+    let mut receiver = spawn_receiver(runner, flow, &receive, is_checked).map_err(|error| receive.not_run(&error))?;
     let mut senders = match Senders::spawn(runner, flow, &send, is_checked) {
         Ok(senders) => senders,
         Err(error) => {
@@ -65,7 +64,7 @@ pub fn run(
     let wire = senders.wire.take();
     let greeting = Mutex::new(send.host.is_remote().then(Greeting::default));
     let before = wire.is_none().then_some(&greeting);
-    let mut pump = Pump::new(flow, before, &waker, &spawn, receiver, checked);
+    let mut pump = Pump::new(flow, before, &waker, receiver, checked);
     let result = std::thread::scope(|scope| {
         if let Some(wire) = &wire {
             scope.spawn(|| wire.carry(flow, &greeting));

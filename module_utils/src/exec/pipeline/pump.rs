@@ -1,4 +1,4 @@
-//! Moves bytes from a sender to its receivers until one of them ends.
+//! Moves bytes from a sender to its receiver until one of them ends.
 //!
 //! The bytes of large blocks never enter this process: `splice` moves pages from one pipe to the other, so memory and time do not grow
 //! with the stream. The buffer is the pipe in front of the receiver, made as large as the kernel allows.
@@ -7,7 +7,7 @@ use super::skip::{Skipped, skip};
 use super::{Flow, SMALL_PIPE, Senders, Side};
 use crate::exec::children::{GivenUp, end_all};
 use crate::exec::greeting::Greeting;
-use crate::exec::runner::{drained, end, nonblocking, wait};
+use crate::exec::runner::{drained, nonblocking, wait};
 use crate::exec::signals::{self, Waker};
 use crate::exec::tail::Tail;
 use crate::stream::inlet::{self, Inlet, Moved};
@@ -76,41 +76,36 @@ enum Passed {
     Blocked(Blocked),
     /// One of them has closed its end.
     Ended(Side),
-    /// The receiver has a whole stream.
-    Whole,
 }
 
 /// A sender's stream on its way.
 pub struct Pump<'a> {
     /// Bytes that came from the sender.
     pub bytes: u64,
-    /// What the receivers said.
+    /// What the receiver said.
     pub receive_errors: Tail,
     flow: &'a Flow,
     /// What comes before the stream. None where what passes here is decompressed: it is read elsewhere, and the limit kept there.
     greeting: Option<&'a Mutex<Option<Greeting>>>,
     waker: &'a Waker,
-    spawn: &'a dyn Fn() -> io::Result<Child>,
     receiver: Child,
+    /// None once the receiver has all that comes.
     to: Option<ChildStdin>,
-    /// How the receiver of the last whole stream ended.
-    received: Option<ExitStatus>,
     checked: Option<(Inlet, Planned)>,
 }
 
 impl<'a> Pump<'a> {
-    /// To `receiver` and, for each further stream in what comes, to one more that `spawn` starts.
+    /// To `receiver`.
     pub fn new(
         flow: &'a Flow,
         greeting: Option<&'a Mutex<Option<Greeting>>>,
         waker: &'a Waker,
-        spawn: &'a dyn Fn() -> io::Result<Child>,
         mut receiver: Child,
         checked: Option<(Inlet, Planned)>,
     ) -> Self {
         let to = receiver.stdin.take();
         let receive_errors = Tail::default();
-        Self { bytes: 0, receive_errors, flow, greeting, waker, spawn, receiver, to, received: None, checked }
+        Self { bytes: 0, receive_errors, flow, greeting, waker, receiver, to, checked }
     }
 
     /// Moves bytes until one side ends, and says which.
@@ -134,13 +129,6 @@ impl<'a> Pump<'a> {
                 Passed::Ended(side) => {
                     self.to = None;
                     return Ok(side);
-                }
-                Passed::Whole => {
-                    if let Some(side) = self.next_receiver(senders)? {
-                        return Ok(side);
-                    }
-                    last_byte = Instant::now();
-                    continue;
                 }
             };
             let moved = self.bytes - before;
@@ -217,47 +205,18 @@ impl<'a> Pump<'a> {
                 Moved::Empty if is_readable(from)? => return Ok(Passed::Blocked(Blocked::Full)),
                 Moved::Empty => return Ok(Passed::Blocked(Blocked::Empty)),
                 Moved::Full => return Ok(Passed::Blocked(Blocked::Full)),
-                Moved::Begin(begin) => {
+                Moved::Begin(begin, _) => {
                     if let Some((inlet, planned)) = &mut self.checked {
                         planned.check(&begin).map_err(Stopped::Refused)?;
                         inlet.accept();
                     }
                 }
-                Moved::Whole => return Ok(Passed::Whole),
+                Moved::Whole => self.to = None,
                 Moved::Ended => return Ok(Passed::Ended(Side::Sender)),
                 Moved::Broken => return Ok(Passed::Ended(Side::Receiver)),
             }
         }
         Ok(Passed::Blocked(Blocked::Empty))
-    }
-
-    /// The receiver has all of its stream: lets it end, and starts another for the stream that must follow. Gives the side that ended,
-    /// if it failed.
-    fn next_receiver(&mut self, senders: &mut Senders) -> Result<Option<Side>, Stopped> {
-        self.to = None;
-        let more = self.checked.as_ref().is_some_and(|(_, planned)| planned.expects_more());
-        // Started before the one before has ended, which has to wait for its pool: meanwhile it gets ready to read.
-        let mut next = if more { Some((self.spawn)()?) } else { None };
-        let status = self.wait_for_receiver(senders);
-        match status {
-            Ok(status) if status.success() => {
-                self.received = Some(status);
-                if let Some(next) = next {
-                    self.receiver = next;
-                    self.to = self.receiver.stdin.take();
-                    self.open()?;
-                }
-                Ok(None)
-            }
-            failed => {
-                if let Some(next) = &mut next {
-                    drop(next.stdin.take());
-                    end(next);
-                }
-                self.received = Some(failed?);
-                Ok(Some(Side::Receiver))
-            }
-        }
     }
 
     fn open(&self) -> io::Result<()> {
