@@ -5,8 +5,8 @@
 
 use super::complaints::COMPLAINTS;
 use crate::exec::cmd::BEGIN;
-use regex::Regex;
-use std::sync::LazyLock;
+use regex::bytes::{Captures, Regex, RegexBuilder};
+use std::sync::{LazyLock, OnceLock};
 
 pub use super::cause::Cause;
 
@@ -23,16 +23,77 @@ pub struct Complaint<'a> {
     rank: usize,
 }
 
-static TABLE: LazyLock<Vec<(Regex, Cause)>> = LazyLock::new(|| {
-    // A pattern that is none is met by the test of the table, not by users.
-    let rows = COMPLAINTS.iter().filter_map(|(pattern, cause)| Some((Regex::new(&whole(pattern)).ok()?, *cause)));
-    rows.collect()
+/// A row of the table. A program meets one or two complaints in its life, so a pattern is compiled only for a line that has its literal.
+struct Row {
+    literal: String,
+    pattern: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+    cause: Cause,
+}
+
+impl Row {
+    fn captures<'a>(&self, line: &'a str) -> Option<Captures<'a>> {
+        if !line.contains(&self.literal) {
+            return None;
+        }
+        // A pattern that is none is met by the test of the table, not by users.
+        self.compiled.get_or_init(|| compile(&whole(self.pattern))).as_ref()?.captures(line.as_bytes())
+    }
+}
+
+static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let row = |&(pattern, cause): &(&'static str, Cause)| Row {
+        literal: literal(pattern),
+        pattern,
+        compiled: OnceLock::new(),
+        cause,
+    };
+    COMPLAINTS.iter().map(row).collect()
 });
 
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let cannot = "(?:internal error: )?(?:warning: )?cannot [a-z ]+ ";
-    Regex::new(&format!("^{cannot}(?:'(?<quoted>[^']+)'|snapshot (?<bare>[^' ][^']*?)): (?<reason>.+)$")).ok()
+    compile(&format!("^{cannot}(?:'(?<quoted>[^']+)'|snapshot (?<bare>[^' ][^']*?)): (?<reason>.+)$"))
 });
+
+/// Of bytes where the pattern allows it: automata of what is UTF-8 are several times as large.
+fn compile(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).unicode(!pattern.is_ascii()).build().ok()
+}
+
+/// The longest text that is in each line which a pattern fits. What is in groups and classes does not count.
+fn literal(pattern: &str) -> String {
+    let (mut longest, mut now, mut depth) = (String::new(), String::new(), 0);
+    let mut chars = pattern.replace("NAME", "()").chars().collect::<Vec<_>>().into_iter();
+    while let Some(next) = chars.next() {
+        let plain = match next {
+            '\\' => chars.next().filter(|escaped| !escaped.is_alphanumeric()),
+            '[' => chars.find(|inner| *inner == ']').and(None),
+            '(' | ')' => {
+                depth += if next == '(' { 1 } else { -1 };
+                None
+            }
+            // The character before may be missing.
+            '?' | '*' | '{' => now.pop().and(None),
+            '.' | '+' | '|' | '^' | '$' => None,
+            plain => Some(plain),
+        };
+        if let Some(plain) = plain.filter(|_| depth == 0) {
+            now.push(plain);
+            continue;
+        }
+        if now.len() > longest.len() {
+            longest.clone_from(&now);
+        }
+        now.clear();
+    }
+    if now.len() > longest.len() { now } else { longest }
+}
+
+/// A group of what a pattern found.
+fn group<'a>(found: &Captures<'a>, name: &str) -> Option<&'a str> {
+    std::str::from_utf8(found.name(name)?.as_bytes()).ok()
+}
 
 /// The pattern for a whole line. `NAME` is whatever ZFS names.
 fn whole(pattern: &str) -> String {
@@ -73,24 +134,23 @@ pub fn complaints(stderr: &str) -> impl Iterator<Item = Complaint<'_>> {
 
 fn complaint(line: &str) -> Option<Complaint<'_>> {
     let line = line.trim_end();
-    TABLE.iter().enumerate().find_map(|(rank, (pattern, cause))| {
-        let found = pattern.captures(line)?;
-        let dataset = found.name("dataset").map(|name| name.as_str()).or_else(|| named(line));
-        Some(Complaint { line, cause: *cause, dataset, rank })
+    TABLE.iter().enumerate().find_map(|(rank, row)| {
+        let dataset = group(&row.captures(line)?, "dataset").or_else(|| named(line));
+        Some(Complaint { line, cause: row.cause, dataset, rank })
     })
 }
 
 /// What a line says of whatever it names: `permission denied` of `cannot open 'tank/a': permission denied`.
 #[must_use]
 pub fn reason(line: &str) -> &str {
-    let found = NAMED.as_ref().and_then(|named| named.captures(line));
-    found.and_then(|found| found.name("reason")).map_or(line, |reason| reason.as_str())
+    let found = NAMED.as_ref().and_then(|named| named.captures(line.as_bytes()));
+    found.and_then(|found| group(&found, "reason")).unwrap_or(line)
 }
 
 /// What a line names, where its row does not say: `cannot open 'tank/a': ...`, `cannot destroy snapshot tank/a@x: ...`.
 fn named(line: &str) -> Option<&str> {
-    let found = NAMED.as_ref()?.captures(line)?;
-    found.name("quoted").or_else(|| found.name("bare")).map(|name| name.as_str())
+    let found = NAMED.as_ref()?.captures(line.as_bytes())?;
+    group(&found, "quoted").or_else(|| group(&found, "bare"))
 }
 
 /// Why a command failed, as far as it said so.

@@ -1,11 +1,26 @@
 use super::super::complaints::COMPLAINTS;
-use super::{Cause, TABLE, cause, complaints, only_missing, own};
+use super::{Cause, cause, compile, complaints, literal, only_missing, own, whole};
 use crate::exec::cmd::BEGIN;
 use proptest::prelude::{any, prop, prop_assert_eq, proptest};
 
 #[test]
 fn every_row_of_the_table_is_a_pattern() {
-    assert_eq!(TABLE.len(), COMPLAINTS.len());
+    for (pattern, _) in COMPLAINTS {
+        assert!(compile(&whole(pattern)).is_some(), "{pattern}");
+    }
+}
+
+#[test]
+fn the_literal_of_a_pattern_is_in_each_line_that_it_fits() {
+    assert_eq!(literal("cannot .+: no such pool '[^']+'"), ": no such pool '");
+    assert_eq!(literal(r"Unknown command:? '?zfs'?"), "Unknown command");
+    assert_eq!(literal(r"cannot .+: NAME has (?:more|snapshots \(eg\. .+\))\."), "cannot ");
+    assert_eq!(literal(r"a+b\.c"), "b.c");
+    let lines = MEANING.iter().flat_map(|(text, _)| text.lines());
+    for (line, (pattern, _)) in lines.flat_map(|line| COMPLAINTS.iter().map(move |row| (line, row))) {
+        let fits = compile(&whole(pattern)).is_some_and(|pattern| pattern.is_match(line.as_bytes()));
+        assert!(!fits || line.contains(&literal(pattern)), "{pattern} fits {line:?}");
+    }
 }
 
 const MEANING: &[(&str, Cause)] = &[
