@@ -10,8 +10,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let argv: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    match options::parse(&argv) {
+    match options::parse(std::env::args_os().skip(1)) {
         Ok(Task::Help) => say(io::stdout(), USAGE, 0),
         Ok(Task::Version) => say(io::stdout(), &format!("zfs_gate {}\n", env!("CARGO_PKG_VERSION")), 0),
         Ok(Task::Explain(rules, lines)) => explain_all(&rules, lines),

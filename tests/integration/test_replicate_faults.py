@@ -28,7 +28,7 @@ from zfs_hosts import Hosts
         ({"target": "vault/nope"}, "preflight failed: target vault/nope does not exist. Create it first: zfs create -p -o canmount=off vault/nope"),
         ({"source_host": "-oProxyCommand=touch /tmp/pwned"}, 'option source_host: "-oProxyCommand=touch /tmp/pwned" is not an ssh destination'),
         ({"exclude": ["["]}, 'option exclude: "\\[" is not a valid pattern'),
-        ({"tagret": "vault"}, "unsupported option 'tagret'. Supported options are: "),
+        ({"tagret": "vault"}, "option tagret: unsupported option. Supported options are: "),
         ({"buffer_size": "much"}, 'option buffer_size: expected a size such as 10M, 1.5G or 512KiB, got "much"'),
     ],
 )

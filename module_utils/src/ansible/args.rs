@@ -6,52 +6,49 @@
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 use std::fmt;
 
 /// Reads `T` from the arguments of a module.
 pub fn from_args<T: de::DeserializeOwned>(args: Map<String, Value>) -> Result<T, ArgError> {
-    T::deserialize(Lenient { value: Value::Object(args) })
+    serde_path_to_error::deserialize(Lenient { value: Value::Object(args) }).map_err(|error| {
+        let option = shown(error.path());
+        let ArgError(message) = error.into_inner();
+        ArgError(if option.is_empty() { message } else { format!("option {option}: {message}") })
+    })
 }
 
-/// What is wrong with an argument, and where: `ssh.port: expected an integer, got "often"`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ArgError {
-    path: Vec<String>,
-    message: String,
+/// As the user would name it: `datasets.2.policy` is that of the second.
+fn shown(path: &serde_path_to_error::Path) -> String {
+    let names = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some((index + 1).to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    names.collect::<Vec<_>>().join(".")
 }
+
+/// What is wrong with an argument, and where: `option ssh.port: expected an integer, got "often"`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ArgError(String);
 
 impl ArgError {
     fn expected(what: &str, got: &Value) -> Self {
-        Self { path: Vec::new(), message: format!("expected {what}, got {got}") }
-    }
-
-    fn below(mut self, key: &str) -> Self {
-        self.path.insert(0, key.to_owned());
-        self
+        Self(format!("expected {what}, got {got}"))
     }
 }
-
-impl fmt::Display for ArgError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "option {}: {}", self.path.join("."), self.message)
-        }
-    }
-}
-
-impl std::error::Error for ArgError {}
 
 impl de::Error for ArgError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { path: Vec::new(), message: message.to_string() }
+        Self(message.to_string())
     }
 
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+    /// Its name is the end of the path.
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
         let mut known: Vec<&str> = expected.to_vec();
         known.sort_unstable();
-        Self::custom(format!("unsupported option '{field}'. Supported options are: {}", known.join(", ")))
+        Self::custom(format!("unsupported option. Supported options are: {}", known.join(", ")))
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -135,10 +132,8 @@ macro_rules! integers {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgError> {
             let shown = self.value.to_string();
-            visitor.visit_i64(self.integer()?).map_err(|e: ArgError| match e.path.is_empty() {
-                true => de::Error::custom(format!("expected an integer that fits here, got {shown}")),
-                false => e,
-            })
+            let wrong = |_: ArgError| de::Error::custom(format!("expected an integer that fits here, got {shown}"));
+            visitor.visit_i64(self.integer()?).map_err(wrong)
         }
     )*};
 }
@@ -192,11 +187,11 @@ impl<'de> de::Deserializer<'de> for Lenient {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgError> {
-        visitor.visit_seq(Items { items: self.list()?.into_iter(), index: 0 })
+        visitor.visit_seq(Items { items: self.list()?.into_iter() })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgError> {
-        visitor.visit_map(Entries { entries: self.dict()?.into_iter(), current: None })
+        visitor.visit_map(Entries { entries: self.dict()?.into_iter(), value: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -235,22 +230,19 @@ impl<'de> de::Deserializer<'de> for Lenient {
 
 struct Items {
     items: std::vec::IntoIter<Value>,
-    index: usize,
 }
 
 impl<'de> de::SeqAccess<'de> for Items {
     type Error = ArgError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ArgError> {
-        let Some(value) = self.items.next() else { return Ok(None) };
-        self.index += 1;
-        seed.deserialize(Lenient { value }).map(Some).map_err(|e| e.below(&format!("{}", self.index)))
+        self.items.next().map(|value| seed.deserialize(Lenient { value })).transpose()
     }
 }
 
 struct Entries {
     entries: serde_json::map::IntoIter,
-    current: Option<(String, Value)>,
+    value: Option<Value>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries {
@@ -258,16 +250,14 @@ impl<'de> de::MapAccess<'de> for Entries {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ArgError> {
         // Null means omitted, at every depth.
-        self.current = self.entries.by_ref().find(|(_, value)| !value.is_null());
-        match &self.current {
-            Some((key, _)) => seed.deserialize(key.clone().into_deserializer()).map(Some),
-            None => Ok(None),
-        }
+        let Some((key, value)) = self.entries.by_ref().find(|(_, value)| !value.is_null()) else { return Ok(None) };
+        self.value = Some(value);
+        seed.deserialize(key.into_deserializer()).map(Some)
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ArgError> {
-        let (key, value) = self.current.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
-        seed.deserialize(Lenient { value }).map_err(|e| e.below(&key))
+        let value = self.value.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
+        seed.deserialize(Lenient { value })
     }
 }
 
@@ -347,10 +337,13 @@ mod tests {
             (json!({"number": -1}), "option number: expected an integer that fits here, got -1"),
             (json!({"number": "5x"}), "option number: expected an integer, got \"5x\""),
             (json!({"ssh": {"port": "often"}}), "option ssh.port: expected an integer, got \"often\""),
-            (json!({"ssh": {"prot": 1}}), "option ssh: unsupported option 'prot'. Supported options are: port"),
+            (json!({"ssh": {"prot": 1}}), "option ssh.prot: unsupported option. Supported options are: port"),
             (json!({"list": ["a", {}]}), "option list.2: expected a string, got {}"),
             (json!({"word": "often"}), "option word: expected one of auto, never, got \"often\""),
-            (json!({"nme": 1}), "unsupported option 'nme'. Supported options are: flag, list, map, number, ssh, word"),
+            (
+                json!({"nme": 1}),
+                "option nme: unsupported option. Supported options are: flag, list, map, number, ssh, word",
+            ),
         ] {
             assert_eq!(read(given).unwrap_err(), message);
         }

@@ -1,5 +1,10 @@
 //! The command line that every module shares.
 
+use lexopt::Parser;
+use lexopt::prelude::{Long, Short, Value};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 /// Who reads the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -30,7 +35,7 @@ pub enum Cli {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run {
     /// The file with the arguments, `-` for standard input.
-    pub file: String,
+    pub file: PathBuf,
     /// Who reads the output.
     pub output: Output,
     /// Check mode.
@@ -38,37 +43,35 @@ pub struct Run {
     /// Show every command.
     pub debug: bool,
     /// Where the JSON result is kept, whatever else is printed.
-    pub result: Option<String>,
+    pub result: Option<PathBuf>,
     /// Where figures for Prometheus are kept.
-    pub metrics: Option<String>,
+    pub metrics: Option<PathBuf>,
 }
 
 impl Cli {
     /// Reads the command line, without the program's name.
-    pub fn parse(argv: &[String]) -> Result<Self, String> {
+    pub fn parse<Word: Into<OsString>>(argv: impl IntoIterator<Item = Word>) -> Result<Self, String> {
+        Self::read(&mut Parser::from_args(argv)).map_err(|error| format!("{error}; see --help"))
+    }
+
+    fn read(parser: &mut Parser) -> Result<Self, lexopt::Error> {
         let mut files = Vec::new();
         let (mut text, mut quiet, mut check, mut debug) = (false, false, false, false);
         let (mut result, mut metrics) = (None, None);
-        let mut words = argv.iter();
-        while let Some(word) = words.next() {
-            let mut path = || match words.next() {
-                Some(path) if !path.is_empty() => Ok(Some(path.clone())),
-                _ => Err(format!("{word} wants the path of a file; see --help")),
-            };
-            match word.as_str() {
-                "--help" | "-h" => return Ok(Self::Help),
-                "--version" | "-V" => return Ok(Self::Version),
+        while let Some(word) = parser.next()? {
+            match word {
+                Short('h') | Long("help") => return Ok(Self::Help),
+                Short('V') | Long("version") => return Ok(Self::Version),
                 #[cfg(feature = "argspec")]
-                "--argspec" => return Ok(Self::Argspec),
-                "--text" => text = true,
-                "--quiet" | "-q" => quiet = true,
-                "--check" => check = true,
-                "--debug" => debug = true,
-                "--result" => result = path()?,
-                "--metrics" => metrics = path()?,
-                "-" => files.push(word.clone()),
-                other if other.starts_with('-') => return Err(format!("unknown option {other}; see --help")),
-                _ => files.push(word.clone()),
+                Long("argspec") => return Ok(Self::Argspec),
+                Long("text") => text = true,
+                Short('q') | Long("quiet") => quiet = true,
+                Long("check") => check = true,
+                Long("debug") => debug = true,
+                Long("result") => result = Some(path("--result", parser.value()?)?),
+                Long("metrics") => metrics = Some(path("--metrics", parser.value()?)?),
+                Value(file) => files.push(path("FILE", file)?),
+                _ => return Err(word.unexpected()),
             }
         }
         let output = match (text, quiet) {
@@ -76,11 +79,15 @@ impl Cli {
             (true, false) => Output::Text,
             (false, false) => Output::Json,
         };
-        match <[String; 1]>::try_from(files) {
+        match <[PathBuf; 1]>::try_from(files) {
             Ok([file]) => Ok(Self::Run(Run { file, output, check, debug, result, metrics })),
-            Err(files) => Err(format!("expected one file with the arguments, got {}; see --help", files.len())),
+            Err(files) => Err(format!("expected one file with the arguments, got {}", files.len()).into()),
         }
     }
+}
+
+fn path(what: &str, value: OsString) -> Result<PathBuf, lexopt::Error> {
+    if value.is_empty() { Err(format!("{what} wants the path of a file").into()) } else { Ok(value.into()) }
 }
 
 /// The usage text.
@@ -109,7 +116,7 @@ mod tests {
     use super::{Cli, Output, Run};
 
     fn parse(line: &str) -> Result<Cli, String> {
-        Cli::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Cli::parse(line.split_whitespace())
     }
 
     #[test]
@@ -122,10 +129,21 @@ mod tests {
             result: Some("/r.json".into()),
             metrics: None,
         };
+        assert_eq!(
+            parse("--text --check --result=/r.json - --debug"),
+            parse("--debug --check --text --result /r.json -")
+        );
         assert_eq!(parse("--text --check --result /r.json - --debug"), Ok(Cli::Run(run)));
-        assert_eq!(parse("a.json --result").unwrap_err(), "--result wants the path of a file; see --help");
         assert_eq!(parse("a.json --help"), Ok(Cli::Help));
-        assert_eq!(parse("a b").unwrap_err(), "expected one file with the arguments, got 2; see --help");
-        assert_eq!(parse("--texxt a").unwrap_err(), "unknown option --texxt; see --help");
+        for (line, message) in [
+            ("a.json --result", "missing argument for option '--result'; see --help"),
+            ("a.json --result=", "--result wants the path of a file; see --help"),
+            ("a b", "expected one file with the arguments, got 2; see --help"),
+            ("--text", "expected one file with the arguments, got 0; see --help"),
+            ("--texxt a", "invalid option '--texxt'; see --help"),
+            ("--text=x a", "unexpected argument for option '--text': \"x\"; see --help"),
+        ] {
+            assert_eq!(parse(line).unwrap_err(), message);
+        }
     }
 }

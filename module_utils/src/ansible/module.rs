@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -91,8 +91,7 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
     run: fn(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
     let started = clock::now();
-    let argv: Vec<String> = std::env::args().skip(1).collect();
-    let cli = match Cli::parse(&argv) {
+    let cli = match Cli::parse(std::env::args_os().skip(1)) {
         Ok(Cli::Run(run)) => run,
         Ok(Cli::Help) => return say(&format!("{name}: {about}\n\n{}", crate::ansible::cli::usage(name))),
         Ok(Cli::Version) => return say(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
@@ -103,12 +102,11 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
             return Printer { output: Output::Json, check: false, debug: false, record: nowhere }.failure(&message);
         }
     };
-    let [result, metrics] = [&cli.result, &cli.metrics].map(|path| path.as_ref().map(PathBuf::from));
-    let record = Record { program: name, result, metrics, started };
+    let record = Record { program: name, result: cli.result, metrics: cli.metrics, started };
     let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record };
     report_panics(printer.clone());
     // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
-    if cli.file == "-" && cli.output == Output::Json {
+    if cli.file == Path::new("-") && cli.output == Output::Json {
         crate::exec::signals::hang_up_without_reader();
     }
     let parsed = read(&cli.file).and_then(|text| split(&text, started)).and_then(|(args, mut task)| {
@@ -149,15 +147,16 @@ fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), Strin
     Ok((args, task))
 }
 
-fn read(file: &str) -> Result<String, String> {
-    if file == "-" {
+fn read(file: &Path) -> Result<String, String> {
+    if file == Path::new("-") {
         let mut text = String::new();
         return match io::stdin().lock().read_to_string(&mut text) {
             Ok(_) => Ok(text),
             Err(error) => Err(format!("the arguments on standard input cannot be read: {error}")),
         };
     }
-    std::fs::read_to_string(file).map_err(|error| format!("the arguments file {file} cannot be read: {error}"))
+    std::fs::read_to_string(file)
+        .map_err(|error| format!("the arguments file {} cannot be read: {error}", file.display()))
 }
 
 #[derive(Clone)]
@@ -193,7 +192,7 @@ impl Printer {
         result.extend(outcome.body);
         let result = Value::Object(result);
         let text = result.to_string();
-        let kept = self.record.keep(&result, &text, self.check || outcome.is_idle);
+        let kept = self.record.keep(&result, self.check || outcome.is_idle);
         let listed =
             |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         match self.output {

@@ -2,7 +2,7 @@
 
 use crate::exec::{atomic_file, clock};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -22,20 +22,18 @@ pub struct Record {
 }
 
 impl Record {
-    /// Keeps the result of a run that ended just now; `text` is the same as JSON. With `is_idle` the last success stays what
-    /// it was: nothing was done, as in check mode. Errors name the file.
-    pub fn keep(&self, result: &Value, text: &str, is_idle: bool) -> Result<(), String> {
+    /// Keeps the result of a run that ended just now. With `is_idle` the last success stays what it was: nothing was done, as in check
+    /// mode. Errors name the file.
+    pub fn keep(&self, result: &Value, is_idle: bool) -> Result<(), String> {
         let finished = clock::now();
         let replaced = |path: &Path, text: &str| {
             atomic_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
         if let Some(path) = &self.result {
             let last_success = last_success(|| recorded(path), result, finished, is_idle);
-            let last_success = last_success.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
-            // Put in front of the text, so that a long result need not be copied.
-            let rest = text.strip_prefix('{').unwrap_or("}");
-            let text = format!("{{\"finished\":{},\"last_success\":{last_success},{rest}\n", seconds(finished));
-            replaced(path, &text)?;
+            let kept = Kept { finished: seconds(finished), last_success, result };
+            let text = serde_json::to_string(&kept).map_err(|error| format!("the result is no JSON: {error}"))?;
+            replaced(path, &(text + "\n"))?;
         }
         if let Some(path) = &self.metrics {
             let last_success = last_success(|| measured(path), result, finished, is_idle);
@@ -46,6 +44,15 @@ impl Record {
         }
         Ok(())
     }
+}
+
+/// The JSON object: the result, and when that was.
+#[derive(Serialize)]
+struct Kept<'a> {
+    finished: u64,
+    last_success: Option<u64>,
+    #[serde(flatten)]
+    result: &'a Value,
 }
 
 /// More than any record has.
@@ -135,7 +142,7 @@ mod tests {
             metrics: Some(metrics.clone()),
             started: clock::now() - 5.seconds(),
         };
-        let keep = |value: Value| record.keep(&value, &value.to_string(), false).unwrap();
+        let keep = |value: Value| record.keep(&value, false).unwrap();
         let read = || -> Value { serde_json::from_str(&std::fs::read_to_string(&result).unwrap()).unwrap() };
         keep(json!({"failed": true, "msg": "no"}));
         assert_eq!(read()["last_success"], Value::Null);
@@ -167,6 +174,6 @@ mod tests {
         assert_eq!(read()["msg"], "piped");
         std::fs::remove_file(folder.path().join("moved")).unwrap();
         let lost = Record { result: Some(folder.path().join("none/x.json")), ..record };
-        assert!(lost.keep(&json!({}), "{}", false).unwrap_err().contains("none/x.json cannot be written: "));
+        assert!(lost.keep(&json!({}), false).unwrap_err().contains("none/x.json cannot be written: "));
     }
 }

@@ -1,6 +1,9 @@
 //! The gate's own command line, which the administrator writes into `authorized_keys`.
 
 use super::allowlist::{Mode, Rules};
+use lexopt::Parser;
+use lexopt::prelude::{Long, Short, ValueExt};
+use std::ffi::{OsStr, OsString};
 
 /// What the gate is asked to do.
 #[derive(Debug)]
@@ -38,48 +41,43 @@ What is refused is told in one line on standard error and in the system's log (a
 ";
 
 /// Reads the command line, without the program's name.
-pub fn parse(argv: &[String]) -> Result<Task, String> {
+pub fn parse<Word: Into<OsString>>(argv: impl IntoIterator<Item = Word>) -> Result<Task, String> {
+    read(&mut Parser::from_args(argv)).map_err(|error| format!("{error}; see --help"))
+}
+
+fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
     let mut mode = None;
     let mut datasets = Vec::new();
     let mut allow_rollback = false;
     let mut raw_only = false;
-    let mut explain = None;
-    let mut rest = argv.iter();
-    while let Some(word) = rest.next() {
-        let (option, value) = match word.split_once('=') {
-            Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
-            _ => (word.as_str(), None),
-        };
-        let mut value =
-            || value.clone().or_else(|| rest.next().cloned()).ok_or_else(|| format!("{option} needs a value"));
-        match option {
-            "--mode" => {
-                mode = Some(match value()?.as_str() {
-                    "send" => Mode::Send,
-                    "receive" => Mode::Receive,
-                    other => return Err(format!("--mode is send or receive, not {other:?}")),
-                });
+    let mut explain: Option<Vec<String>> = None;
+    while let Some(word) = parser.next()? {
+        match word {
+            Long("mode") => mode = Some(mode_of(&parser.value()?)?),
+            Long("dataset") => {
+                let dataset = parser.value()?.string()?;
+                datasets.push(dataset.parse().map_err(|error| format!("--dataset: {error}"))?);
             }
-            "--dataset" => datasets.push(value()?.parse().map_err(|error| format!("--dataset: {error}"))?),
-            "--allow-rollback" => allow_rollback = true,
-            "--raw-only" => raw_only = true,
-            "--help" | "-h" => return Ok(Task::Help),
-            "--version" | "-V" => return Ok(Task::Version),
-            "--explain" => {
-                explain = Some(rest.by_ref().cloned().collect::<Vec<_>>());
+            Long("allow-rollback") => allow_rollback = true,
+            Long("raw-only") => raw_only = true,
+            Short('h') | Long("help") => return Ok(Task::Help),
+            Short('V') | Long("version") => return Ok(Task::Version),
+            // What follows are commands, whatever they look like.
+            Long("explain") => {
+                explain = Some(parser.raw_args()?.map(|line| line.to_string_lossy().into_owned()).collect());
             }
-            other => return Err(format!("unknown option {other}; see --help")),
+            _ => return Err(word.unexpected()),
         }
     }
-    let mode = mode.ok_or("--mode is missing; see --help")?;
+    let mode = mode.ok_or("--mode is missing")?;
     if datasets.is_empty() {
-        return Err("--dataset is missing; see --help".to_owned());
+        return Err("--dataset is missing".into());
     }
     if allow_rollback && mode == Mode::Send {
-        return Err("--allow-rollback is for --mode receive".to_owned());
+        return Err("--allow-rollback is for --mode receive".into());
     }
     if raw_only && mode == Mode::Receive {
-        return Err("--raw-only is for --mode send".to_owned());
+        return Err("--raw-only is for --mode send".into());
     }
     let rules = Rules { mode, datasets, allow_rollback, raw_only };
     Ok(match explain {
@@ -88,12 +86,20 @@ pub fn parse(argv: &[String]) -> Result<Task, String> {
     })
 }
 
+fn mode_of(value: &OsStr) -> Result<Mode, lexopt::Error> {
+    match value.to_str() {
+        Some("send") => Ok(Mode::Send),
+        Some("receive") => Ok(Mode::Receive),
+        _ => Err(format!("--mode is send or receive, not {}", value.display()).into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Task, parse};
 
     fn read(line: &str) -> Result<Task, String> {
-        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        parse(line.split_whitespace())
     }
 
     #[test]
@@ -102,7 +108,7 @@ mod tests {
             matches!(read("--mode send --dataset tank/a --dataset=tank/b"), Ok(Task::Serve(rules)) if rules.datasets.len() == 2)
         );
         assert!(
-            matches!(read("--mode=receive --dataset t --explain a b"), Ok(Task::Explain(_, lines)) if lines == ["a", "b"])
+            matches!(read("--mode=receive --dataset t --explain a --b -c"), Ok(Task::Explain(_, lines)) if lines == ["a", "--b", "-c"])
         );
         for wrong in [
             "",
@@ -111,6 +117,9 @@ mod tests {
             "--mode both --dataset t",
             "--mode send --dataset t/",
             "--mode send --dataset",
+            "--mode send --dataset t --raw-only=yes",
+            "--mode send --dataset t --explain=x",
+            "--mode send --dataset t x",
             "x",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");

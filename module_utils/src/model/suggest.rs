@@ -1,35 +1,26 @@
-//! The known word that a wrong one was probably meant to be.
+//! "Did you mean" suggestions.
+
+use strsim::osa_distance;
 
 /// The nearest of `known`, if it is near enough to be worth a question.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 3);
-    let with_distance = known.into_iter().map(|candidate| (distance(word, candidate), candidate));
-    with_distance.filter(|(distance, _)| *distance <= limit).min().map(|(_, candidate)| candidate)
+    let nearest = by_similarity(word, known).into_iter().next()?;
+    (osa_distance(word, nearest) <= limit).then_some(nearest)
 }
 
-/// How many characters must be added, removed, replaced or swapped with their neighbour (Damerau and Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+/// All of `known`, the most similar first. To swap two neighbours is one slip, not two.
+#[must_use]
+pub fn by_similarity<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut all: Vec<&str> = known.into_iter().collect();
+    all.sort_by_key(|known| (osa_distance(word, known), *known));
+    all
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{by_similarity, nearest};
 
     #[test]
     fn a_slip_of_the_finger_is_recognised() {
@@ -39,5 +30,11 @@ mod tests {
         assert_eq!(nearest("snapshots", known), Some("snapshot"));
         assert_eq!(nearest("frobnicate", known), None);
         assert_eq!(nearest("", known), None);
+    }
+
+    #[test]
+    fn what_is_most_similar_comes_first() {
+        assert_eq!(by_similarity("hihg", ["critical", "high", "low", "none"]), ["high", "low", "none", "critical"]);
+        assert_eq!(by_similarity("Critical", ["critical", "high", "low"]), ["critical", "high", "low"]);
     }
 }

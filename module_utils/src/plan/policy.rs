@@ -2,6 +2,7 @@
 
 use super::period::Interval;
 use crate::model::DatasetName;
+use crate::model::suggest::by_similarity;
 use std::collections::BTreeMap;
 
 /// How many snapshots of each interval a policy keeps, and what is done with datasets that have it.
@@ -102,26 +103,9 @@ impl Table {
 /// The policy of that name, or an error that names those there are, the most similar first.
 pub fn find<'a>(policies: &'a BTreeMap<String, Policy>, name: &str) -> Result<&'a Policy, String> {
     policies.get(name).ok_or_else(|| {
-        let mut known: Vec<&str> = policies.keys().map(String::as_str).collect();
-        known.sort_by_key(|known| (distance(known, name), *known));
+        let known = by_similarity(name, policies.keys().map(String::as_str));
         format!("unknown policy {name:?}; there are {}", known.join(", "))
     })
-}
-
-/// How many letters must be changed, added or removed.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

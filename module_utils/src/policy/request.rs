@@ -145,7 +145,7 @@ mod tests {
             ),
             (
                 json!({"policies": {"high": {"hourlie": 1}}}),
-                "option policies.high: unsupported option 'hourlie'. Supported options are: autoprune, autosnap, daily, frequently, hourly, monthly, weekly, yearly",
+                "option policies.high.hourlie: unsupported option. Supported options are: autoprune, autosnap, daily, frequently, hourly, monthly, weekly, yearly",
             ),
             (
                 json!({"datasets": [dataset("tank@a", "low")]}),
