@@ -38,7 +38,8 @@ pub struct Args {
     /// How the names of snapshots begin that may be destroyed at all. They must be C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
     #[serde(default = "request::prefix")]
     prefix: String,
-    /// Globs over the names of snapshots, without their dataset, that are never destroyed.
+    /// Patterns over the names of snapshots, without their dataset, that are never destroyed: globs such as V(manual_*) or
+    /// V({first,last}), or between slashes regular expressions that may match any part of the name, such as V(/_monthly$/).
     #[serde(default)]
     protect: Vec<String>,
     /// Never destroy what is newer than the last snapshot that M(ferro.zfs.zfs_replicate) finished sending. With several targets the one

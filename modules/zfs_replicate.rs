@@ -52,8 +52,11 @@ pub struct Args {
     /// Also replicate descendants. They are discovered at run time and each is sent on its own, because histories may differ.
     #[serde(default = "yes")]
     recursive: bool,
-    /// Globs over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there. V(*) stays within one component of
-    /// the path, V(**) does not.
+    /// Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there.
+    ///
+    /// A pattern is a glob: V(*) and V(?) stay within a component of the path, V(**) as a component stands for any number of
+    /// them, also none, so V(tank/**/cache) matches C(tank/cache), too. V([a-z]), V([!a-z]) and V({a,b}) mean what they do in shells. Between
+    /// slashes it is a regular expression that may match any part of the path, such as V(/^tank/vm-[0-9]+$/).
     #[serde(default)]
     exclude: Vec<String>,
     /// Which snapshots are sent.
@@ -165,9 +168,9 @@ struct Ssh {
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct Snapshots {
-    /// Globs over snapshot names; only matching snapshots are sent. Empty means all.
+    /// Patterns over snapshot names, as for O(exclude); only matching snapshots are sent. Empty means all.
     include: Vec<String>,
-    /// Globs over snapshot names that are never sent. They may still serve as base.
+    /// Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
     exclude: Vec<String>,
 }
 

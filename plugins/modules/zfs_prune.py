@@ -109,7 +109,8 @@ options:
     default: autosnap
   protect:
     description:
-      - Globs over the names of snapshots, without their dataset, that are never destroyed.
+      - 'Patterns over the names of snapshots, without their dataset, that are never destroyed: globs such as V(manual_*) or V({first,last}),
+        or between slashes regular expressions that may match any part of the name, such as V(/_monthly$/).'
     type: list
     elements: str
     default: []

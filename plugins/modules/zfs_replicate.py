@@ -88,8 +88,10 @@ options:
     default: true
   exclude:
     description:
-      - Globs over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there. V(*) stays within
-        one component of the path, V(**) does not.
+      - Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there.
+      - 'A pattern is a glob: V(*) and V(?) stay within a component of the path, V(**) as a component stands for any number of them, also none,
+        so V(tank/**/cache) matches C(tank/cache), too. V([a-z]), V([!a-z]) and V({a,b}) mean what they do in shells. Between slashes it is a
+        regular expression that may match any part of the path, such as V(/^tank/vm-[0-9]+$/).'
     type: list
     elements: str
     default: []
@@ -100,13 +102,13 @@ options:
     suboptions:
       include:
         description:
-          - Globs over snapshot names; only matching snapshots are sent. Empty means all.
+          - Patterns over snapshot names, as for O(exclude); only matching snapshots are sent. Empty means all.
         type: list
         elements: str
         default: []
       exclude:
         description:
-          - Globs over snapshot names that are never sent. They may still serve as base.
+          - Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
         type: list
         elements: str
         default: []

@@ -465,7 +465,7 @@ fn bad_input_is_refused_before_any_command() {
         (
             PRUNE,
             with("protect", json!("[")),
-            "option protect: \"[\" is not a valid pattern: an unclosed, empty or odd [...]",
+            "option protect: \"[\" is not a valid pattern: a [ without its ], or with nothing in it",
         ),
         (PRUNE, with("frequently_minutes", json!(1441)), "option frequently_minutes: expected 1 to 1440, got 1441"),
         (
