@@ -1,0 +1,120 @@
+//! What either end may be asked, and the holds of either. Pure.
+
+use super::names::{dataset, form, form_of, version};
+use super::rules::{Condition, Mode, Rules, each};
+use crate::model::marks::{PLACEHOLDER, REPLICA};
+use crate::model::{DatasetName, check_version_name};
+use crate::plan::features::Feature;
+use crate::zfs::properties;
+
+/// Columns and properties that may be read.
+const READABLE: [&str; 24] = [
+    "name",
+    "type",
+    "guid",
+    "createtxg",
+    "creation",
+    "encryption",
+    "encryptionroot",
+    "keystatus",
+    "ivsetguid",
+    "written",
+    "used",
+    "userrefs",
+    "clones",
+    "origin",
+    "receive_resume_token",
+    "readonly",
+    "mounted",
+    "canmount",
+    "value",
+    "recordsize",
+    "volblocksize",
+    "compression",
+    PLACEHOLDER,
+    REPLICA,
+];
+
+impl Rules {
+    pub(super) fn list(&self, args: &[&str]) -> Result<Condition, String> {
+        let ["-Hp", "-t", types, "-o", columns, rest @ ..] = args else { return Err(form("list")) };
+        readable(columns)?;
+        let (deep, names) = match (*types, rest) {
+            ("filesystem,volume", ["-r", names @ ..]) => (true, names),
+            ("filesystem,volume", names) => (false, names),
+            ("snapshot,bookmark" | "snapshot" | "bookmark", ["-r", names @ ..] | ["-d", "1", names @ ..]) => {
+                (true, names)
+            }
+            _ => return Err(form("list")),
+        };
+        each(names, |name| {
+            let dataset = dataset(name)?;
+            // Where a target is missing, zfs_replicate looks which of its parents are there, and what stands beside it.
+            let leads_to =
+                |ours: &DatasetName| ours.below(&dataset).is_some() || dataset.place().as_ref() == Some(ours);
+            if self.mode == Mode::Receive && !deep && self.datasets.iter().any(leads_to) {
+                return Ok(());
+            }
+            self.within(&dataset)
+        })
+    }
+
+    pub(super) fn get(&self, args: &[&str]) -> Result<Condition, String> {
+        if let ["-Hp", "-s", "local,received", "-o", "name,property,value", properties, names @ ..] = args {
+            // What `send_properties` takes over.
+            if *properties != properties::STORED.join(",") {
+                return Err(form("get"));
+            }
+            return each(names, |name| self.within(&dataset(name)?));
+        }
+        let ["-Hp", "-o", "name,value", property, names @ ..] = args else { return Err(form("get")) };
+        readable(property)?;
+        each(names, |name| {
+            // The target pool's guid tells bookmarks of several targets apart.
+            let pool = self.mode == Mode::Receive
+                && *property == "guid"
+                && self.datasets.iter().any(|ours| ours.pool() == name);
+            if pool { Ok(()) } else { self.within(&version(name)?.dataset) }
+        })
+    }
+
+    /// Which streams the pools of its datasets can have and take: nothing else is told of a pool.
+    pub(super) fn features(&self, args: &[&str]) -> Result<Condition, String> {
+        let ["-H", "-o", "name,property,value", properties, pools @ ..] = args else {
+            return Err(form_of("zpool", "get"));
+        };
+        if *properties != Feature::properties() {
+            return Err(form_of("zpool", "get"));
+        }
+        let is_ours = |pool: &str| self.datasets.iter().any(|ours| ours.pool() == pool);
+        match pools.iter().find(|pool| !is_ours(pool)) {
+            Some(pool) => Err(format!("{pool:?} is not the pool of one of its datasets")),
+            None => each(pools, |_| Ok(())),
+        }
+    }
+
+    pub(super) fn allow(&self, args: &[&str]) -> Result<Condition, String> {
+        let [name] = args else { return Err(form("allow")) };
+        each(&[*name], |name| self.within(&dataset(name)?))
+    }
+
+    pub(super) fn hold(&self, args: &[&str]) -> Result<Condition, String> {
+        let [tag, names @ ..] = args else { return Err(form("hold")) };
+        if !(tag.starts_with("ferro") && check_version_name(tag).is_ok()) {
+            return Err(format!("the hold {tag:?} is none of zfs_replicate's"));
+        }
+        self.snapshots(names)
+    }
+
+    pub(super) fn holds(&self, args: &[&str]) -> Result<Condition, String> {
+        let ["-H", names @ ..] = args else { return Err(form("holds")) };
+        self.snapshots(names)
+    }
+}
+
+fn readable(columns: &str) -> Result<(), String> {
+    match columns.split(',').find(|column| !READABLE.contains(column)) {
+        Some(column) => Err(format!("the column or property {column:?} may not be read")),
+        None => Ok(()),
+    }
+}
