@@ -8,3 +8,6 @@ pub mod options;
 pub mod receive;
 pub mod serve;
 pub mod syslog;
+
+#[cfg(test)]
+mod agreement_tests;

@@ -184,7 +184,11 @@ impl Zfs<'_> {
             Err(failure) => return Err(failure),
         }
         let guids = self.numbers("guid", &[name.to_string()])?;
-        let Some(guid) = guids.get(name.as_str()) else { return Ok(()) };
+        guids.get(name.as_str()).map_or(Ok(()), |guid| self.mark_placeholder(name, *guid))
+    }
+
+    /// Marks a placeholder with its guid.
+    pub fn mark_placeholder(&self, name: &DatasetName, guid: u64) -> Result<(), Failure> {
         let mark = format!("{PLACEHOLDER}={guid}");
         self.run(CREATE_PARENT, &Cmd::new("zfs").arg("set").arg(mark).arg(name)).map(drop)
     }
@@ -269,8 +273,13 @@ impl Zfs<'_> {
         let holds = self.list(&cmd.args(roots), parse::numbers)?;
         let held: Vec<String> =
             holds.into_iter().filter(|(_, count)| count.is_some_and(|count| count > 0)).map(|(name, _)| name).collect();
+        self.holds(&held, tag)
+    }
+
+    /// Those of the snapshots that bear the hold `tag`.
+    pub fn holds(&self, names: &[String], tag: &str) -> Result<Vec<String>, Failure> {
         let mut ours = Vec::new();
-        for batch in for_one_command(&held) {
+        for batch in for_one_command(names) {
             let cmd = Cmd::new("zfs").args(["holds", "-H"]).args(batch);
             ours.extend(self.list(&cmd, |stdout| parse::holds(stdout, tag))?);
         }

@@ -1,0 +1,251 @@
+//! What one end says, the other allows: each command that `zfs_replicate` can build for a dataset passes the gate of that dataset,
+//! and the gate of its neighbour refuses it.
+
+use super::allowlist::{Mode, Rules, permit};
+use crate::exec::cmd::Cmd;
+use crate::exec::runner::{Attempt, Runner};
+use crate::exec::scripts::{Script, probe_zstd};
+use crate::exec::ssh::{Host, Remote, SshOptions};
+use crate::model::{Dataset, DatasetName, Kind};
+use crate::plan::mapping::Mapping;
+use crate::plan::send_flags::Flags;
+use crate::plan::steps::{Step, StepKind};
+use crate::plan::transfer::{Key, PartialPlan, Replaces, Transfer};
+use crate::plan::wish::Wish;
+use crate::replicate::bookmarks::tag;
+use crate::replicate::commands;
+use crate::replicate::request::Request;
+use crate::zfs::commands::{SET_ASIDE, SWAP, Zfs};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+const OURS: &str = "tank/data";
+/// Begins alike, and is another dataset.
+const NEIGHBOUR: &str = "tank/database";
+
+fn gate(mode: Mode, dataset: &str) -> Rules {
+    // The mode's own extra: what `on_diverged` needs.
+    Rules { mode, datasets: vec![dataset.parse().unwrap()], allow_rollback: mode == Mode::Receive, raw_only: false }
+}
+
+/// The lines that reach the other host while this is done. There is none, so each command fails, but not before it was said.
+fn said(act: impl Fn(Zfs<'_>)) -> Vec<String> {
+    let nowhere = SshOptions { options: vec!["ProxyCommand=false".to_owned()], ..SshOptions::default() };
+    let host = Host::Remote(Remote::new("nowhere.invalid", &nowhere, Path::new("/nonexistent/socket")).unwrap());
+    let runner = Runner::default();
+    act(Zfs { host: &host, runner: &runner });
+    let line = |ssh: &String| shell_words::split(ssh).unwrap().pop().unwrap();
+    runner.commands().iter().map(line).collect()
+}
+
+/// What names no dataset. Where a token leads is looked at when it comes.
+fn is_of_nobody(argv: &[String]) -> bool {
+    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+    matches!(
+        argv[..],
+        ["id"] | ["zstd", "--version"] | ["zfs", "send", "-t" | "-nvPt", _] | ["zfs", "send", "-nvP", "-t", _]
+    )
+}
+
+/// A line passes the gate of our dataset as it is, and the neighbour's gate not at all.
+fn check(mode: Mode, line: &str) -> Result<(), String> {
+    let permitted = permit(&gate(mode, OURS), line).map_err(|reason| format!("{mode:?} refuses {line}: {reason}"))?;
+    if is_of_nobody(&permitted.argv) {
+        return Ok(());
+    }
+    match permit(&gate(mode, NEIGHBOUR), line) {
+        Err(_) => Ok(()),
+        Ok(_) => Err(format!("{mode:?} of {NEIGHBOUR} lets {line} through")),
+    }
+}
+
+/// A component of a name: all that ZFS allows.
+fn component() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9][a-zA-Z0-9 _.:-]{0,12}[a-zA-Z0-9]"
+}
+
+/// One or two components below our dataset.
+fn path() -> impl Strategy<Value = DatasetName> {
+    prop::collection::vec(component(), 1..3).prop_map(|parts| format!("{OURS}/{}", parts.join("/")).parse().unwrap())
+}
+
+fn flags() -> impl Strategy<Value = Flags> {
+    any::<[bool; 4]>().prop_map(|[large_block, compressed, embedded, begins_small]| Flags {
+        large_block,
+        compressed,
+        embedded,
+        begins_small,
+    })
+}
+
+fn request(target: &DatasetName, settings: &[(&str, &str)], exclude: &[&str]) -> Request {
+    let own = |text: &&str| (*text).to_owned();
+    Request {
+        roots: vec![target.clone()],
+        named: Vec::new(),
+        mapping: Mapping { target: target.clone(), strip_prefix: None },
+        source: Host::Local,
+        target: Host::Local,
+        recursive: true,
+        exclude: crate::model::glob::Globs::default(),
+        wish: Wish { resume: true, ..Wish::default() },
+        receive_properties: settings.iter().map(|(name, value)| (own(name), own(value))).collect(),
+        receive_exclude: exclude.iter().map(own).collect(),
+        send_properties: false,
+        require_encrypted_target: false,
+        bookmarks: true,
+        holds: true,
+        parallel: 1,
+        flow: Request::flow(0, None, Duration::ZERO, false, false),
+        retries: 0,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        retry_delay: Duration::ZERO,
+    }
+}
+
+fn transfer(raw: bool, flags: Flags, replaces: Replaces) -> Transfer {
+    let token = PartialPlan::Resume { token: "1-abc-f8-789c".to_owned() };
+    Transfer {
+        steps: Vec::new(),
+        raw,
+        flags,
+        resumable: true,
+        replaces,
+        key: Key { plain: !raw, plain_parents: false },
+        partial: Some(token),
+        clearing: None,
+    }
+}
+
+fn steps(from: &str, to: &str) -> Vec<Step> {
+    let step = |kind, from: Option<String>| Step { kind, from, to: to.to_owned(), to_guid: 2, snapshots: 1 };
+    vec![
+        step(StepKind::Full, None),
+        step(StepKind::Incremental, Some(format!("@{from}"))),
+        step(StepKind::Incremental, Some(format!("#{from}"))),
+        step(StepKind::Intermediates, Some(format!("@{from}"))),
+        step(StepKind::Resume, None),
+    ]
+}
+
+fn source(name: &DatasetName, kind: Kind, guid: u64) -> Dataset {
+    Dataset {
+        name: name.clone(),
+        kind,
+        guid,
+        encrypted: false,
+        encryption_root: None,
+        locked: false,
+        origin: None,
+        written: 0,
+        partial: None,
+        placeholder: false,
+        replica_of: None,
+        small_blocks: false,
+        versions: Vec::new(),
+    }
+}
+
+/// What either end is asked.
+fn asked(dataset: &DatasetName, snapshot: &str, tag: &str) -> Vec<String> {
+    let (one, version) = ([dataset.clone()], [format!("{dataset}@{snapshot}")]);
+    let names = [dataset.to_string()];
+    said(|zfs| {
+        let _ = (zfs.datasets(&one, true), zfs.datasets(&one, false), zfs.versions(&one, true));
+        let _ = (zfs.versions(&one, false), zfs.numbers("guid", &names), zfs.numbers("ivsetguid", &version));
+        let _ = (zfs.numbers("written", &names), zfs.locked(&names), zfs.stored(&names), zfs.grants(dataset));
+        let _ = (zfs.held(&one, true, tag), zfs.held(&one, false, tag), zfs.holds(&version, tag));
+        let _ = (zfs.hold(tag, &version), zfs.release(tag, &version), zfs.stored_properties(&names));
+        let (host, id) = (zfs.host, Cmd::new("id"));
+        let _ = (zfs.runner.run(Attempt { stage: "", host, cmd: &id }), zfs.estimate(&probe_zstd()));
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_both_ends_are_asked_passes_their_gates(dataset in path(), snapshot in component(), pool: u64) {
+        let lines = asked(&dataset, &snapshot, &tag(pool, dataset.as_str()));
+        prop_assert_eq!(lines.len(), 18);
+        for (line, mode) in lines.iter().flat_map(|line| [(line, Mode::Send), (line, Mode::Receive)]) {
+            prop_assert_eq!(check(mode, line), Ok(()));
+        }
+        // Of the pool: only what its datasets may be.
+        let pools = said(|zfs| drop(zfs.features(&BTreeSet::from(["tank"]))));
+        let target = said(|zfs| drop(zfs.numbers("guid", &["tank".to_owned()])));
+        prop_assert!(permit(&gate(Mode::Send, OURS), &pools[0]).is_ok());
+        prop_assert!(permit(&gate(Mode::Receive, OURS), &pools[0]).is_ok());
+        prop_assert!(permit(&gate(Mode::Send, "other/data"), &pools[0]).is_err());
+        prop_assert!(permit(&gate(Mode::Receive, OURS), &target[0]).is_ok());
+        prop_assert!(permit(&gate(Mode::Receive, "other/data"), &target[0]).is_err());
+    }
+
+    #[test]
+    fn what_the_source_is_told_passes_its_gate(dataset in path(), snapshot in component(), pool: u64, guid: u64) {
+        let bookmark = format!("{dataset}#{}_{guid:016x}", tag(pool, dataset.as_str()));
+        let pair = [format!("{dataset}@{snapshot}"), bookmark.clone()];
+        let lines = said(|zfs| {
+            let _ = (zfs.bookmark(&[pair.clone(), pair.clone()]), zfs.destroy_bookmarks(std::slice::from_ref(&bookmark)));
+            let _ = zfs.token("1-abc-f8-789c");
+        });
+        prop_assert_eq!(lines.len(), 3);
+        for line in &lines {
+            prop_assert_eq!(check(Mode::Send, line), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_the_target_is_told_passes_its_gate(place in path(), child in component(), snapshot in component(), guid: u64) {
+        let (arriving, below) = (place.arriving().unwrap(), place.join(&child).unwrap());
+        let beside: DatasetName = format!("{place}_diverged_2026-11-26T02-00-00Z").parse().unwrap();
+        let moved = below.moved(&place, &arriving).unwrap().unwrap();
+        let lines = said(|zfs| {
+            let _ = (zfs.create_parent(&place, false), zfs.create_parent(&place, true), zfs.mark_placeholder(&place, guid));
+            let _ = (zfs.discard_partial(&place), zfs.unmark_placeholder(&place), zfs.destroy_placeholder(&place));
+            let _ = zfs.destroy_snapshots(&place, &[snapshot.clone(), "x".to_owned()]);
+            let _ = zfs.roll_back(&place, &snapshot);
+            for kind in [Kind::Filesystem, Kind::Volume] {
+                let _ = (zfs.rename(SWAP, kind, &arriving, &place), zfs.rename(SWAP, kind, &below, &moved));
+                let _ = zfs.rename(SET_ASIDE, kind, &place, &beside);
+            }
+        });
+        prop_assert_eq!(lines.len(), 14);
+        for line in &lines {
+            prop_assert_eq!(check(Mode::Receive, line), Ok(()));
+            prop_assert!(permit(&gate(Mode::Send, OURS), line).is_err());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn streams_pass_the_gates_of_their_ends(
+        dataset in path(), names in (component(), component()), raw: bool, flags in flags(), volume: bool, guid: u64,
+        replaces in prop::sample::select(vec![0, 1, 2])
+    ) {
+        let kind = if volume { Kind::Volume } else { Kind::Filesystem };
+        let replaces = match replaces {
+            0 => Replaces::Nothing,
+            1 => Replaces::Placeholder,
+            _ => Replaces::Beside(dataset.arriving().unwrap()),
+        };
+        let transfer = transfer(raw, flags, replaces);
+        let request = request(&dataset, &[("canmount", "off"), ("readonly", "on"), ("volmode", "none"), ("atime", "off")], &["mountpoint"]);
+        let source = source(&dataset, kind, guid);
+        for step in steps(&names.0, &names.1) {
+            let sent = [commands::send(&request, &dataset, &transfer, &step), commands::estimate(&request, &dataset, &transfer, &step)];
+            let compressed = Script::Compress.of(sent[0].argv());
+            for cmd in sent.iter().chain([&compressed]) {
+                prop_assert_eq!(check(Mode::Send, &cmd.for_login_shell()), Ok(()));
+            }
+            let first = step.from.is_none();
+            let received = commands::receive(&request, &source, &dataset, &transfer, first, &[("compression".to_owned(), "lz4".to_owned())]);
+            for cmd in [&received, &Script::Decompress.of(received.argv())] {
+                prop_assert_eq!(check(Mode::Receive, &cmd.for_login_shell()), Ok(()));
+            }
+        }
+    }
+}
