@@ -15,8 +15,8 @@ from ansible.errors import AnsibleError
 from ansible_collections.ferro.zfs.plugins.filter.zfs_tree import BACKUP_POLICIES, zfs_replication_sources
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _fleet, _older, _types
 from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import PLACES, Findings, Host, host_findings
+from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import place
 from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import as_flag, display, plainly
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import _at
 from ansible_collections.ferro.zfs.plugins.plugin_utils._unfed import unfed
 from jinja2 import pass_context
 from jinja2.exceptions import UndefinedError
@@ -140,7 +140,7 @@ def _getter(variables: Any) -> Callable[[str], Any]:
 def _settled(value: Any, path: str) -> Any:
     """The value with all that is in it worked out: what refers to a variable that is not there is named by its path."""
     if isinstance(value, Mapping):
-        return {key: _settled(_item(value, key, _at(path, key)), _at(path, key)) for key in value}
+        return {key: _settled(_item(value, key, place(path, key)), place(path, key)) for key in value}
     if isinstance(value, list):
         return [_settled(_item(value, index, f"{path}[{index}]"), f"{path}[{index}]") for index in range(len(value))]
     if isinstance(value, str) and "{{" in value:

@@ -17,8 +17,9 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils import _older, _policies
 from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import properties_path
 from ansible_collections.ferro.zfs.plugins.plugin_utils._delegations import delegations
 from ansible_collections.ferro.zfs.plugins.plugin_utils._key_changes import key_files
+from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import shown
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list, is_at_or_below
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, _said, one_of, walk
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, one_of, walk
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import POOL_PROPERTIES, meant, unknown_property
 
 CLIENTS = ("zfs_backup_clients", "zfs-backup-clients")
@@ -199,7 +200,7 @@ def _check_places(found: Findings, host: Host, tree: Tree | None) -> None:
 def place_fault(value: Any, tree: Tree | None) -> str | None:
     """Why replicas cannot land there."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][^/]*(/[^/]+)+", value):
-        return f"{_said(value)} is no dataset below a pool, such as vault/backups (permissions are granted on it, so a pool alone will not do)"
+        return f"{shown(value)} is no dataset below a pool, such as vault/backups (permissions are granted on it, so a pool alone will not do)"
     if tree is None:
         return None
     names = [dataset.name for dataset in tree.datasets if "/" in dataset.name]

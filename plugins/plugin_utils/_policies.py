@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import place, shown
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, _at, _said
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant
 
 BUILT_IN = ("none", "low", "high", "critical")
@@ -21,32 +22,32 @@ FLAGS = ("autosnap", "autoprune")
 def definition_faults(policies: Any, path: str) -> list[str]:
     """What is wrong with policies of one's own: a count that nobody reads keeps nothing."""
     if not isinstance(policies, Mapping):
-        return [f"{path}: expected a mapping of policies, got {_said(policies)}"]
+        return [f"{path}: expected a mapping of policies, got {shown(policies)}"]
     faults = []
     for name, counts in policies.items():
-        here = _at(path, name)
+        here = place(path, name)
         if not isinstance(name, str):
-            faults.append(f"{here}: YAML reads the name of the policy as {_said(name)}, so put it in quotes")
+            faults.append(f"{here}: YAML reads the name of the policy as {shown(name)}, so put it in quotes")
         if not isinstance(counts, Mapping):
-            faults.append(f"{here}: expected how many snapshots it keeps, such as {{hourly: 24, daily: 7}}, got {_said(counts)}")
+            faults.append(f"{here}: expected how many snapshots it keeps, such as {{hourly: 24, daily: 7}}, got {shown(counts)}")
             continue
         for word, value in counts.items():
             fault = _count_fault(word, value)
             if fault:
-                faults.append(f"{_at(here, word)}: {fault}")
+                faults.append(f"{place(here, word)}: {fault}")
     return faults
 
 
 def _count_fault(word: Any, value: Any) -> str | None:
     if word in INTERVALS:
         whole = isinstance(value, int) or (isinstance(value, str) and value.isdigit())
-        return None if whole and not isinstance(value, bool) and int(value) >= 0 else f"expected a number of snapshots, got {_said(value)}"
+        return None if whole and not isinstance(value, bool) and int(value) >= 0 else f"expected a number of snapshots, got {shown(value)}"
     if word not in FLAGS:
         return f"not a key of a policy, which are: {', '.join((*INTERVALS, *FLAGS))}{meant(word, (*INTERVALS, *FLAGS))}"
     try:
         boolean(value)
     except TypeError:
-        return f"expected true or false, got {_said(value)}"
+        return f"expected true or false, got {shown(value)}"
     return None
 
 
@@ -68,7 +69,7 @@ def unknown_of_list(asked: Any, path: str, names: list[str]) -> list[str]:
     try:
         policies = as_list(asked)
     except ValueError:
-        return [f"{path}: expected a list of policies, got {_said(asked)}"]
+        return [f"{path}: expected a list of policies, got {shown(asked)}"]
     return [f"{path}: {_unknown(policy, names)}" for policy in policies if policy not in names]
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _properties
 from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import Entry, ReadError, creation_properties
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError, _said, one_of
+from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import shown
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Tree, TreeError, one_of
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import DEVICES, POOL_PROPERTIES, ROLES, TOPOLOGIES, VDEV_WORDS, meant
 
 # Of one start, or of what is added later, or only for looking at: not to be held against a pool
@@ -122,7 +123,7 @@ def _words(value: Any, path: str, wanted: str) -> list[str]:
     if isinstance(value, dict):
         return _vdev(value, path, wanted)
     if not isinstance(value, list):
-        raise TreeError(path, f"expected {wanted}, got {_said(value)}")
+        raise TreeError(path, f"expected {wanted}, got {shown(value)}")
     found = []
     for index, one in enumerate(value):
         found += _words(one, f"{path}[{index}]", wanted)
@@ -147,7 +148,7 @@ def _vdev(vdev: dict[str, Any], path: str, wanted: str) -> list[str]:
 def _check_kind(word: Any, known: tuple[str, ...], path: str) -> None:
     # draid may have its numbers with it: draid2:4d:1s
     if not isinstance(word, str) or word.partition(":")[0] not in known:
-        raise TreeError(path, f"expected {', '.join(known)}, got {_said(word)}{meant(word, known)}")
+        raise TreeError(path, f"expected {', '.join(known)}, got {shown(word)}{meant(word, known)}")
 
 
 def _check_importable(name: str, found: list[dict[str, str]]) -> None:

@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError, _at, _said
+from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import place, shown
+from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import TreeError
 
 # Two words for the same setting; ZFS prints the second. Up to OpenZFS 2.2 `xattr=on` meant `dir`,
 # which is never printed for `sa`.
@@ -31,7 +32,7 @@ def words(properties: Mapping[str, Any], path: str) -> dict[str, str]:
     """The declared properties as a command line takes them; those left empty are not declared. Raises TreeError."""
     found = {}
     for name, value in properties.items():
-        here = _at(path, name)
+        here = place(path, name)
         if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_.:-]*(@[^\s=,]+)?|feature@[a-z_0-9]+", name):
             raise TreeError(here, "not the name of a property")
         if value is not None:
@@ -48,7 +49,7 @@ def word(name: str, value: Any, path: str) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if not isinstance(value, str):
-        raise TreeError(path, f"expected a text, a number, true or false, got {_said(value)}")
+        raise TreeError(path, f"expected a text, a number, true or false, got {shown(value)}")
     if re.search(r"[\t\n\r\0]", value):
         raise TreeError(path, "a tab or a line break in a property's value is not supported")
     if ":" not in name and name not in TEXTS and value.lower() in ("true", "yes", "false", "no"):

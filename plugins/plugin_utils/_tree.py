@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import place, shown
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import (
     DATASET_WORDS,
@@ -115,29 +116,29 @@ def walk(zfs: Any) -> Tree:
 def _pools(tree: Tree, zfs: Any) -> Iterator[tuple[Any, str, Any]]:
     """Each pool's name, path and settings, from ``{POOL: ...}`` or ``{pools: {POOL: ...}}``."""
     if not isinstance(zfs, Mapping):
-        raise TreeError("zfs", f"expected a mapping of pools, got {_said(zfs)}")
+        raise TreeError("zfs", f"expected a mapping of pools, got {shown(zfs)}")
     pools = zfs.get("pools")
     # A pool may itself be called 'pools': only a pool has 'datasets'.
     wrapped = "pools" in zfs and not (isinstance(pools, Mapping) and "datasets" in pools)
     if wrapped:
         for name, value in _mapping(pools, "zfs.pools", "a mapping of pools").items():
-            yield name, _at("zfs.pools", name), value
+            yield name, place("zfs.pools", name), value
     for name, value in zfs.items():
         # The plain list of datasets that once stood beside the pools.
         if name == "backups" and isinstance(value, list):
             continue
         if wrapped and not (isinstance(value, Mapping) and "datasets" in value):
             if name != "pools":
-                tree.unknown.append(f"{_at('zfs', name)}: it stands beside 'pools' and has no 'datasets', so it is no pool; a pool goes below 'pools'")
+                tree.unknown.append(f"{place('zfs', name)}: it stands beside 'pools' and has no 'datasets', so it is no pool; a pool goes below 'pools'")
             continue
-        yield name, _at("zfs", name), value
+        yield name, place("zfs", name), value
 
 
 def _read_datasets(tree: Tree, declared: dict[str, Declared], parent: str, path: str, body: Mapping[Any, Any]) -> None:
     """Add the datasets below one pool or dataset to ``declared``."""
     below = f"{path}.datasets"
     for key, value in _mapping(body.get("datasets"), below, "a mapping of dataset names").items():
-        here = _at(below, key)
+        here = place(below, key)
         _check_dataset_name(key, parent, here)
         name = f"{parent}/{key}"
         if name in declared:
@@ -154,9 +155,9 @@ def _declared(tree: Tree, name: str, path: str, body: Mapping[Any, Any], is_pool
         old = OLD_WORDS[new]
         if old in body and (old, new) not in tree.old_words:
             tree.old_words.append((old, new))
-        said = {key: read(body[key], _at(path, key)) for key in (new, old) if body.get(key) is not None}
+        said = {key: read(body[key], place(path, key)) for key in (new, old) if body.get(key) is not None}
         if len(said) == 2 and said[new] != said[old]:
-            raise TreeError(_at(path, old), f"{old} is the old name of {new}, and the two differ here: keep {new}")
+            raise TreeError(place(path, old), f"{old} is the old name of {new}, and the two differ here: keep {new}")
         return next(iter(said.values()), None)
 
     return Declared(
@@ -167,7 +168,7 @@ def _declared(tree: Tree, name: str, path: str, body: Mapping[Any, Any], is_pool
         discovers=word("snapshots_discover_children", _flag) or False,
         # A pool's properties are those of zpool(8); its root dataset's have a word of their own.
         properties=_root_properties(body, path) if is_pool else _properties(body, path),
-        delegation=_delegation(body.get("delegation"), _at(path, "delegation")),
+        delegation=_delegation(body.get("delegation"), place(path, "delegation")),
     )
 
 
@@ -206,9 +207,9 @@ def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | Non
     properties = one.properties or {}
     encryption = properties.get("encryption")
     if encryption is not None and not isinstance(encryption, (str, bool)):
-        raise TreeError(f"{one.path}.properties.encryption", f"expected on, off or a cipher, got {_said(encryption)}")
+        raise TreeError(f"{one.path}.properties.encryption", f"expected on, off or a cipher, got {shown(encryption)}")
     if isinstance(encryption, str) and encryption not in ENCRYPTION:
-        what = f"expected on, off or a cipher, got {_said(encryption)}{meant(encryption, ENCRYPTION)}"
+        what = f"expected on, off or a cipher, got {shown(encryption)}{meant(encryption, ENCRYPTION)}"
         raise TreeError(f"{one.path}.properties.encryption", what)
     # YAML reads a bare `off` as false.
     if encryption is False or encryption == "off":
@@ -230,17 +231,17 @@ def _nearest_declared(name: str, declared: Mapping[str, Declared]) -> Declared |
 def _check_words(tree: Tree, path: str, body: Mapping[Any, Any], is_pool: bool) -> None:
     """Note the keys that nobody reads. ``state`` is one that older inventories give, with one value that is true here."""
     known = POOL_WORDS if is_pool else DATASET_WORDS
-    tree.unknown += [f"{_at(path, key)}: {unknown_word(key, value, is_pool)}" for key, value in body.items() if key not in known]
+    tree.unknown += [f"{place(path, key)}: {unknown_word(key, value, is_pool)}" for key, value in body.items() if key not in known]
     if body.get("state") not in (None, "present"):
-        what = f"nothing here destroys, so state can only be present, got {_said(body['state'])}"
-        raise TreeError(_at(path, "state"), f"{what}; take it out of the tree, and destroy it by hand if that is what you want")
+        what = f"nothing here destroys, so state can only be present, got {shown(body['state'])}"
+        raise TreeError(place(path, "state"), f"{what}; take it out of the tree, and destroy it by hand if that is what you want")
 
 
 def _mapping(value: Any, path: str, wanted: str) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise TreeError(path, f"expected {wanted}, got {_said(value)}")
+        raise TreeError(path, f"expected {wanted}, got {shown(value)}")
     return value
 
 
@@ -248,7 +249,7 @@ def _policy(value: Any, path: str) -> str:
     # Policies are the user's to define, so any name will do here; the modules know which exist.
     if not isinstance(value, str) or not value.strip():
         wanted = "expected the name of a policy (none, low, high, critical or one of your own)"
-        raise TreeError(path, f"{wanted}, got {_said(value)}")
+        raise TreeError(path, f"{wanted}, got {shown(value)}")
     return value
 
 
@@ -256,7 +257,7 @@ def _flag(value: Any, path: str) -> bool:
     try:
         return bool(boolean(value))
     except TypeError:
-        raise TreeError(path, f"expected true or false, got {_said(value)}") from None
+        raise TreeError(path, f"expected true or false, got {shown(value)}") from None
 
 
 def _properties(body: Mapping[Any, Any], path: str) -> Mapping[str, Any] | None:
@@ -267,13 +268,13 @@ def one_of(body: Mapping[Any, Any], path: str, names: tuple[str, ...], what: str
     """The mapping that is called by one of these names, of which the first is ours."""
     given = [name for name in names if body.get(name) is not None]
     if len(given) > 1:
-        raise TreeError(_at(path, given[1]), f"{given[1]} is another name of {names[0]}: give one of the two")
+        raise TreeError(place(path, given[1]), f"{given[1]} is another name of {names[0]}: give one of the two")
     name = given[0] if given else names[0]
-    return _mapping(body.get(name), _at(path, name), f"a mapping of {what}")
+    return _mapping(body.get(name), place(path, name), f"a mapping of {what}")
 
 
 def _root_properties(body: Mapping[Any, Any], path: str) -> Mapping[str, Any] | None:
-    return _mapping(body.get("root_properties"), _at(path, "root_properties"), "a mapping of ZFS properties") or None
+    return _mapping(body.get("root_properties"), place(path, "root_properties"), "a mapping of ZFS properties") or None
 
 
 def _delegation(value: Any, path: str) -> Any:
@@ -281,7 +282,7 @@ def _delegation(value: Any, path: str) -> Any:
     if isinstance(value, list):
         for index, grant in enumerate(value):
             if not isinstance(grant, Mapping):
-                raise TreeError(f"{path}[{index}]", f"expected a mapping of one grant, got {_said(grant)}")
+                raise TreeError(f"{path}[{index}]", f"expected a mapping of one grant, got {shown(grant)}")
         return value or None
     return _mapping(value, path, "a mapping of grants, or a list of such") or None
 
@@ -309,7 +310,7 @@ def _check_dataset_name(key: Any, parent: str, path: str) -> None:
 def _name_fault(name: Any) -> str | None:
     """Why ZFS, or a command line, would not take the name."""
     if not isinstance(name, str):
-        return f"YAML reads it as {_said(name)}, so put it in quotes"
+        return f"YAML reads it as {shown(name)}, so put it in quotes"
     for part in name.split("/"):
         if not part:
             return "empty, or an empty part beside a '/'"
@@ -323,21 +324,3 @@ def _name_fault(name: Any) -> str | None:
         if wrong:
             return f"'{wrong[0]}' is not allowed in it"
     return None
-
-
-def _at(path: str, key: Any) -> str:
-    """One step down in the tree, unambiguous for keys that hold a dot or a space."""
-    return f"{path}.{key}" if re.fullmatch(r"[\w/:@#%-]+", str(key)) else f"{path}[{str(key)!r}]"
-
-
-def _said(value: Any) -> str:
-    """A value as its writer would know it again."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    return repr(str(value)) if isinstance(value, str) else f"{value} ({type(value).__name__})"
