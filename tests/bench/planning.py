@@ -1,6 +1,6 @@
 """Planning a replication of very many snapshots, in check mode, against a `zfs` that only prints listings: seconds and resident memory.
 
-The fake `zfs` here is a script of its own, not tests/fleet/fake_zfs.py: it is run for each dataset, and what is measured is the time
+The fake `zfs` here is a script of its own, not tests/fleet/fake_zfs: it is run for each dataset, and what is measured is the time
 of all of it, in which a start of Python weighs ten times as much as one of sh.
 """
 

@@ -1,6 +1,6 @@
 """zfs_policy_snapshot and zfs_prune: a million snapshots of a fake zfs, then sanoid and one process per snapshot on the same real pool.
 
-The fake `zfs` here is a script of its own, not tests/fleet/fake_zfs.py: it is run for each dataset, and what is measured is the time
+The fake `zfs` here is a script of its own, not tests/fleet/fake_zfs: it is run for each dataset, and what is measured is the time
 of all of it, in which a start of Python weighs ten times as much as one of sh.
 """
 

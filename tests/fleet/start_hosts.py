@@ -47,6 +47,14 @@ PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
 """
 # What Debian's packages leave behind, as far as the roles look at it.
+# The zfs and zpool of a host; the package is where the module path below says.
+LAUNCHER = """\
+#!/usr/bin/python3 -IS
+import sys
+sys.path.insert(0, "/usr/lib/fake-zfs")
+from fake_zfs.program import start
+start()
+"""
 INSTALLED = "\nPackage: {name}\nStatus: install ok installed\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nVersion: 2.3.9-1\nDescription: fake\n"
 PACKAGES = ("zfsutils-linux", "zfs-zed")
 
@@ -111,8 +119,8 @@ def make_seed(seed: Path, controller_key: str) -> None:
 
 def fakes() -> list[tuple[str, str, int]]:
     """Path, content and mode of what a host has in place of the machine's own."""
-    zfs = (HERE / "fake_zfs.py").read_text(encoding="utf-8")
-    files = [("usr/sbin/zfs", zfs, 0o755), ("usr/sbin/zpool", zfs, 0o755)]
+    files = [("usr/sbin/zfs", LAUNCHER, 0o755), ("usr/sbin/zpool", LAUNCHER, 0o755)]
+    files += [(f"usr/lib/fake-zfs/fake_zfs/{file.name}", file.read_text(encoding="utf-8"), 0o644) for file in (HERE / "fake_zfs").glob("*.py")]
     files += [("usr/bin/systemctl", (HERE / "fake_systemctl.sh").read_text(encoding="utf-8"), 0o755)]
     files += [("usr/sbin/modinfo", "#!/bin/sh\necho 2.3.9-1\n", 0o755), ("usr/lib/systemd/system/zfs-zed.service", "[Unit]\n", 0o644)]
     files += [("etc/ssh/sshd_config", SSHD, 0o644)]

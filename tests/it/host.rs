@@ -1,4 +1,4 @@
-//! A host with tests/fleet/fake_zfs.py for its `zfs`, on which whole programs are run: each run is compared as a whole, with all that it
+//! A host with tests/fleet/fake_zfs for its `zfs`, on which whole programs are run: each run is compared as a whole, with all that it
 //! printed, all commands that it ran, and all that is different then.
 //! Where the program changed on purpose, tests/it/accept.py puts what it does now into the tests, to be read in `git diff`.
 
@@ -32,7 +32,7 @@ PATH=$far:/usr/bin:/bin exec sh -c "$command"
 const LAUNCHER: &str = concat!(
     "#!/usr/bin/python3 -IS\nimport sys\nsys.path.insert(0, 'FOLDER')\nsys.pycache_prefix = '",
     env!("CARGO_TARGET_TMPDIR"),
-    "'\nimport fake_zfs\nfake_zfs.start()\n"
+    "'\nfrom fake_zfs.program import start\nstart()\n"
 );
 
 /// Fields of a dataset in the fake's state; everything else is a property.
@@ -87,12 +87,12 @@ impl Host {
     fn install(&self, host: &str, datasets: &str, id: &str) {
         let folder = self.path(host);
         fs::create_dir_all(&folder).unwrap();
-        let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleet/fake_zfs.py");
-        let launcher = LAUNCHER.replace("FOLDER", fake.parent().unwrap().to_str().unwrap());
+        let launcher = LAUNCHER.replace("FOLDER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fleet"));
         for name in ["zfs", "zpool"] {
             script(&folder.join(name), &launcher);
         }
-        fs::copy(fake.with_file_name("../it/fixtures/allow/2.3.9/help.txt"), folder.join("allow-help")).unwrap();
+        let help = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/allow/2.3.9/help.txt");
+        fs::copy(help, folder.join("allow-help")).unwrap();
         script(&folder.join("id"), &format!("#!/bin/sh\necho '{id}'\n"));
         let datasets = self.datasets(datasets);
         let pools = datasets.as_object().unwrap().iter().filter(|(name, _)| !name.contains('/'));

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 the ferro.zfs contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands about pools."""
+
+from pathlib import Path
+
+from fake_zfs.state import STATE, Refused, options, pairs
+
+
+def zpool_get(fake, words):
+    given, (asked, *names) = options(words, "o", "Hp")
+    columns = given["o"][0].split(",")
+    for name in names:
+        if name not in fake.pools:
+            raise Refused(f"cannot open '{name}': no such pool")
+    pools = {name: of for name, of in fake.pools.items() if not names or name in names}
+    wanted = None if asked == "all" else asked.split(",")
+    rows = [{"name": name, "property": prop, "value": value} for name, of in pools.items() for prop, value in of.items() if wanted is None or prop in wanted]
+    return ["\t".join(row[column] for column in columns) for row in rows], []
+
+
+def zpool_create(fake, words):
+    given, (name, *devices) = options(words, "oO", "n")
+    if Path(STATE / "no-disks").exists():
+        raise Refused(f"cannot open '{devices[-1]}': no such device in /dev", "must be a full path or shorthand device name")
+    if "n" in given:
+        return
+    fake.pools[name] = {"health": "ONLINE", "guid": str(fake.new_guid()), **pairs(given.get("o", []))}
+    fake.make(name, pairs(given.get("O", [])))
+
+
+def zpool_set(fake, words):
+    word, name = words
+    fake.pools[name].update(pairs([word]))
+
+
+def zpool_import(fake, words):
+    return [], ["no pools available to import"]
