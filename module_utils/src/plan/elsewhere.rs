@@ -9,7 +9,7 @@
 use super::arrivals::Evidence;
 use super::period::{Interval, Period};
 use super::policy::Policy;
-use super::reason::Reason;
+use super::reason::Reasons;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::HashSet;
@@ -74,33 +74,33 @@ impl<'a> Places<'a> {
     }
 
     /// Why the next snapshot stays; none if it may go.
-    pub fn judge(&mut self, clock: DateTime, interval: Interval, createtxg: u64) -> Option<Reason> {
+    pub fn judge(&mut self, clock: DateTime, interval: Interval, createtxg: u64) -> Option<Reasons> {
         let replica = self.replica;
-        let Ok(moment) = TimeZone::UTC.to_timestamp(clock) else { return Some(Reason::Future) };
+        let Ok(moment) = TimeZone::UTC.to_timestamp(clock) else { return Some(Reasons::FUTURE) };
         let age = replica.now.saturating_sub(moment.as_second());
         if age < -AHEAD {
-            return Some(Reason::Future);
+            return Some(Reasons::FUTURE);
         }
         let here = if replica.trust_dates { Some(moment.as_second()) } else { replica.evidence.here_since(createtxg) };
         let here = here.map_or(0, |since| replica.now.saturating_sub(since).max(0));
         let period = Period::at(moment, &TimeZone::UTC, interval, replica.frequently_minutes);
         if self.periods.contains(&period) {
-            return Some(Reason::Retained);
+            return Some(Reasons::RETAINED);
         }
         let used = &mut self.used[interval as usize];
         if *used < self.policy.count(interval) {
             if here < replica.length(interval).saturating_mul(i64::from(*used)) {
-                return Some(Reason::RecentArrival);
+                return Some(Reasons::RECENT_ARRIVAL);
             }
             *used += 1;
             self.periods.insert(period);
-            return Some(Reason::Retained);
+            return Some(Reasons::RETAINED);
         }
         let wanted = replica.wanted(self.policy, interval);
         if here < wanted {
-            return Some(Reason::RecentArrival);
+            return Some(Reasons::RECENT_ARRIVAL);
         }
-        (age < wanted).then_some(Reason::TooYoung)
+        (age < wanted).then_some(Reasons::TOO_YOUNG)
     }
 }
 

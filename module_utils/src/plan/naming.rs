@@ -20,7 +20,7 @@ pub fn name(prefix: &str, clock: DateTime, interval: Interval) -> String {
     let (date, time) = (clock.date(), clock.time());
     let date = format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day());
     let time = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
-    format!("{prefix}_{date}_{time}_{}", interval.word())
+    format!("{prefix}_{date}_{time}_{interval}")
 }
 
 /// Reads the part of a snapshot's name after `@`.

@@ -3,10 +3,13 @@
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::Offset;
 use jiff::{Timestamp, tz::TimeZone};
+use serde::de::value::{Error as Unknown, StrDeserializer};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The kinds of snapshots, from the shortest period to the longest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Interval {
     /// A part of a day; its length is an option.
     Frequently,
@@ -26,23 +29,17 @@ impl Interval {
     /// All of them, in the order of their discriminants.
     pub const ALL: [Self; 6] = [Self::Frequently, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
-    /// Its word in snapshot names and options.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Frequently => "frequently",
-            Self::Hourly => "hourly",
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-            Self::Monthly => "monthly",
-            Self::Yearly => "yearly",
-        }
-    }
-
     /// The interval of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|interval| interval.word() == word)
+        Self::deserialize(StrDeserializer::<Unknown>::new(word)).ok()
+    }
+}
+
+/// Its word in snapshot names and options.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

@@ -4,7 +4,7 @@ use super::elsewhere::{self, Elsewhere};
 use super::naming::{self, Name};
 use super::period::Interval;
 use super::policy::Policy;
-use super::reason::{Reason, Reasons};
+use super::reason::Reasons;
 use super::replicated::Replicated;
 use crate::model::glob::Globs;
 use jiff::civil::DateTime;
@@ -52,13 +52,13 @@ impl<'a> Places<'a> {
     }
 
     /// Why the next snapshot stays, if there is a reason.
-    fn judge(&mut self, clock: DateTime, interval: Interval, createtxg: u64) -> Option<Reason> {
+    fn judge(&mut self, clock: DateTime, interval: Interval, createtxg: u64) -> Option<Reasons> {
         match self {
             Self::Here(left) => {
                 let left = &mut left[interval as usize];
                 let retained = *left > 0;
                 *left = left.saturating_sub(1);
-                retained.then_some(Reason::Retained)
+                retained.then_some(Reasons::RETAINED)
             }
             Self::Elsewhere(places) => places.judge(clock, interval, createtxg),
         }
@@ -75,18 +75,16 @@ pub fn verdicts(snapshots: &[Snapshot<'_>], replicated: &Replicated, rules: &Rul
         .enumerate()
         .map(|(age, snapshot)| {
             let mut reasons = match naming::parse(rules.prefix, snapshot.name) {
-                Name::Foreign => Reason::Foreign.into(),
-                Name::Unparsable => Reason::Unparsable.into(),
-                Name::Ours(clock, interval) => {
-                    places.judge(clock, interval, snapshot.createtxg).map_or(Reasons::default(), Reasons::from)
-                }
+                Name::Foreign => Reasons::FOREIGN,
+                Name::Unparsable => Reasons::UNPARSABLE,
+                Name::Ours(clock, interval) => places.judge(clock, interval, snapshot.createtxg).unwrap_or_default(),
             };
-            reasons.add_if(Reason::Newest, age == 0);
-            reasons.add_if(Reason::Protected, rules.protect.matches(snapshot.name));
-            reasons.add_if(Reason::Cloned, snapshot.cloned);
-            reasons.add_if(Reason::ReplicationBase, replicated.needs(snapshot.createtxg));
+            reasons.set(Reasons::NEWEST, age == 0);
+            reasons.set(Reasons::PROTECTED, rules.protect.matches(snapshot.name));
+            reasons.set(Reasons::CLONED, snapshot.cloned);
+            reasons.set(Reasons::REPLICATION_BASE, replicated.needs(snapshot.createtxg));
             let unreplicated = rules.keep_unreplicated && !replicated.is_finished(snapshot.createtxg);
-            reasons.add_if(Reason::Unreplicated, unreplicated);
+            reasons.set(Reasons::UNREPLICATED, unreplicated);
             reasons
         })
         .collect();

@@ -17,7 +17,7 @@ use crate::model::summed::Summed;
 use crate::model::{DatasetName, ShortName};
 use crate::plan::naming;
 use crate::plan::policy::{Policy, Table};
-use crate::plan::reason::{Reason, Reasons};
+use crate::plan::reason::Reasons;
 use crate::plan::retain::MaxDestroy;
 use crate::zfs::commands::Zfs;
 use serde::Serialize;
@@ -179,13 +179,13 @@ impl Run<'_> {
     /// The same for targets that are behind, which `behind` are the bookmarks of.
     fn keep_for(&mut self, dataset: &DatasetName, name: &str, reasons: Reasons, behind: Vec<String>) {
         self.pruned.kept_count += 1;
-        if reasons.contains(Reason::RecentArrival) && self.first_seen.contains_key(dataset.pool()) {
+        if reasons.contains(Reasons::RECENT_ARRIVAL) && self.first_seen.contains_key(dataset.pool()) {
             *self.too_new.entry(dataset.pool().to_owned()).or_default() += 1;
         }
-        if reasons.contains(Reason::Foreign) && !reasons.contains(Reason::Protected) {
+        if reasons.contains(Reasons::FOREIGN) && !reasons.contains(Reasons::PROTECTED) {
             self.note_prefix(name);
         }
-        if reasons.contains(Reason::Future) {
+        if reasons.contains(Reasons::FUTURE) {
             self.future.get_or_insert_with(|| (0, format!("{dataset}@{name}"))).0 += 1;
         }
         if self.request.list_kept {

@@ -9,11 +9,12 @@ use super::{commands, swap};
 use crate::exec::pipeline;
 use crate::exec::runner::{Attempt, Failure};
 use crate::exec::stderr::Cause;
-use crate::model::DatasetName;
+use crate::model::{DatasetName, InvalidName, ShortName};
 use crate::plan::resume::Discard;
 use crate::plan::steps::Step;
 use crate::plan::transfer::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::zfs::commands::Zfs;
+use crate::zfs::snapshots::batches_of;
 
 /// One dataset in one lane.
 pub struct Carrier<'a> {
@@ -71,7 +72,7 @@ impl<'a> Carrier<'a> {
     fn roll_back(&self, dataset: &DatasetName, planned: RolledBack, report: &mut DatasetReport) -> Result<(), Failure> {
         let target = self.target;
         self.pass.release_in_the_way(target, dataset, &planned.destroyed);
-        if let Err(failure) = target.destroy_snapshots(dataset, &planned.destroyed) {
+        if let Err(failure) = self.destroy(dataset, &planned.destroyed) {
             let full = |name: &String| format!("{dataset}@{name}");
             let stays = target.numbers("guid", &planned.destroyed.iter().map(full).collect::<Vec<_>>())?;
             let destroyed: Vec<_> =
@@ -89,6 +90,15 @@ impl<'a> Carrier<'a> {
         self.pass.state().changed = true;
         report.rolled_back = Some(RolledBack { written, ..planned });
         Ok(())
+    }
+
+    fn destroy(&self, dataset: &DatasetName, snapshots: &[String]) -> Result<(), Failure> {
+        const STAGE: &str = "roll back";
+        let refused = |error: InvalidName| Failure::refusal(STAGE, self.target.host, error.to_string());
+        let names = snapshots.iter().map(|name| name.parse::<ShortName>()).collect::<Result<Vec<_>, _>>();
+        let names = names.map_err(refused)?;
+        let mut batches = batches_of(dataset, &names).into_iter();
+        batches.try_for_each(|batch| self.target.destroy(STAGE, dataset, batch, false))
     }
 
     fn receive_all(

@@ -208,14 +208,6 @@ impl Zfs<'_> {
         self.run("unmark", &Cmd::new("zfs").args(["inherit", PLACEHOLDER]).arg(name)).map(drop)
     }
 
-    /// Destroys snapshots of one dataset. Each `@` is put in here: nothing else can be destroyed this way.
-    pub fn destroy_snapshots(&self, dataset: &DatasetName, names: &[String]) -> Result<(), Failure> {
-        for batch in for_one_command(names) {
-            self.run("roll back", &Cmd::new("zfs").arg("destroy").arg(format!("{dataset}@{}", batch.join(","))))?;
-        }
-        Ok(())
-    }
-
     /// Takes a dataset back to its newest snapshot. Without `-r`: if there is a newer one after all, it fails.
     pub fn roll_back(&self, dataset: &DatasetName, snapshot: &str) -> Result<(), Failure> {
         self.run("roll back", &Cmd::new("zfs").arg("rollback").arg(format!("{dataset}@{snapshot}"))).map(drop)
@@ -333,7 +325,7 @@ pub(super) fn for_one_command(names: &[String]) -> Vec<&[String]> {
 }
 
 /// What names may take: the rest of the command, and ssh's own words, need some too.
-const ONE_COMMAND: usize = batches::ARGUMENT - 4 * 1024;
+pub(super) const ONE_COMMAND: usize = batches::ARGUMENT - 4 * 1024;
 
 /// With a blank and quotes.
 fn quoted(name: &str) -> usize {

@@ -1,7 +1,7 @@
 //! The `zfs` commands about many snapshots at once.
 
 use super::batches::{self, COMMAND, POINTER};
-use super::commands::Zfs;
+use super::commands::{ONE_COMMAND, Zfs};
 use super::parse::unexpected;
 use crate::exec::cmd::Cmd;
 use crate::exec::limits::Expect;
@@ -103,11 +103,18 @@ impl Zfs<'_> {
         self.run("snapshot", &Cmd::new("zfs").arg("snapshot").args(snapshots)).map(drop)
     }
 
-    /// Destroys snapshots of a dataset: all that are there, or none. Without a name nothing is done: a dataset itself cannot be meant.
-    pub fn destroy(&self, dataset: &DatasetName, snapshots: &[ShortName], defer: bool) -> Result<(), Failure> {
+    /// Destroys snapshots of a dataset in one command: all that are there, or none. Without a name nothing is done: a dataset itself
+    /// cannot be meant.
+    pub fn destroy(
+        &self,
+        stage: &'static str,
+        dataset: &DatasetName,
+        snapshots: &[ShortName],
+        defer: bool,
+    ) -> Result<(), Failure> {
         let Some(names) = joined(dataset, snapshots) else { return Ok(()) };
         let cmd = Cmd::new("zfs").arg("destroy");
-        self.run("destroy", &if defer { cmd.arg("-d") } else { cmd }.arg(names)).map(drop)
+        self.run(stage, &if defer { cmd.arg("-d") } else { cmd }.arg(names)).map(drop)
     }
 
     /// Destroys snapshots of any datasets of a pool in one command, which only root may, and gives those that it could not, each
@@ -169,6 +176,12 @@ for i = 2, #argv do
 end
 return failed
 "#;
+
+/// Parts snapshots of a dataset so that each part fits into one command.
+#[must_use]
+pub fn batches_of<'a>(dataset: &DatasetName, names: &'a [ShortName]) -> Vec<&'a [ShortName]> {
+    batches::split(names, ONE_COMMAND - dataset.as_str().len() - 1, |name| name.as_str().len() + 1)
+}
 
 fn joined(dataset: &DatasetName, snapshots: &[ShortName]) -> Option<String> {
     let names: Vec<&str> = snapshots.iter().map(ShortName::as_str).collect();

@@ -4,9 +4,9 @@ use super::{Doomed, Run};
 use crate::exec::signals;
 use crate::exec::stderr::{Cause, complaints};
 use crate::model::{DatasetName, ShortName, SnapshotName};
-use crate::plan::reason::Reason;
+use crate::plan::reason::Reasons;
 use crate::policy::report::Failed;
-use crate::zfs::batches::{self, ARGUMENT};
+use crate::zfs::snapshots::batches_of;
 use std::collections::HashMap;
 
 impl Run<'_> {
@@ -91,8 +91,8 @@ impl Run<'_> {
             Some(ENOENT) => {
                 self.missed.insert(dataset.clone());
             }
-            Some(EBUSY) => self.keep(dataset, name, Reason::Held.into()),
-            Some(EEXIST) => self.keep(dataset, name, Reason::Cloned.into()),
+            Some(EBUSY) => self.keep(dataset, name, Reasons::HELD),
+            Some(EEXIST) => self.keep(dataset, name, Reasons::CLONED),
             Some(errno) => {
                 self.pruned.kept_count += 1;
                 let error = std::io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(0));
@@ -128,12 +128,12 @@ impl Run<'_> {
     /// All or nothing, says ZFS: so whoever is in the way is left out, and the others are tried again.
     fn destroy_batch(&mut self, dataset: &DatasetName, mut batch: Vec<ShortName>) -> Vec<ShortName> {
         while !batch.is_empty() {
-            let Err(failure) = self.zfs.destroy(dataset, &batch, self.request.defer) else { return batch };
+            let Err(failure) = self.zfs.destroy("destroy", dataset, &batch, self.request.defer) else { return batch };
             // Somebody else was faster.
             if failure.cause == Cause::NothingToDestroy {
                 return Vec::new();
             }
-            let blamed: HashMap<String, Reason> = complaints(&failure.stderr)
+            let blamed: HashMap<String, Reasons> = complaints(&failure.stderr)
                 .filter_map(|it| Some((it.dataset?.strip_prefix(dataset.as_str())?.strip_prefix('@')?, it.cause)))
                 .filter_map(|(name, cause)| Some((name.to_owned(), in_the_way(cause)?)))
                 .collect();
@@ -141,8 +141,8 @@ impl Run<'_> {
             let (bad, good): (Vec<_>, Vec<_>) = batch.into_iter().partition(|name| blamed.contains_key(name.as_str()));
             batch = good;
             for name in bad {
-                let reason = blamed.get(name.as_str()).copied().unwrap_or(Reason::Busy);
-                self.keep(dataset, name.as_str(), reason.into());
+                let reason = blamed.get(name.as_str()).copied().unwrap_or(Reasons::BUSY);
+                self.keep(dataset, name.as_str(), reason);
             }
             if batch.len() == before {
                 if failure.cause == Cause::DoesNotExist {
@@ -159,15 +159,11 @@ impl Run<'_> {
 }
 
 /// Why ZFS would not destroy a snapshot, where that is no failure.
-fn in_the_way(cause: Cause) -> Option<Reason> {
+fn in_the_way(cause: Cause) -> Option<Reasons> {
     match cause {
-        Cause::Held => Some(Reason::Held),
-        Cause::Cloned => Some(Reason::Cloned),
-        Cause::Busy => Some(Reason::Busy),
+        Cause::Held => Some(Reasons::HELD),
+        Cause::Cloned => Some(Reasons::CLONED),
+        Cause::Busy => Some(Reasons::BUSY),
         _ => None,
     }
-}
-
-fn batches_of<'a>(dataset: &DatasetName, names: &'a [ShortName]) -> Vec<&'a [ShortName]> {
-    batches::split(names, ARGUMENT - dataset.as_str().len() - 1, |name| name.as_str().len() + 1)
 }

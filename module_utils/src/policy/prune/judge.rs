@@ -5,7 +5,7 @@ use super::{Doomed, Run, Unreplicated};
 use crate::model::DatasetName;
 use crate::plan::arrivals::Evidence;
 use crate::plan::elsewhere::Elsewhere;
-use crate::plan::reason::{Reason, Reasons};
+use crate::plan::reason::Reasons;
 use crate::plan::retain::{Rules, verdicts};
 use crate::policy::report::Failed;
 
@@ -28,7 +28,7 @@ impl Run<'_> {
         let mut asked: Vec<&mut Found> = Vec::new();
         for found in pools.iter_mut().flat_map(|pool| &mut pool.datasets).filter(|found| !found.elsewhere) {
             let verdicts = self.verdicts(found, None);
-            let loses = verdicts.iter().any(|reasons| reasons.is_empty());
+            let loses = verdicts.iter().any(Reasons::is_empty);
             found.verdicts = Some(verdicts);
             if loses {
                 asked.push(found);
@@ -93,10 +93,10 @@ impl Run<'_> {
             match snapshot.name.parse() {
                 Ok(name) if reasons.is_empty() => doomed.names.push(name),
                 _ => {
-                    let unreplicated = reasons.contains(Reason::Unreplicated);
+                    let unreplicated = reasons.contains(Reasons::UNREPLICATED);
                     let behind = replicated.behind(snapshot.createtxg).filter(|_| unreplicated);
                     let behind: Vec<String> = behind.map(|name| format!("{dataset}#{name}")).collect();
-                    if reasons.only(Reason::Unreplicated, Reason::ReplicationBase) {
+                    if (Reasons::UNREPLICATED | Reasons::REPLICATION_BASE).contains(reasons) {
                         for bookmark in &behind {
                             self.is_behind(bookmark, snapshot.name);
                         }

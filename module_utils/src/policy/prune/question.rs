@@ -5,7 +5,7 @@ use crate::exec::runner::Failure;
 use crate::model::ShortName;
 use crate::plan::arrivals::Evidence;
 use crate::plan::naming::{self, Name};
-use crate::plan::reason::{Reason, Reasons};
+use crate::plan::reason::Reasons;
 use crate::policy::report::Failed;
 use crate::zfs::batches::{self, COMMAND, POINTER};
 use std::collections::{HashMap, HashSet};
@@ -70,15 +70,15 @@ impl Run<'_> {
             let index = *index.get(dataset)?;
             let mut reasons = Reasons::default();
             if *fields.get(1)? != "0" {
-                reasons.add(Reason::Held);
+                reasons.insert(Reasons::HELD);
             }
             if dated {
                 let creation = fields.get(2)?.parse().ok()?;
                 if self.request.keep_after.is_some_and(|keep_after| creation > keep_after) {
-                    reasons.add(Reason::Young);
+                    reasons.insert(Reasons::KEEP_WITHIN);
                 }
                 if self.is_young(&asked[index], name, creation) {
-                    reasons.add(Reason::TooYoung);
+                    reasons.insert(Reasons::TOO_YOUNG);
                 }
             }
             answers.push((index, name.parse().ok()?, reasons));
