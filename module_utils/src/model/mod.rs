@@ -2,6 +2,7 @@
 //!
 //! Rules: `entity_namecheck` in OpenZFS, module/zcommon/zfs_namecheck.c.
 
+pub mod bookmark_name;
 pub mod glob;
 pub mod marks;
 pub mod permissions;

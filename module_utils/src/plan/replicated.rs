@@ -1,7 +1,6 @@
 //! What `zfs_replicate` left on a source: its bookmarks say which snapshots it may still need.
 //!
-//! A bookmark is named `ferro_POOL_TARGET_SNAPSHOT`: guid of the target's pool, checksum of its path, guid of the snapshot.
-//! It is made before its snapshot is sent, and the older ones of that target are removed after. So:
+//! A bookmark ([`BookmarkName`]) is made before its snapshot is sent, and the older ones of that target are removed after. So:
 //!
 //! - One bookmark: the last run ended well, or the very first one has not ended yet.
 //! - Several: the last run has not ended, or failed. The target has what the one before the newest stands for, or any snapshot
@@ -10,6 +9,7 @@
 //!
 //! Hence all from the one before the newest to the newest stay. In the usual state that is a single snapshot for each target.
 
+use crate::model::bookmark_name::{BookmarkName, TargetTag};
 use std::collections::BTreeMap;
 
 /// The bookmarks of one dataset that are ours.
@@ -17,26 +17,16 @@ use std::collections::BTreeMap;
 pub struct Replicated {
     /// For each target the createtxg of its bookmarks, which is that of their snapshots, with their names; sorted by
     /// [`Replicated::from`].
-    targets: BTreeMap<String, Vec<(u64, String)>>,
-}
-
-/// Which target a bookmark is about; none if it is not one of ours.
-#[must_use]
-pub fn target(bookmark: &str) -> Option<&str> {
-    let rest = bookmark.strip_prefix("ferro_")?;
-    let hex = |text: &str, digits: usize| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let mut parts = rest.split('_');
-    let fits = [16, 8, 16].into_iter().all(|digits| parts.next().is_some_and(|part| hex(part, digits)));
-    (fits && parts.next().is_none()).then(|| &rest[..16 + 1 + 8])
+    targets: BTreeMap<TargetTag, Vec<(u64, String)>>,
 }
 
 impl Replicated {
     /// Reads the names of a dataset's bookmarks, with their createtxg.
     pub fn from<'a>(bookmarks: impl IntoIterator<Item = (&'a str, u64)>) -> Self {
-        let mut targets: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+        let mut targets: BTreeMap<TargetTag, Vec<(u64, String)>> = BTreeMap::new();
         for (name, createtxg) in bookmarks {
-            if let Some(target) = target(name) {
-                targets.entry(target.to_owned()).or_default().push((createtxg, name.to_owned()));
+            if let Ok(BookmarkName { target, .. }) = name.parse() {
+                targets.entry(target).or_default().push((createtxg, name.to_owned()));
             }
         }
         for bookmarks in targets.values_mut() {
@@ -81,17 +71,7 @@ impl Replicated {
 
 #[cfg(test)]
 mod tests {
-    use super::{Replicated, target};
-
-    #[test]
-    fn only_our_bookmarks_are_ours() {
-        let ours = "ferro_0123456789abcdef_01234567_fedcba9876543210";
-        assert_eq!(target(ours), Some("0123456789abcdef_01234567"));
-        for other in ["ferro_x", "ferro_0123456789abcdef_01234567", &format!("{ours}_x"), &format!("x{ours}"), "manual"]
-        {
-            assert_eq!(target(other), None, "{other}");
-        }
-    }
+    use super::Replicated;
 
     fn replicated(bookmarks: &[(u8, u64)]) -> Replicated {
         let named: Vec<_> =

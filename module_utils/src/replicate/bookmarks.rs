@@ -4,8 +4,9 @@ use super::planned::Entry;
 use super::preflight::{NO_BOOKMARK, STAYS};
 use crate::exec::foreign;
 use crate::exec::stderr::{Cause, Complaint, complaints, reason};
+use crate::model::bookmark_name::{BookmarkName, TargetTag};
 use crate::model::summed::first;
-use crate::model::{Dataset, DatasetName, VersionKind};
+use crate::model::{Dataset, DatasetName, Version};
 use crate::plan::transfer::Plan;
 use crate::zfs::commands::{Unmet, Zfs};
 use std::collections::{BTreeMap, HashMap};
@@ -15,10 +16,7 @@ pub type Bookmarks = BTreeMap<DatasetName, Bookmark>;
 
 /// Our bookmark of what is about to be sent to one target.
 #[derive(Debug)]
-pub struct Bookmark {
-    prefix: String,
-    name: String,
-}
+pub struct Bookmark(BookmarkName);
 
 /// Bookmarks what is about to be sent, for all datasets at once. Done before, not after: whenever we are killed, the newest snapshot
 /// that a target may have is bookmarked, and survives its destruction on the source. `pool` is the guid of the target's pool.
@@ -29,13 +27,12 @@ pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnM
         let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
         let Some(to) = transfer.steps.last() else { continue };
         let source = &entry.source.name;
-        let prefix = format!("{}_", tag(pool, entry.target.as_str()));
-        let name = format!("{prefix}{:016x}", to.to_guid);
-        let exists = entry.source.versions.iter().any(|v| v.kind == VersionKind::Bookmark && v.name == name);
+        let name = BookmarkName { target: TargetTag::new(pool, entry.target.as_str()), snapshot: to.to_guid };
+        let exists = ours(entry.source).any(|(_, there)| there == name);
         if !exists {
             missing.push([format!("{source}@{}", to.to), format!("{source}#{name}")]);
         }
-        bookmarks.insert(source.clone(), Bookmark { prefix, name });
+        bookmarks.insert(source.clone(), Bookmark(name));
     }
     let unmet = match zfs.bookmark(&missing) {
         Ok(unmet) => unmet,
@@ -44,7 +41,7 @@ pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnM
             reasons: format!("cannot create bookmarks: {}", failure.reason()),
         },
     };
-    bookmarks.retain(|source, bookmark| !unmet.names.contains(&format!("{source}#{}", bookmark.name)));
+    bookmarks.retain(|source, bookmark| !unmet.names.contains(&format!("{source}#{}", bookmark.0)));
     for (reason, cause, names) in by_reason(&unmet) {
         let kept: Vec<&str> =
             missing.iter().filter(|[_, name]| names.contains(&name.as_str())).map(|[s, _]| s.as_str()).collect();
@@ -74,10 +71,15 @@ impl Bookmark {
     /// Our bookmarks of `source` for the same target that are not needed once this one's snapshot has arrived, in full.
     #[must_use]
     pub fn supersedes(&self, source: &Dataset) -> Vec<String> {
-        let bookmarks = source.versions.iter().filter(|version| version.kind == VersionKind::Bookmark);
-        let ours = bookmarks.filter(|bookmark| bookmark.name.starts_with(&self.prefix) && bookmark.name != self.name);
-        ours.map(|bookmark| format!("{}#{}", source.name, bookmark.name)).collect()
+        let older = ours(source).filter(|(_, name)| name.target == self.0.target && *name != self.0);
+        older.map(|(bookmark, _)| format!("{}#{}", source.name, bookmark.name)).collect()
     }
+}
+
+/// The bookmarks of a dataset that are ours.
+fn ours(source: &Dataset) -> impl Iterator<Item = (&Version, BookmarkName)> {
+    let bookmarks = source.versions.iter().filter(|version| !version.is_snapshot());
+    bookmarks.filter_map(|bookmark| Some((bookmark, bookmark.name.parse().ok()?)))
 }
 
 /// Removes our older bookmarks, once newer ones have taken their place.
@@ -97,21 +99,9 @@ pub fn sweep(zfs: Zfs<'_>, superseded: &[String], warn: &mut dyn FnMut(Cause, St
     }
 }
 
-/// Tells targets apart, in the names of bookmarks and holds: the guid of the pool, and a checksum of the place in it.
-#[must_use]
-pub fn tag(pool: u64, place: &str) -> String {
-    format!("ferro_{pool:016x}_{:08x}", checksum(place))
-}
-
-/// FNV-1a, 32 bits: short, stable across versions and machines, and nothing secret hangs on it.
-#[must_use]
-pub fn checksum(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{by_reason, checksum, tag};
+    use super::by_reason;
     use crate::exec::stderr::Cause;
     use crate::zfs::commands::Unmet;
 
@@ -131,12 +121,5 @@ mod tests {
         let summed: Vec<_> =
             by_reason(&unmet).into_iter().map(|(why, cause, names)| (why, cause, names.len())).collect();
         assert_eq!(summed, [("pool is read-only", Cause::ReadOnly, 149), ("out of space", Cause::NoSpace, 1)]);
-    }
-
-    #[test]
-    fn the_checksum_never_changes_or_bookmarks_would_be_orphaned() {
-        assert_eq!(checksum(""), 0x811c_9dc5);
-        assert_eq!(tag(1, "backup/tank/data"), "ferro_0000000000000001_40a23b8d");
-        assert_ne!(checksum("backup/a"), checksum("backup/b"));
     }
 }

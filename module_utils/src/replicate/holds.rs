@@ -3,13 +3,13 @@
 //! While it is sent, all that may arrive is held on the source; afterwards the newest common snapshot on both sides, and nothing
 //! else. Whatever a run that was killed has left is found and released by the next one that succeeds.
 
-use super::bookmarks;
 use super::gather::Sides;
 use super::planned::Entry;
 use super::request::Request;
 use crate::exec::foreign;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
+use crate::model::bookmark_name::TargetTag;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::Zfs;
@@ -39,7 +39,7 @@ impl Holds {
         let Some(pool) = sides.target_pool.filter(|_| request.holds) else { return Ok(None) };
         // One tag for a whole run, so that one command can hold or release for all its datasets.
         let prefix = request.mapping.strip_prefix.as_ref().map_or("", DatasetName::as_str);
-        let tag = bookmarks::tag(pool, &format!("{} {prefix}", request.mapping.target));
+        let tag = TargetTag::new(pool, &format!("{} {prefix}", request.mapping.target)).to_string();
         let targets = request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok());
         let targets: Vec<_> = targets.filter(|target| sides.is_refused_target(target).is_none()).collect();
         let is_refused = |root: &&DatasetName| sides.refused.iter().any(|(refused, _)| refused == *root);

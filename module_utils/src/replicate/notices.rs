@@ -1,14 +1,13 @@
 //! What a run that went well should not be silent about: sources without snapshots, patterns that match nothing, replicas whose
 //! source is gone. Pure, but for the sizes of the latter.
 
-use super::bookmarks;
 use super::gather::Sides;
 use super::request::Request;
 use crate::exec::runner::Failure;
+use crate::model::bookmark_name::BookmarkName;
 use crate::model::glob::Globs;
 use crate::model::{ARRIVING, Dataset, DatasetName};
 use crate::plan::conflict::Names;
-use crate::plan::replicated;
 use crate::zfs::commands::Zfs;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -55,12 +54,12 @@ pub fn notices(request: &Request, sides: &Sides) -> Notices {
 /// `zfs_prune` keeps all snapshots since them.
 fn abandoned(request: &Request, sides: &Sides) -> Vec<String> {
     let orphans = orphaned(request, sides);
-    let tag = |orphan: &Dataset| format!("_{:08x}_", bookmarks::checksum(orphan.name.as_str()));
-    let places: Vec<(String, &Dataset)> = orphans.into_iter().map(|orphan| (tag(orphan), orphan)).collect();
     let mut warnings = Vec::new();
     for source in sides.sources.values() {
-        for bookmark in source.versions.iter().filter(|version| replicated::target(&version.name).is_some()) {
-            let Some((_, orphan)) = places.iter().find(|(tag, _)| bookmark.name.contains(tag)) else { continue };
+        for bookmark in source.versions.iter().filter(|version| !version.is_snapshot()) {
+            let Ok(BookmarkName { target, .. }) = bookmark.name.parse() else { continue };
+            let place = orphans.iter().find(|orphan| target.is_of_place(orphan.name.as_str()));
+            let Some(orphan) = place else { continue };
             warnings.push(format!(
                 "{0}#{1} is for {2}, which no source is sent to any more, so keep_unreplicated keeps all snapshots of {0} since \
                  then. If {0} was renamed, rename {2} alike; else destroy the bookmark (zfs destroy '{0}#{1}')",

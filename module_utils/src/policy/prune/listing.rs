@@ -3,9 +3,10 @@
 use super::Run;
 use crate::exec::runner::Failure;
 use crate::model::DatasetName;
+use crate::model::bookmark_name::BookmarkName;
 use crate::plan::policy::Policy;
 use crate::plan::reason::Reasons;
-use crate::plan::replicated::{self, Replicated};
+use crate::plan::replicated::Replicated;
 use crate::plan::retain::Snapshot;
 use std::collections::HashMap;
 
@@ -99,7 +100,7 @@ impl Run<'_> {
                     newest = newest.max(Some(createtxg));
                     entry.add(&name[end + 1..], createtxg, *clones != "0")?;
                 }
-                Some(_) if replicated::target(&name[end + 1..]).is_some() => {
+                Some(_) if name[end + 1..].parse::<BookmarkName>().is_ok() => {
                     entry.bookmarks.push((name[end + 1..].to_owned(), createtxg.parse().ok()?));
                 }
                 Some(_) => {}
