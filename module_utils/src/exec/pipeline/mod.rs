@@ -1,7 +1,10 @@
 //! `zfs send | zfs receive` with us between them: metered, limited, buffered, checked, stoppable, and judged when it fails.
 
+mod pacer;
+mod passage;
 mod pump;
 mod skip;
+mod stopped;
 mod wire;
 
 use crate::exec::children::GivenUp;
@@ -74,7 +77,7 @@ pub fn run(
         // The sender's end is what ends the thread.
         result.map_err(|stopped| (stopped, pump.end(&mut senders)))
     });
-    let bytes = wire.as_ref().map_or(pump.bytes, Wire::bytes);
+    let bytes = wire.as_ref().map_or_else(|| pump.bytes(), Wire::bytes);
     let (ended, (sent, received)) = result.map_err(|(stopped, given_up)| {
         with(
             &given_up,

@@ -1,6 +1,7 @@
 //! From a sender to the program here that decompresses what it sends: metered and limited as it came over the network.
 
 use super::Flow;
+use super::passage::CHUNK;
 use super::skip::{Skipped, skip};
 use crate::exec::greeting::Greeting;
 use crate::exec::signals;
@@ -10,9 +11,6 @@ use std::process::{ChildStdin, ChildStdout};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-
-/// The most that one `splice` moves.
-const CHUNK: usize = 1 << 20;
 
 /// The way from one to the other.
 #[derive(Debug)]
