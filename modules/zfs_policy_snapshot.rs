@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Error, Result};
 use jiff::Timestamp;
-use module_utils::ansible::module::{self, Outcome, Task};
+use module_utils::ansible::module;
+use module_utils::ansible::outcome::{Outcome, diff};
+use module_utils::ansible::task::Task;
 use module_utils::exec::lock;
 use module_utils::exec::own_folder::own_folder;
 use module_utils::exec::runner::Runner;
@@ -13,10 +15,10 @@ use module_utils::plan::period::Interval;
 use module_utils::plan::schedule::{Clock, Schedule};
 use module_utils::policy::permission;
 use module_utils::policy::report;
-use module_utils::policy::request::{self, DatasetArg, Policies};
-use module_utils::policy::snapshot::{Request, Taken, take};
+use module_utils::policy::request::{self, DatasetArg, Policies, Which};
+use module_utils::policy::snapshot::{OnMissing, Request, Taken, take};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::json;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -62,39 +64,6 @@ pub struct Args {
     on_missing: OnMissing,
 }
 
-/// Which intervals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum Which {
-    /// All of them.
-    Due,
-    /// Parts of a day.
-    Frequently,
-    /// Hours.
-    Hourly,
-    /// Days.
-    Daily,
-    /// Weeks, which begin on Monday.
-    Weekly,
-    /// Months.
-    Monthly,
-    /// Years.
-    Yearly,
-}
-
-/// What to make of a listed dataset that does not exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum OnMissing {
-    /// The task fails after all others are done.
-    #[default]
-    Fail,
-    /// A warning.
-    Warn,
-}
-
 fn due() -> Vec<Which> {
     vec![Which::Due]
 }
@@ -133,25 +102,13 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
         "left_out": taken.left_out.len(),
         "failed": report::failed_datasets(&taken.failures),
     });
-    let mut body = Map::new();
-    if task.diff {
-        let after: String = created.iter().flat_map(|name| [name, "\n"]).collect();
-        body.insert("diff".to_owned(), json!({"before": "", "after": after}));
-    }
-    let changed = !created.is_empty();
-    body.insert("created".to_owned(), json!(created));
-    // Not `skipped`, which Ansible takes for a task that was skipped.
-    body.insert("left_out".to_owned(), json!(taken.left_out));
-    body.insert("failures".to_owned(), json!(report::list(&taken.failures)));
-    body.insert("summary".to_owned(), summary);
-    let warnings = taken.warnings.lines();
-    if !warnings.is_empty() {
-        body.insert("warnings".to_owned(), json!(warnings));
-    }
-    if task.verbosity >= 3 {
-        body.insert("commands".to_owned(), json!(runner.commands()));
-    }
-    Outcome { changed, failure: report::message(&taken.failures), body, ..Outcome::default() }
+    Outcome::new(!created.is_empty(), report::message(&taken.failures))
+        // Not `skipped`, which Ansible takes for a task that was skipped.
+        .with("left_out", json!(taken.left_out))
+        .with("failures", report::list(&taken.failures))
+        .with("summary", summary)
+        .told(task, runner, &taken.warnings.lines(), || diff("", &[], &created))
+        .with("created", created)
 }
 
 impl Args {
@@ -162,17 +119,7 @@ impl Args {
         if self.interval.is_empty() {
             return Err("option interval: expected due, or at least one interval, got none".to_owned());
         }
-        let wanted = |interval: &Interval| {
-            self.interval.iter().any(|which| match which {
-                Which::Due => true,
-                Which::Frequently => *interval == Interval::Frequently,
-                Which::Hourly => *interval == Interval::Hourly,
-                Which::Daily => *interval == Interval::Daily,
-                Which::Weekly => *interval == Interval::Weekly,
-                Which::Monthly => *interval == Interval::Monthly,
-                Which::Yearly => *interval == Interval::Yearly,
-            })
-        };
+        let wanted = |interval: &Interval| self.interval.iter().any(|which| which.includes(*interval));
         let clock = Clock { now, zone, utc_names: self.utc, frequently_minutes: self.frequently_minutes };
         Ok(Request {
             table: request::table(&self.datasets, &self.policies)?,
@@ -181,7 +128,7 @@ impl Args {
             prefix: self.prefix,
             skip_unchanged: self.skip_unchanged,
             snapshot_replicas: self.snapshot_replicas,
-            missing_fails: self.on_missing == OnMissing::Fail,
+            on_missing: self.on_missing,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Destroys the snapshots that no policy wants any more, and says of each other one why it stays.
 
 use anyhow::{Context, Error, Result};
-use module_utils::ansible::module::{self, Outcome, Task};
+use module_utils::ansible::module;
+use module_utils::ansible::outcome::{Outcome, diff};
+use module_utils::ansible::task::Task;
 use module_utils::exec::runner::{self, Runner};
 use module_utils::exec::signals;
 use module_utils::model::DatasetName;
@@ -14,7 +16,7 @@ use module_utils::policy::prune::{Kept, Pruned, Request, Unreplicated, prune, st
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -90,7 +92,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
 fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
     let full =
         pruned.destroyed.iter().flat_map(|(dataset, names)| names.iter().map(move |name| format!("{dataset}@{name}")));
-    let destroyed: Vec<Value> = full.map(Value::String).collect();
+    let destroyed: Vec<String> = full.collect();
     let summary = json!({
         "datasets": pruned.datasets,
         "destroyed": destroyed.len(),
@@ -98,28 +100,14 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
         "reclaim_bytes": pruned.reclaim_bytes,
         "failed": report::failed_datasets(&pruned.failures),
     });
-    let mut body = Map::new();
-    if task.diff {
-        let before: String = destroyed.iter().filter_map(Value::as_str).flat_map(|name| [name, "\n"]).collect();
-        body.insert("diff".to_owned(), json!({"before": before, "after": ""}));
-    }
-    let changed = !destroyed.is_empty();
-    body.insert("destroyed".to_owned(), Value::Array(destroyed));
-    if task.verbosity >= 1 {
-        body.insert("kept".to_owned(), pruned.kept.iter().map(shown).collect());
-    }
-    body.insert("unreplicated".to_owned(), json!(pruned.unreplicated));
-    body.insert("vanished".to_owned(), pruned.vanished.iter().map(|name| Value::from(name.as_str())).collect());
-    body.insert("failures".to_owned(), json!(report::list(&pruned.failures)));
-    body.insert("summary".to_owned(), summary);
-    let warnings = pruned.warnings.lines();
-    if !warnings.is_empty() {
-        body.insert("warnings".to_owned(), json!(warnings));
-    }
-    if task.verbosity >= 3 {
-        body.insert("commands".to_owned(), json!(runner.commands()));
-    }
-    Outcome { changed, failure: report::message(&pruned.failures), body, ..Outcome::default() }
+    let outcome = Outcome::new(!destroyed.is_empty(), report::message(&pruned.failures))
+        .with("unreplicated", json!(pruned.unreplicated))
+        .with("vanished", pruned.vanished.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .with("failures", report::list(&pruned.failures))
+        .with("summary", summary)
+        .told(task, runner, &pruned.warnings.lines(), || diff("", &destroyed, &[]))
+        .with("destroyed", destroyed);
+    if task.verbosity >= 1 { outcome.with("kept", pruned.kept.iter().map(shown).collect::<Vec<_>>()) } else { outcome }
 }
 
 fn shown(kept: &Kept) -> Value {

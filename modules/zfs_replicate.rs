@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Error, Result, bail};
 use jiff::Timestamp;
-use module_utils::ansible::module::{self, Outcome, Task};
+use module_utils::ansible::module;
+use module_utils::ansible::outcome::{Outcome, diff};
+use module_utils::ansible::task::Task;
 use module_utils::exec::connections::Connections;
 use module_utils::exec::lock::{self, Place};
 use module_utils::exec::own_folder::own_folder;
@@ -11,14 +13,14 @@ use module_utils::exec::signals;
 use module_utils::exec::ssh::{MOST_LANES, SshOptions};
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
-use module_utils::plan::send_flags::{Choice, SendFlags};
-use module_utils::plan::wish::{OnDiverged, RawMode, Wish};
+use module_utils::plan::send_flags::SendFlags;
+use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,7 +47,7 @@ pub struct Args {
     target_host: Option<String>,
     /// How to reach the remote side.
     #[serde(default)]
-    ssh: Ssh,
+    ssh: SshOptions,
     /// Removed from each source path before it is appended to O(target). Without it V(tank/data) lands at C(TARGET/tank/data);
     /// with V(tank) it lands at C(TARGET/data), with V(tank/data) at C(TARGET) itself.
     strip_prefix: Option<String>,
@@ -70,15 +72,15 @@ pub struct Args {
     intermediates: bool,
     /// Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
     #[serde(default)]
-    raw: Raw,
+    raw: RawMode,
     /// With which flags what is not raw is sent. A raw stream has all of them of itself; where the target's pool lacks a feature that it
     /// needs, that dataset is refused. A stream that is resumed goes on as it began.
     #[serde(default)]
-    send_flags: Flags,
+    send_flags: SendFlags,
     /// What to do where source and target have diverged: the target has snapshots of its own after the newest common one, was
     /// written to, or has nothing in common with the source.
     #[serde(default)]
-    on_diverged: Diverged,
+    on_diverged: OnDiverged,
     /// Properties set on a dataset when it is received for the first time. Those that a dataset type does not have are left
     /// out for it.
     #[serde(default = "replica_properties")]
@@ -146,23 +148,6 @@ pub struct Args {
     on_locked: OnLocked,
 }
 
-/// How to reach the remote side.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-struct Ssh {
-    /// Port of the SSH server.
-    port: Option<u16>,
-    /// Private key.
-    identity_file: Option<String>,
-    /// Configuration file used instead of the user's own.
-    config_file: Option<String>,
-    /// Seconds after which an unanswered connection attempt fails.
-    connect_timeout: Option<u16>,
-    /// Further C(ssh -o) options, such as V(Compression=no).
-    options: Vec<String>,
-}
-
 /// Which snapshots are sent.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
@@ -172,88 +157,6 @@ struct Snapshots {
     include: Vec<String>,
     /// Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
     exclude: Vec<String>,
-}
-
-/// What a first replication sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum Initial {
-    /// The earliest snapshot in full, then everything up to the latest.
-    #[default]
-    All,
-    /// Only the latest.
-    Latest,
-}
-
-/// Whether streams are raw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum Raw {
-    /// Raw where the dataset is encrypted.
-    #[default]
-    Auto,
-    /// The same: there is nothing raw about what is not encrypted.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// With which flags what is not raw is sent.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-struct Flags {
-    /// Blocks larger than 128 KiB stay as they are (C(zfs send -L)). This never changes within a target's history, as that lost
-    /// data with ZFS before 2.0. V(auto) is with them, unless the target's pool lacks the feature C(large_blocks) and that of the source uses
-    /// it; what was begun without goes on without, also when the target's pool has got the feature since.
-    large_block: Flag,
-    /// Compressed blocks stay as they are stored (C(zfs send -c)). V(auto) is with them, unless the target's pool lacks
-    /// C(lz4_compress) or C(zstd_compress) and that of the source uses it.
-    compressed: Flag,
-    /// Blocks of a few bytes stay embedded in their pointers (C(zfs send -e)). V(auto) is without: they are sent as ordinary blocks, and
-    /// the target embeds them again. An encrypted target takes none.
-    embedded: Flag,
-}
-
-/// Whether a flag is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum Flag {
-    /// As told above.
-    #[default]
-    Auto,
-    /// Yes; a dataset with which that cannot be is refused.
-    Always,
-    /// No.
-    Never,
-}
-
-impl From<Flag> for Choice {
-    fn from(flag: Flag) -> Self {
-        match flag {
-            Flag::Auto => Self::Auto,
-            Flag::Always => Self::Always,
-            Flag::Never => Self::Never,
-        }
-    }
-}
-
-/// What to do where source and target have diverged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-enum Diverged {
-    /// Show what each side has, change nothing.
-    #[default]
-    Fail,
-    /// Destroy just those snapshots and changes of the target, and go on from the newest common snapshot. RV(datasets[].rolled_back)
-    /// lists them.
-    Rollback,
-    /// Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
-    SetAside,
 }
 
 /// Whether parents without data are encrypted.
@@ -333,26 +236,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
     let request = args.into_request(task.now, &mut connections).map_err(Error::msg)?;
-    let outcome = |run: &Run| {
-        let summary = report::summary(&run.reports, started.elapsed().as_secs_f64());
-        let mut body = Map::from_iter([
-            ("datasets".to_owned(), json!(run.reports)),
-            ("orphans".to_owned(), json!(run.orphans)),
-            ("summary".to_owned(), json!(summary)),
-        ]);
-        let warnings: Vec<String> = runner.greetings().into_iter().chain(run.warnings.iter().cloned()).collect();
-        if !warnings.is_empty() {
-            body.insert("warnings".to_owned(), json!(warnings));
-        }
-        if task.diff {
-            body.insert("diff".to_owned(), report::diff(&run.reports));
-        }
-        if task.verbosity >= 3 {
-            body.insert("commands".to_owned(), json!(runner.commands()));
-        }
-        let failure = report::failure_message(&run.reports);
-        Outcome { changed: run.changed, failure, is_idle: run.nothing_wanted, body }
-    };
+    let outcome = |run: &Run| outcome(run, &runner, task, started);
     let tell = |line: &str| task.info(line);
     if task.check_mode {
         return Ok(outcome(&execute::check(&request, &runner, &tell)?));
@@ -375,13 +259,24 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
             Ok(outcome(&execute::replicate(&request, &runner, &tell, &progress)?))
         }
         (Err(other), OnLocked::Skip) => {
-            let mut skipped = outcome(&Run::default());
-            skipped.body.insert("skipped".to_owned(), json!(true));
-            skipped.body.insert("msg".to_owned(), json!(other.to_string()));
-            Ok(skipped)
+            Ok(outcome(&Run::default()).with("skipped", true).with("msg", other.to_string()))
         }
         (Err(other), _) => bail!("{other}. Wait for it, or set on_locked to skip or wait"),
     }
+}
+
+fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome {
+    let warnings: Vec<String> = runner.greetings().into_iter().chain(run.warnings.iter().cloned()).collect();
+    let newest = || {
+        let (before, after) = report::newest(&run.reports);
+        diff("newest snapshots", &before, &after)
+    };
+    let outcome = Outcome::new(run.changed, report::failure_message(&run.reports))
+        .with("datasets", json!(run.reports))
+        .with("orphans", json!(run.orphans))
+        .with("summary", json!(report::summary(&run.reports, started.elapsed().as_secs_f64())))
+        .told(task, runner, &warnings, newest);
+    Outcome { is_idle: run.nothing_wanted, ..outcome }
 }
 
 impl Args {
@@ -394,32 +289,13 @@ impl Args {
         let wish = Wish {
             include: globs("snapshots.include", &self.snapshots.include)?,
             exclude: globs("snapshots.exclude", &self.snapshots.exclude)?,
-            initial_latest_only: self.initial == Initial::Latest,
+            initial: self.initial,
             latest_only: !self.intermediates,
-            raw: match self.raw {
-                Raw::Auto => RawMode::Auto,
-                Raw::Always => RawMode::Always,
-                Raw::Never => RawMode::Never,
-            },
+            raw: self.raw,
             resume: self.resume,
-            on_diverged: match self.on_diverged {
-                Diverged::Fail => OnDiverged::Fail,
-                Diverged::Rollback => OnDiverged::Rollback,
-                Diverged::SetAside => OnDiverged::SetAside,
-            },
+            on_diverged: self.on_diverged,
             plain_placeholders: self.placeholder_encryption == Placeholders::Off,
-            send_flags: SendFlags {
-                large_block: self.send_flags.large_block.into(),
-                compressed: self.send_flags.compressed.into(),
-                embedded: self.send_flags.embedded.into(),
-            },
-        };
-        let ssh = SshOptions {
-            port: self.ssh.port,
-            identity_file: self.ssh.identity_file,
-            config_file: self.ssh.config_file,
-            connect_timeout: self.ssh.connect_timeout,
-            options: self.ssh.options,
+            send_flags: self.send_flags,
         };
         let exclude = globs("exclude", &self.exclude)?;
         let limit = self.bandwidth_limit.map(|limit| limit.0);
@@ -437,10 +313,10 @@ impl Args {
             named: self.source.iter().filter_map(|name| name.parse().ok()).collect(),
             mapping,
             source: connections
-                .host(self.source_host.as_deref(), &ssh)
+                .host(self.source_host.as_deref(), &self.ssh)
                 .map_err(|e| format!("option source_host: {e}"))?,
             target: connections
-                .host(self.target_host.as_deref(), &ssh)
+                .host(self.target_host.as_deref(), &self.ssh)
                 .map_err(|e| format!("option target_host: {e}"))?,
             recursive: self.recursive,
             exclude,

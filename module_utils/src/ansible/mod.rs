@@ -5,4 +5,6 @@ pub mod args;
 pub mod argspec;
 pub mod cli;
 pub mod module;
+pub mod outcome;
 pub mod status_file;
+pub mod task;

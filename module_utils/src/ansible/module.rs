@@ -1,16 +1,18 @@
 //! Ansible's conventions, and those of a person at a terminal: arguments in, one JSON object (or plain lines) out.
 //!
-//! This is the only file that prints, reads the arguments or decides the exit status.
+//! This is the only file that reads the arguments or decides the exit status; it and task.rs are all that print.
 
 use crate::ansible::args;
 use crate::ansible::cli::{Cli, Output};
+use crate::ansible::outcome::Outcome;
 use crate::ansible::status_file::Record;
+use crate::ansible::task::Task;
 use crate::exec::clock;
 use crate::exec::foreign;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,64 +27,6 @@ impl<T: DeserializeOwned> Arguments for T {}
 pub trait Arguments: DeserializeOwned + schemars::JsonSchema {}
 #[cfg(feature = "argspec")]
 impl<T: DeserializeOwned + schemars::JsonSchema> Arguments for T {}
-
-/// How a module was asked to run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Task {
-    /// Plan and report, but run only commands that read.
-    pub check_mode: bool,
-    /// The caller wants `diff` in the result.
-    pub diff: bool,
-    /// When it began.
-    pub now: Timestamp,
-    /// Ansible's `-v` count; 3 and more adds every command to the result.
-    pub verbosity: u8,
-    output: Output,
-}
-
-impl Task {
-    /// Tells a person what just happened. Silent under Ansible and with `--quiet`.
-    #[allow(clippy::print_stdout, reason = "the one place that prints")]
-    pub fn info(&self, line: &str) {
-        if self.output == Output::Text {
-            let clear = if LIVE.swap(false, Ordering::SeqCst) { CLEAR_LINE } else { "" };
-            println!("{clear}* {}", foreign::shown(line));
-        }
-    }
-
-    /// Shows a person how far it is, in place of the line before; only where the output is a terminal.
-    #[allow(clippy::print_stdout, reason = "the one place that prints")]
-    pub fn live(&self, line: &str) {
-        print!("{CLEAR_LINE}{}", foreign::shown(line));
-        let _ = io::stdout().flush();
-        LIVE.store(true, Ordering::SeqCst);
-    }
-
-    /// True where [`Task::live`] makes sense.
-    #[must_use]
-    pub fn has_terminal(&self) -> bool {
-        self.output == Output::Text && io::stdout().is_terminal()
-    }
-
-    /// True where a person watches: `--text` without `--quiet`.
-    #[must_use]
-    pub fn is_text(&self) -> bool {
-        self.output == Output::Text
-    }
-}
-
-/// What a module did, or would do in check mode.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// Something was, or in check mode would be, changed.
-    pub changed: bool,
-    /// Why the task failed, although every part of it was tried.
-    pub failure: Option<String>,
-    /// It did not fail, yet nothing of what it is for was done either: the time of the last success stays what it was.
-    pub is_idle: bool,
-    /// The rest of the result.
-    pub body: Map<String, Value>,
-}
 
 /// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
 pub fn main<A: Arguments, E: std::fmt::Display>(
@@ -167,12 +111,6 @@ struct Printer {
     record: Record,
 }
 
-/// Back to the first column, and nothing of the old line stays.
-const CLEAR_LINE: &str = "\r\x1b[K";
-
-/// A live line stands there.
-static LIVE: AtomicBool = AtomicBool::new(false);
-
 static PRINTED: AtomicBool = AtomicBool::new(false);
 
 impl Printer {
@@ -180,7 +118,7 @@ impl Printer {
         self.outcome(Outcome { failure: Some(message.to_owned()), ..Outcome::default() })
     }
 
-    #[allow(clippy::print_stderr, reason = "the one place that prints")]
+    #[allow(clippy::print_stderr, reason = "one of two files that print")]
     fn outcome(&self, outcome: Outcome) -> ExitCode {
         let outcome = presentable(outcome);
         let failed = outcome.failure.is_some();

@@ -12,7 +12,7 @@ pub fn grant(account: &Account, names: &[&str], on: &DatasetName, job: Job) -> S
     let of_job = job.permissions();
     // No job has what only an option needs that may lose something.
     let grant = if names.iter().all(|name| of_job.contains(*name)) {
-        format!("jobs: {}", job.name())
+        format!("jobs: {job}")
     } else {
         format!("permissions: [{}]", names.join(", "))
     };

@@ -4,33 +4,48 @@ use super::vocabulary::check_shape;
 use crate::delegate::accounts::{Database, resolve};
 use crate::exec::runner::Runner;
 use crate::model::DatasetName;
-use crate::model::permissions::{Permissions, Reach, Who};
+use crate::model::permissions::{Permissions, Scope, Who};
 use crate::plan::delegation::{State, Wanted};
 use crate::plan::jobs::Job;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The options as they were given.
-#[derive(Debug)]
-pub struct Given {
-    /// Where.
-    pub datasets: Vec<String>,
-    /// Names or ids.
+/// The options of the module. Their doc comments are what `ansible-doc` shows.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Args {
+    /// Datasets on which permissions are granted.
+    pub dataset: Vec<String>,
+    /// Users, by name or id. One of O(users), O(groups) and O(everyone) is needed, unless O(create_time) or O(sets) is given.
+    #[serde(default)]
     pub users: Vec<String>,
-    /// Names or ids.
+    /// Groups, by name or id.
+    #[serde(default)]
     pub groups: Vec<String>,
-    /// Everyone.
+    /// Every user of the host.
+    #[serde(default)]
     pub everyone: bool,
-    /// Permissions by name.
+    /// Permissions such as V(send) or V(snapshot), properties such as V(compression), and sets such as V(@backup). The manual
+    /// page C(zfs-allow) lists them.
+    #[serde(default)]
     pub permissions: Vec<String>,
-    /// Permissions by job.
+    /// Named lists of just the permissions that a job needs. They add to O(permissions).
+    #[serde(default)]
     pub jobs: Vec<Job>,
-    /// Where from the dataset on.
-    pub reach: Reach,
-    /// Of makers of datasets.
+    /// Where the permissions count.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Permissions that the maker of a new dataset gets on it (C(zfs allow -c)). With O(state=exact) an empty list leaves them as
+    /// they are.
+    #[serde(default)]
     pub create_time: Vec<String>,
-    /// Sets and what is in them.
+    /// Permission sets: a dictionary of names, which start with C(@), and lists of permissions (C(zfs allow -s)). Sets that are
+    /// not named stay as they are, whatever O(state) says. With O(state=absent) an empty list removes the whole set.
+    #[serde(default)]
     pub sets: BTreeMap<String, Vec<String>>,
-    /// What is to become of them.
+    /// What becomes of the permissions.
+    #[serde(default)]
     pub state: State,
 }
 
@@ -47,9 +62,9 @@ pub struct Request {
 
 impl Request {
     /// Checks what was given and finds the users and groups.
-    pub fn new(given: Given, runner: &Runner) -> Result<Self, String> {
+    pub fn new(given: Args, runner: &Runner) -> Result<Self, String> {
         let named = |name: &String| name.parse::<DatasetName>().map_err(|error| format!("option dataset: {error}"));
-        let datasets = given.datasets.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
+        let datasets = given.dataset.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
         check_shape("permissions", &given.permissions)?;
         check_shape("create_time", &given.create_time)?;
         for (set, permissions) in &given.sets {
@@ -95,7 +110,7 @@ impl Request {
         let wanted = Wanted {
             who: who.into_iter().collect(),
             permissions,
-            reach: given.reach,
+            reach: given.scope.into(),
             create_time: given.create_time.into_iter().collect(),
             sets,
             state: given.state,
@@ -106,22 +121,22 @@ impl Request {
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, Request};
+    use super::{Args, Request};
     use crate::exec::runner::Runner;
-    use crate::model::permissions::Reach;
+    use crate::model::permissions::Scope;
     use crate::plan::delegation::State;
     use crate::plan::jobs::Job;
     use std::collections::BTreeMap;
 
-    fn given(change: impl Fn(&mut Given)) -> Result<Request, String> {
-        let mut given = Given {
-            datasets: vec!["tank".into()],
+    fn given(change: impl Fn(&mut Args)) -> Result<Request, String> {
+        let mut given = Args {
+            dataset: vec!["tank".into()],
             users: vec!["root".into()],
             groups: vec![],
             everyone: false,
             permissions: vec!["send".into()],
             jobs: vec![],
-            reach: Reach::BOTH,
+            scope: Scope::Both,
             create_time: vec![],
             sets: BTreeMap::new(),
             state: State::Present,
@@ -132,11 +147,11 @@ mod tests {
 
     #[test]
     fn options_that_do_not_fit_together_are_refused() {
-        let error = |change: fn(&mut Given)| given(change).unwrap_err();
+        let error = |change: fn(&mut Args)| given(change).unwrap_err();
         assert!(
-            error(|g| g.datasets = vec!["-x".into()]).starts_with("option dataset: \"-x\" is not a valid dataset name")
+            error(|g| g.dataset = vec!["-x".into()]).starts_with("option dataset: \"-x\" is not a valid dataset name")
         );
-        assert!(error(|g| g.datasets = vec![]).starts_with("option dataset: at least one"));
+        assert!(error(|g| g.dataset = vec![]).starts_with("option dataset: at least one"));
         assert!(error(|g| g.permissions = vec!["a b".into()]).starts_with("option permissions: \"a b\" is neither"));
         assert!(error(|g| g.permissions = vec!["-u".into()]).starts_with("option permissions: \"-u\" is neither"));
         assert!(error(|g| g.permissions = vec![]).starts_with("users, groups or everyone need permissions or jobs"));

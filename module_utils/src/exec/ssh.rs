@@ -1,6 +1,7 @@
 //! The other end: this host, or one behind the system's `ssh`.
 
 use crate::exec::cmd::Cmd;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Where commands run.
@@ -12,18 +13,20 @@ pub enum Host {
     Remote(Remote),
 }
 
-/// How to reach a host, as the user said it.
-#[derive(Clone, Debug, Default)]
+/// How to reach the remote side. It is an option of the module as it is: its doc comments are what `ansible-doc` shows.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
 pub struct SshOptions {
-    /// `-p`
+    /// Port of the SSH server.
     pub port: Option<u16>,
-    /// `-i`
+    /// Private key.
     pub identity_file: Option<String>,
-    /// `-F`
+    /// Configuration file used instead of the user's own.
     pub config_file: Option<String>,
-    /// `-o ConnectTimeout`, in seconds
+    /// Seconds after which an unanswered connection attempt fails.
     pub connect_timeout: Option<u16>,
-    /// Each becomes `-o`.
+    /// Further C(ssh -o) options, such as V(Compression=no).
     pub options: Vec<String>,
 }
 

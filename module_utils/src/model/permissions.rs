@@ -1,5 +1,6 @@
 //! Who may do what on a dataset: what `zfs allow` grants, and changes of it.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -60,6 +61,30 @@ impl Reach {
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self { local: self.local && !other.local, descendents: self.descendents && !other.descendents }
+    }
+}
+
+/// Where permissions count. It is an option of the module as it is: its doc comments are what `ansible-doc` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// On the dataset and all below it.
+    #[default]
+    Both,
+    /// On the dataset alone.
+    Local,
+    /// On what is below the dataset, now or later.
+    Descendents,
+}
+
+impl From<Scope> for Reach {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Both => Self::BOTH,
+            Scope::Local => Self::LOCAL,
+            Scope::Descendents => Self::DESCENDENTS,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the grants that are there to those that are wanted, in the fewest commands.
 
 use crate::model::permissions::{Change, Grants, Permissions, Reach, Subject, Who};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is wanted of one dataset.
@@ -20,14 +21,17 @@ pub struct Wanted {
     pub state: State,
 }
 
-/// What is to become of permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What becomes of permissions. It is an option of the module as it is: its doc comments are what `ansible-doc` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// They are granted; what else is granted stays.
+    #[default]
     Present,
-    /// They are not granted.
+    /// They are taken away. Without O(permissions) and O(jobs), all that those users, groups or everyone have in this scope.
     Absent,
-    /// They, and nothing else, are granted to those concerned.
+    /// They are granted, and nothing else is granted on these datasets to those users, groups or everyone. Others keep what they have.
     Exact,
 }
 

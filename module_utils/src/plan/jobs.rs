@@ -4,32 +4,35 @@
 //! tests/integration/test_delegate.py does so again.
 
 use crate::model::permissions::Permissions;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// A job that a user can be trusted with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A job that a user can be trusted with. It is an option of `zfs_delegate` as it is: its doc comments are what `ansible-doc` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Job {
-    /// The sending side of `zfs_replicate`.
+    /// The sending side of M(ferro.zfs.zfs_replicate): C(bookmark), C(destroy), C(hold), C(release) and C(send). Without C(mount)
+    /// a user with C(destroy) can destroy bookmarks, but no snapshot and no dataset; so grant no job with C(mount) to the same user on
+    /// the same datasets.
     ReplicateSource,
-    /// The receiving side of `zfs_replicate`.
+    /// The receiving side of M(ferro.zfs.zfs_replicate): C(canmount), C(create), C(hold), C(mount), C(readonly), C(receive), C(release)
+    /// and C(userprop). What is received cannot be destroyed with it.
     ReplicateTarget,
-    /// `zfs_policy_snapshot`.
+    /// C(snapshot), for M(ferro.zfs.zfs_policy_snapshot).
     Snapshot,
-    /// `zfs_prune`.
+    /// C(destroy) and C(mount), for M(ferro.zfs.zfs_prune). They are enough to destroy datasets, too.
     Prune,
 }
 
-impl Job {
-    /// Its name, as the option of `zfs_delegate` takes it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ReplicateSource => "replicate_source",
-            Self::ReplicateTarget => "replicate_target",
-            Self::Snapshot => "snapshot",
-            Self::Prune => "prune",
-        }
+/// Its name, as the option of `zfs_delegate` takes it.
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
+}
 
+impl Job {
     /// What it needs.
     #[must_use]
     pub fn permissions(self) -> Permissions {

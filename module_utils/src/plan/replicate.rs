@@ -7,7 +7,7 @@ use super::send_flags::Flags;
 use super::steps::{Step, StepKind, steps};
 use super::swap::{self, There};
 use super::transfer::{Clearing, Key, PartialPlan, Plan, Replaces, Transfer};
-use super::wish::{OnDiverged, Wish};
+use super::wish::{Initial, OnDiverged, Wish};
 use crate::model::{Dataset, DatasetName, MAX_NAME, Version};
 use std::collections::{BTreeSet, HashMap};
 
@@ -146,7 +146,7 @@ fn nothing_wanted(source: &Dataset, wish: &Wish, on: Option<&Dataset>) -> Plan {
 
 fn first(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
     let mut wanted = candidates(source, wish, 0);
-    if wish.initial_latest_only {
+    if wish.initial == Initial::Latest {
         keep_latest_only(&mut wanted);
     }
     let beside = place.name.arriving().ok().and_then(|name| place.there.get(&name));

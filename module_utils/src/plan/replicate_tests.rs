@@ -5,7 +5,7 @@ use crate::plan::conflict::Conflict;
 use crate::plan::send_flags::History;
 use crate::plan::swap::There;
 use crate::plan::transfer::{Clearing, PartialPlan, Plan, Replaces};
-use crate::plan::wish::{OnDiverged, RawMode, Wish};
+use crate::plan::wish::{Initial, OnDiverged, RawMode, Wish};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 
@@ -126,7 +126,7 @@ fn what_is_wanted() {
     let all = source("@d1 @h1 @h2 @d2");
     assert_eq!(shown(plan(&all, None, &only(&["d*"], &[]))), "full d1, incremental @d1 d2");
     assert_eq!(shown(plan(&all, None, &only(&[], &["h*"]))), "full d1, incremental @d1 d2");
-    let latest = Wish { initial_latest_only: true, ..wish() };
+    let latest = Wish { initial: Initial::Latest, ..wish() };
     assert_eq!(shown(plan(&all, None, &latest)), "full d2");
     let never_between = Wish { latest_only: true, ..wish() };
     assert_eq!(shown(plan(&source("@a @b @c"), Some(&target("@a")), &never_between)), "incremental @a c");

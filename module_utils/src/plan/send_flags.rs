@@ -5,27 +5,36 @@
 //! `recv_check_large_blocks`, module/zfs/dmu_recv.c.
 
 use super::features::{Feature, Features, State};
+use serde::{Deserialize, Serialize};
 
-/// Whether a flag is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Whether a flag is given. These types are options of the module as they are: their doc comments are what `ansible-doc` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// As it fits.
+    /// As told above.
     #[default]
     Auto,
-    /// Yes, or not at all.
+    /// Yes; a dataset with which that cannot be is refused.
     Always,
     /// No.
     Never,
 }
 
-/// What the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// With which flags what is not raw is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
 pub struct SendFlags {
-    /// `-L`
+    /// Blocks larger than 128 KiB stay as they are (C(zfs send -L)). This never changes within a target's history, as that lost
+    /// data with ZFS before 2.0. V(auto) is with them, unless the target's pool lacks the feature C(large_blocks) and that of the source uses
+    /// it; what was begun without goes on without, also when the target's pool has got the feature since.
     pub large_block: Choice,
-    /// `-c`
+    /// Compressed blocks stay as they are stored (C(zfs send -c)). V(auto) is with them, unless the target's pool lacks
+    /// C(lz4_compress) or C(zstd_compress) and that of the source uses it.
     pub compressed: Choice,
-    /// `-e`
+    /// Blocks of a few bytes stay embedded in their pointers (C(zfs send -e)). V(auto) is without: they are sent as ordinary blocks, and
+    /// the target embeds them again. An encrypted target takes none.
     pub embedded: Choice,
 }
 

@@ -3,6 +3,7 @@
 use super::send_flags::SendFlags;
 use crate::model::Dataset;
 use crate::model::glob::Globs;
+use serde::{Deserialize, Serialize};
 
 /// What the user asked for, as far as planning goes.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +12,8 @@ pub struct Wish {
     pub include: Globs,
     /// Matching snapshots are never sent.
     pub exclude: Globs,
-    /// A first replication sends only the latest snapshot.
-    pub initial_latest_only: bool,
+    /// What a first replication sends.
+    pub initial: Initial,
     /// Only the latest snapshot is sent, ever.
     pub latest_only: bool,
     /// Whether streams are raw.
@@ -27,15 +28,30 @@ pub struct Wish {
     pub send_flags: SendFlags,
 }
 
-/// What to do where source and target have gone apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a first replication sends. These types are options of the module as they are: their doc comments are what `ansible-doc` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Initial {
+    /// The earliest snapshot in full, then everything up to the latest.
+    #[default]
+    All,
+    /// Only the latest.
+    Latest,
+}
+
+/// What to do where source and target have diverged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum OnDiverged {
-    /// Say so and leave them alone.
+    /// Show what each side has, change nothing.
     #[default]
     Fail,
-    /// Take the target back to the newest common snapshot.
+    /// Destroy just those snapshots and changes of the target, and go on from the newest common snapshot. RV(datasets[].rolled_back)
+    /// lists them.
     Rollback,
-    /// Rename the target and start anew.
+    /// Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
     SetAside,
 }
 
@@ -49,12 +65,14 @@ impl Wish {
 
 /// Whether streams of encrypted datasets are raw. For what is not encrypted there is nothing raw, and `zfs send -w` would only
 /// keep it from arriving on an encrypted target (it means `-e`, too).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum RawMode {
-    /// Where the dataset is encrypted.
+    /// Raw where the dataset is encrypted.
     #[default]
     Auto,
-    /// The same: it can be no more.
+    /// The same: there is nothing raw about what is not encrypted.
     Always,
     /// Never.
     Never,

@@ -5,6 +5,7 @@ use crate::plan::period::{FREQUENTLY_MINUTES, Interval};
 use crate::plan::policy::{self, BUILT_IN, Declared, Policy, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A dataset as `zfs_datasets_with_policy` returns it.
 #[derive(Debug, Deserialize, Serialize)]
@@ -66,6 +67,42 @@ pub fn built_in() -> Policies {
     BUILT_IN.into_iter().map(|(name, policy)| (name.to_owned(), arg(policy))).collect()
 }
 
+/// Which intervals to look at. It is an option of the module as it is: its doc comments are what `ansible-doc` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// All of them.
+    Due,
+    /// Parts of a day.
+    Frequently,
+    /// Hours.
+    Hourly,
+    /// Days.
+    Daily,
+    /// Weeks, which begin on Monday.
+    Weekly,
+    /// Months.
+    Monthly,
+    /// Years.
+    Yearly,
+}
+
+impl Which {
+    /// True for an interval that it is, or that is among them.
+    #[must_use]
+    pub fn includes(self, interval: Interval) -> bool {
+        self == Self::Due || self.to_string() == interval.to_string()
+    }
+}
+
+/// Its word, as the option takes it.
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// The default prefix.
 #[must_use]
 pub fn prefix() -> String {
@@ -113,8 +150,9 @@ pub fn check_frequently_minutes(minutes: u32) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatasetArg, Policies, PolicyArg, built_in, check_prefix, table};
+    use super::{DatasetArg, Policies, PolicyArg, Which, built_in, check_prefix, table};
     use crate::ansible::args::from_args;
+    use crate::plan::period::Interval;
     use serde_json::{Value, json};
 
     #[derive(serde::Deserialize)]
@@ -160,6 +198,16 @@ mod tests {
             assert_eq!(read(args).unwrap_err(), message);
         }
         assert!(check_prefix("a/b").unwrap_err().starts_with("option prefix: "));
+    }
+
+    #[test]
+    fn an_interval_includes_itself_and_due_includes_all() {
+        use Which::{Daily, Due, Frequently, Hourly, Monthly, Weekly, Yearly};
+        for (which, interval) in [Frequently, Hourly, Daily, Weekly, Monthly, Yearly].into_iter().zip(Interval::ALL) {
+            let included = Interval::ALL.into_iter().filter(|other| which.includes(*other)).collect::<Vec<_>>();
+            assert_eq!(included, [interval]);
+            assert!(Due.includes(interval));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::plan::schedule::{InPeriod, Schedule};
 use crate::zfs::commands::Zfs;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -33,8 +33,21 @@ pub struct Request {
     pub skip_unchanged: bool,
     /// Snapshots are taken of replicas too.
     pub snapshot_replicas: bool,
-    /// A listed dataset that does not exist is a failure.
-    pub missing_fails: bool,
+    /// What to make of a listed dataset that does not exist.
+    pub on_missing: OnMissing,
+}
+
+/// What to make of a listed dataset that does not exist. It is an option of the module as it is: its doc comments are what `ansible-doc`
+/// shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum OnMissing {
+    /// The task fails after all others are done.
+    #[default]
+    Fail,
+    /// A warning.
+    Warn,
 }
 
 /// What was done, or in check mode would be.
@@ -220,12 +233,15 @@ impl Run<'_> {
     }
 
     fn missing(&mut self, dataset: &DatasetName, what: &str) {
-        if self.request.missing_fails {
-            let words = format!("the dataset {what}; check its name, or set on_missing to warn");
-            self.taken.failures.push(Failed::refused(dataset, words));
-        } else {
-            self.taken.warnings.about(dataset, what);
-            self.skip(dataset, what);
+        match self.request.on_missing {
+            OnMissing::Fail => {
+                let words = format!("the dataset {what}; check its name, or set on_missing to warn");
+                self.taken.failures.push(Failed::refused(dataset, words));
+            }
+            OnMissing::Warn => {
+                self.taken.warnings.about(dataset, what);
+                self.skip(dataset, what);
+            }
         }
     }
 

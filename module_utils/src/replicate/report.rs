@@ -334,19 +334,15 @@ pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
     }
 }
 
-/// What `--diff` shows: the newest snapshot of each target that gets, or would get, something.
+/// The newest snapshot of each target that gets, or would get, something: before and after.
 #[must_use]
-pub fn diff(reports: &[DatasetReport]) -> serde_json::Value {
-    let side = |snapshot: &dyn Fn(&DatasetReport) -> Option<String>| {
+pub fn newest(reports: &[DatasetReport]) -> (Vec<String>, Vec<String>) {
+    let side = |snapshot: &dyn Fn(&DatasetReport) -> Option<&str>| {
         let changes = reports.iter().filter(|report| report.is_change() && report.error.is_none());
-        let line = |report: &DatasetReport| Some(format!("{}@{}\n", report.target, snapshot(report)?));
-        changes.filter_map(line).collect::<String>()
+        changes.filter_map(|report| Some(format!("{}@{}", report.target, snapshot(report)?))).collect()
     };
-    let bare = |version: &String| version.trim_start_matches(['@', '#']).to_owned();
-    serde_json::json!({
-        "before_header": "newest snapshots", "before": side(&|report| report.from.as_ref().map(bare)),
-        "after_header": "newest snapshots", "after": side(&|report| report.to.clone()),
-    })
+    let before = side(&|report| report.from.as_deref().map(|version| version.trim_start_matches(['@', '#'])));
+    (before, side(&|report| report.to.as_deref()))
 }
 
 /// The message of a task that failed: each failed dataset with its reason.
