@@ -1,6 +1,7 @@
 //! zfs_delegate as a whole program: what it prints, what it runs, what is granted then.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
 mod host;
 

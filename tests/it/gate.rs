@@ -1,6 +1,7 @@
 //! zfs_gate as a whole program: what ssh hands over is done or refused, without ssh.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
 mod host;
 

@@ -1,24 +1,28 @@
-//! A host with tests/fleet/fake_zfs for its `zfs`, on which whole programs are run: each run is compared as a whole, with all that it
-//! printed, all commands that it ran, and all that is different then.
-//! Where the program changed on purpose, tests/it/accept.py puts what it does now into the tests, to be read in `git diff`.
+//! A host with tests/fleet/fake_zfs for its `zfs`, on which whole programs are run: each run is
+//! compared as a whole, with all that it printed, all commands that it ran, and all that is
+//! different then. Where the program changed on purpose, tests/it/accept.py puts what it does now
+//! into the tests, to be read in `git diff`.
 
 #![allow(dead_code, reason = "not every test program needs all of it")]
 
+mod state;
 mod transcript;
 
 use serde_json::{Map, Value, json};
+pub use state::now;
+use state::{NOW, pool};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 use transcript::{in_order, steady, without_seconds};
 
-/// Stands for `ssh`: the destination is the name of a folder beside it. What is in its file `down` is all that it says
-/// then; what is in its file `gate` is run for each command.
+/// Stands for `ssh`: the destination is the name of a folder beside it. What is in its file `down`
+/// is all that it says then; what is in its file `gate` is run for each command.
 const SSH: &str = r#"#!/bin/sh
 here=${0%/*}
 for word; do destination=$command command=$word; done
@@ -28,20 +32,19 @@ if [ -s "$far/gate" ]; then SSH_ORIGINAL_COMMAND=$command exec sh "$far/gate"; f
 PATH=$far:/usr/bin:/bin exec sh -c "$command"
 "#;
 
-/// Starts the fake, which Python has compiled once and for all then: a test runs it some twenty times.
+/// Starts the fake, which Python has compiled once and for all then: a test runs it some twenty
+/// times.
 const LAUNCHER: &str = concat!(
     "#!/usr/bin/python3 -IS\nimport sys\nsys.path.insert(0, 'FOLDER')\nsys.pycache_prefix = '",
     env!("CARGO_TARGET_TMPDIR"),
     "'\nfrom fake_zfs.program import start\nstart()\n"
 );
 
-/// Fields of a dataset in the fake's state; everything else is a property.
-const FIELDS: [&str; 4] = ["type", "written", "origin", "keystatus"];
-
 /// The host, and others that it reaches with `ssh`.
 pub struct Host {
     folder: TempDir,
-    /// What has a guid, in the order in which it was first named: `a@1` is the snapshot 1 of a dataset whose last name is `a`, on whatever side.
+    /// What has a guid, in the order in which it was first named: `a@1` is the snapshot 1 of a
+    /// dataset whose last name is `a`, on whatever side.
     known: RefCell<Vec<String>>,
     txg: Cell<u64>,
 }
@@ -52,7 +55,7 @@ pub struct Run<'h> {
     argv: Vec<String>,
     /// Options of a module, which come in a file.
     args: Option<Value>,
-    line: Option<String>,
+    env: Vec<(&'static str, String)>,
     stdin: Vec<u8>,
     faults: BTreeMap<String, Vec<Value>>,
 }
@@ -66,8 +69,10 @@ pub struct Ended {
 }
 
 impl Host {
-    /// One dataset on each line: its name, its properties, and from oldest to newest its snapshots `@NAME` and bookmarks `#NAME`, with `=NAME` where
-    /// they are what has another name elsewhere, `+BYTES` where something was written for them, and `(TAG)` where they are held.
+    /// One dataset on each line: its name, its properties, and from oldest to newest its snapshots
+    /// `@NAME` and bookmarks `#NAME`, with `=NAME` where they are what has another name elsewhere,
+    /// `+BYTES` where something was written for them, `^TXG` where their place in history matters, and
+    /// `(TAG)` where they are held.
     pub fn new(datasets: &str) -> Self {
         let host = Self { folder: tempfile::tempdir().unwrap(), known: RefCell::default(), txg: Cell::new(10) };
         fs::write(host.path("log"), "").unwrap();
@@ -97,7 +102,7 @@ impl Host {
         let datasets = self.datasets(datasets);
         let pools = datasets.as_object().unwrap().iter().filter(|(name, _)| !name.contains('/'));
         let pools: Map<_, _> = pools.map(|(name, dataset)| (name.clone(), pool(&dataset["guid"]))).collect();
-        let state = json!({"pools": pools, "datasets": datasets, "txg": 5000, "next_guid": 7000});
+        let state = json!({"pools": pools, "datasets": datasets, "txg": 5000, "next_guid": 7000, "now": now()});
         fs::write(folder.join("state.json"), state.to_string()).unwrap();
     }
 
@@ -105,104 +110,13 @@ impl Host {
         self.folder.path().join(name)
     }
 
-    fn guid(&self, what: String) -> u64 {
-        let mut known = self.known.borrow_mut();
-        let place = known.iter().position(|other| *other == what).unwrap_or_else(|| {
-            known.push(what);
-            known.len() - 1
-        });
-        100 + place as u64
-    }
-
-    fn txg(&self) -> u64 {
-        self.txg.set(self.txg.get() + 1);
-        self.txg.get()
-    }
-
-    fn datasets(&self, text: &str) -> Value {
-        let mut all = Map::new();
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let mut words = line.split_whitespace();
-            let name = words.next().unwrap();
-            let pool = name.split('/').next().unwrap();
-            if pool != name && !all.contains_key(pool) {
-                all.extend(self.datasets(pool).as_object().unwrap().clone());
-            }
-            let mut dataset = json!({"guid": self.guid(name.to_owned()), "txg": self.txg(), "creation": ten_days_ago(), "properties": {}, "versions": [], "grants": {}});
-            for word in words {
-                match word.split_once('=') {
-                    _ if word.starts_with(['@', '#']) => {
-                        let version = self.version(name, word);
-                        dataset["versions"].as_array_mut().unwrap().push(version);
-                    }
-                    Some((field, value)) if FIELDS.contains(&field) => dataset[field] = json!(value),
-                    Some((property, value)) => dataset["properties"][property] = json!(value),
-                    None => panic!("{word} in {line}"),
-                }
-            }
-            all.insert(name.to_owned(), dataset);
-        }
-        all.into()
-    }
-
-    fn version(&self, dataset: &str, word: &str) -> Value {
-        let (word, holds) = word.strip_suffix(')').and_then(|word| word.split_once('(')).unwrap_or((word, ""));
-        let (word, written) = word.split_once('+').unwrap_or((word, "0"));
-        let (name, same) = word.split_once('=').unwrap_or((word, &word[1..]));
-        let guid = self.guid(format!("{}@{same}", last(dataset)));
-        let holds: Vec<&str> = holds.split(',').filter(|tag| !tag.is_empty()).collect();
-        json!({"name": name, "guid": guid, "txg": self.txg(), "creation": ten_days_ago(), "holds": holds, "written": written})
-    }
-
-    /// Lines as [`Self::new`] takes them, of all hosts.
-    fn lines(&self) -> Vec<String> {
-        let mut lines = self.lines_of("");
-        for host in fs::read_dir(self.path("hosts")).into_iter().flatten() {
-            let name = host.unwrap().file_name().into_string().unwrap();
-            lines.extend(self.lines_of(&format!("hosts/{name}")).iter().map(|line| format!("{name}: {line}")));
-        }
-        lines
-    }
-
-    fn lines_of(&self, host: &str) -> Vec<String> {
-        let state: Value =
-            serde_json::from_str(&fs::read_to_string(self.path(host).join("state.json")).unwrap()).unwrap();
-        let mut lines: Vec<String> = Vec::new();
-        for (name, dataset) in state["datasets"].as_object().unwrap() {
-            let mut words = vec![name.clone()];
-            let fields = FIELDS.iter().filter_map(|field| Some(format!("{field}={}", dataset.get(*field)?.as_str()?)));
-            words.extend(fields);
-            words
-                .extend(dataset.get("partial").map(|partial| format!("partial={}", partial["name"].as_str().unwrap())));
-            let properties = dataset["properties"].as_object().unwrap().iter();
-            words.extend(properties.map(|(property, value)| format!("{property}={}", value.as_str().unwrap())));
-            words.extend(dataset["versions"].as_array().unwrap().iter().map(|version| self.shown(name, version)));
-            for (kind, holders) in dataset["grants"].as_object().unwrap() {
-                let held = |(who, held): (&String, &Value)| {
-                    (held != &json!([])).then(|| format!("{kind}:{who}:{held}").replace([' ', '"'], ""))
-                };
-                words.extend(holders.as_object().unwrap().iter().filter_map(held));
-            }
-            lines.push(words.join(" "));
-        }
-        lines.sort();
-        lines
-    }
-
-    fn shown(&self, dataset: &str, version: &Value) -> String {
-        let (name, guid) = (version["name"].as_str().unwrap(), version["guid"].as_u64().unwrap());
-        let known = self.known.borrow();
-        let same =
-            usize::try_from(guid).ok().and_then(|guid| known.get(guid.checked_sub(100)?)).map_or("new", String::as_str);
-        let own = format!("{}@{}", last(dataset), &name[1..]);
-        let same = if same == own { String::new() } else { format!("={}", last(same).rsplit('@').next().unwrap()) };
-        let holds: Vec<&str> = version["holds"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
-        let holds = if holds.is_empty() { String::new() } else { format!("({})", holds.join(",")) };
-        format!("{name}{same}{holds}")
-    }
-
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// The commands of the last run, by verb.
+    pub fn verbs(&self) -> Vec<String> {
+        self.log().lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
     }
 
     /// A command of somebody else, meanwhile.
@@ -225,13 +139,19 @@ impl Host {
         Run { args: Some(args), ..self.program(&[module, "--text"]) }
     }
 
+    /// A module with these options and nothing else, that nobody watches.
+    pub fn run_quietly(&self, module: &str, args: Value) -> Run<'_> {
+        Run { args: Some(args), ..self.program(&[module, "--quiet"]) }
+    }
+
     /// Any program.
     pub fn program(&self, argv: &[&str]) -> Run<'_> {
         let argv = argv.iter().map(|word| (*word).to_owned()).collect();
-        Run { host: self, argv, args: None, line: None, stdin: Vec::new(), faults: BTreeMap::new() }
+        Run { host: self, argv, args: None, env: Vec::new(), stdin: Vec::new(), faults: BTreeMap::new() }
     }
 
-    /// The same where the fake is in /usr/local/sbin, for who looks only where the system has its programs.
+    /// The same where the fake is in /usr/local/sbin, for who looks only where the system has its
+    /// programs.
     pub fn in_its_place(&self, argv: &[&str]) -> Run<'_> {
         self.program(&[&within(self.folder.path()).split('|').collect::<Vec<_>>(), argv].concat())
     }
@@ -242,33 +162,13 @@ impl Host {
     }
 }
 
-/// The beginning of a command line, parted by `|`, of which the rest has this folder for /usr/local/sbin.
+/// The beginning of a command line, parted by `|`, of which the rest has this folder for
+/// /usr/local/sbin.
 pub fn within(folder: &Path) -> String {
     format!(
         "unshare|--map-root-user|--mount|sh|-c|mount --bind \"$0\" /usr/local/sbin && exec \"$@\"|{}",
         folder.display()
     )
-}
-
-fn last(dataset: &str) -> &str {
-    dataset.rsplit('/').next().unwrap_or(dataset)
-}
-
-/// The properties of a pool.
-fn pool(guid: &Value) -> Value {
-    let mut all = json!({"guid": guid.to_string(), "health": "ONLINE"});
-    for name in ["large_blocks", "lz4_compress", "zstd_compress", "embedded_data", "encryption", "extensible_dataset"] {
-        all[format!("feature@{name}")] = json!("enabled");
-    }
-    all
-}
-
-/// The time at which all runs are.
-const NOW: &str = "2026-06-15T10:20:30Z";
-
-/// Before [`NOW`], in seconds since 1970.
-fn ten_days_ago() -> i64 {
-    NOW.parse::<jiff::Timestamp>().unwrap().as_second() - 10 * 24 * 3600
 }
 
 fn script(path: &Path, text: &str) {
@@ -282,10 +182,15 @@ impl Run<'_> {
         self
     }
 
-    /// What ssh hands over.
-    pub fn asked(mut self, line: &str) -> Self {
-        self.line = Some(line.to_owned());
+    /// In place of what the environment has otherwise.
+    pub fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.env.push((name, value.to_owned()));
         self
+    }
+
+    /// What ssh hands over.
+    pub fn asked(self, line: &str) -> Self {
+        self.env("SSH_ORIGINAL_COMMAND", line)
     }
 
     pub fn stdin(mut self, stdin: Vec<u8>) -> Self {
@@ -318,30 +223,40 @@ impl Run<'_> {
         }
     }
 
-    /// Runs it, without looking at what comes of it.
-    pub fn ended(&self) -> Ended {
+    fn command(&self) -> Command {
         let host = self.host;
-        fs::write(host.path("log"), "").unwrap();
-        self.set_faults(true);
         let mut command = Command::new(&self.argv[0]);
         command.args(&self.argv[1..]);
         if let Some(args) = &self.args {
             fs::write(host.path("args.json"), args.to_string()).unwrap();
             command.arg(host.path("args.json"));
         }
-        if let Some(line) = &self.line {
-            command.env("SSH_ORIGINAL_COMMAND", line);
-        }
         fs::write(host.path("stdin"), &self.stdin).unwrap();
-        let output: Output = command
+        command
             .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", host.folder.path().display()))
             .env("XDG_RUNTIME_DIR", host.folder.path())
             .env("STATE_DIRECTORY", host.path("state"))
             .env("TZ", "UTC0")
             .env("FERRO_NOW", NOW)
             .stdin(fs::File::open(host.path("stdin")).unwrap())
-            .output()
-            .unwrap();
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it. What goes wrong then does so for good.
+    pub fn spawn(mut self) -> Child {
+        self.argv.retain(|word| word != "--text");
+        fs::write(self.host.path("log"), "").unwrap();
+        self.set_faults(true);
+        self.command().stdout(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs it, without looking at what comes of it.
+    pub fn ended(&self) -> Ended {
+        let host = self.host;
+        fs::write(host.path("log"), "").unwrap();
+        self.set_faults(true);
+        let output: Output = self.command().output().unwrap();
         self.set_faults(false);
         let text = |bytes: &[u8]| host.steady(&String::from_utf8_lossy(bytes));
         let log = host.steady(&fs::read_to_string(host.path("log")).unwrap());
@@ -364,8 +279,9 @@ impl Run<'_> {
         result
     }
 
-    /// Runs it and compares a transcript of all of it: what it prints, on standard error after `!`; its exit status where it is not 0; the commands,
-    /// after `$`; datasets that are not what they were, after `=`, or `-` where they are gone.
+    /// Runs it and compares a transcript of all of it: what it prints, on standard error after `!`;
+    /// its exit status where it is not 0; the commands, after `$`; datasets that are not what they
+    /// were, after `=`, or `-` where they are gone.
     #[track_caller]
     pub fn is(self, expected: &str) {
         let before = self.host.lines();

@@ -1,10 +1,12 @@
-//! zfs_prune where somebody sends snapshots only to have others destroyed: what is real stays, whatever dates are made up.
+//! zfs_prune where somebody sends snapshots only to have others destroyed: what is real stays,
+//! whatever dates are made up.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
-mod fake;
+mod host;
 
-use fake::{Fake, now};
+use host::{Host, Run, now};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -12,6 +14,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 const PRUNE: &str = env!("CARGO_BIN_EXE_zfs_prune");
+/// Where it is noted when what arrived in the pool.
+const ARRIVALS: &str = "state/arrivals/4711.json";
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
@@ -20,8 +24,8 @@ fn named(seconds: i64, interval: &str) -> String {
     format!("autosnap_{}_{interval}", clock.strftime("%Y-%m-%d_%H:%M:%S"))
 }
 
-/// In the middle of an hour and of a day, so that no test meets their ends.
-/// What is honest: 40 days and 30 hours, each with its createtxg; the last hundred days had 10 of these a day.
+/// In the middle of an hour and of a day, so that no test meets their ends. What is honest: 40 days
+/// and 30 hours, each with its createtxg; the last hundred days had 10 of these a day.
 fn real(now: i64) -> Vec<(String, u64)> {
     let txg = |age: i64| u64::try_from(1000 - age * 10 / DAY).unwrap();
     let days = (1..=40).rev().map(|day| (named(now - day * DAY - 60, "daily"), txg(day * DAY) - 2));
@@ -44,21 +48,25 @@ fn forged(now: i64) -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-/// A replica with these snapshots; what is forged came after the last run.
-fn replica(now: i64, forged: &[String]) -> Fake {
-    let mut list = "vault 1 -\nvault/a 1 -\n".to_owned();
-    for (name, txg) in real(now) {
-        writeln!(list, "vault/a@{name} {txg} 0").unwrap();
+/// A replica with these snapshots, with this property as its mark; what is forged came after the
+/// last run.
+fn replica(now: i64, mark: &str, forged: &[String]) -> Host {
+    let mut list = format!("vault\nvault/a {mark}");
+    for (name, txg) in real(now).into_iter().chain(forged.iter().cloned().zip(2000..)) {
+        write!(list, " @{name}^{txg}").unwrap();
     }
-    for (name, txg) in forged.iter().zip(2000..) {
-        writeln!(list, "vault/a@{name} {txg} 0").unwrap();
-    }
-    let fake = Fake::new(&list);
-    fs::create_dir_all(fake.path().join("state/arrivals")).unwrap();
+    let host = Host::new(&list);
+    host.created(now - 100 * DAY);
+    host.edit(|state| state["pools"]["vault"]["guid"] = json!("4711"));
+    fs::create_dir_all(host.path("state/arrivals")).unwrap();
     let samples: Vec<Value> = (0..100).map(|day| json!([now - (99 - day) * DAY, 10 + 10 * day])).collect();
     let known = json!({"samples": samples, "newest": {}, "last_run": now});
-    fake.write("state/arrivals/4711.json", &known.to_string());
-    fake
+    fs::write(host.path(ARRIVALS), known.to_string()).unwrap();
+    host
+}
+
+fn prune<'h>(host: &'h Host, more: &Value) -> Run<'h> {
+    host.run(PRUNE, args(more))
 }
 
 fn args(more: &Value) -> Value {
@@ -72,53 +80,49 @@ fn args(more: &Value) -> Value {
 }
 
 /// What goes of what is real.
-fn lost(fake: &Fake, now: i64) -> usize {
-    let left = fake.datasets_left();
+fn lost(host: &Host, now: i64) -> usize {
+    let left = host.names();
     real(now).iter().filter(|(name, _)| !left.contains(&format!("vault/a@{name}"))).count()
 }
 
 #[test]
 fn a_flood_makes_nothing_forgotten() {
     let now = now();
-    for (option, mark) in
-        [(json!({"replicas": ["vault"]}), ""), (json!({}), "replica vault/a"), (json!({}), "placeholder vault/a")]
-    {
-        // Without a flood: 40 - 14 days, and none of the hours, which were all seen in a run of the last day.
-        let honest = replica(now, &[]);
-        honest.write("marks", &format!("{mark}\n"));
-        honest.write("creation", &(now - 100 * DAY).to_string());
-        honest.run(PRUNE, &args(&option));
+    for (option, mark) in [
+        (json!({"replicas": ["vault"]}), ""),
+        (json!({}), "ferro.zfs:replica=1"),
+        (json!({}), "ferro.zfs:placeholder=1"),
+    ] {
+        // Without a flood: 40 - 14 days, and none of the hours, which were all seen in a run of the
+        // last day.
+        let honest = replica(now, mark, &[]);
+        prune(&honest, &option).result();
         let before = lost(&honest, now);
         assert!((20..=26).contains(&before), "{before}");
         for (lie, flood) in forged(now) {
             assert_eq!(flood.len(), 124);
-            let fake = replica(now, &flood);
-            fake.write("marks", &format!("{mark}\n"));
-            fake.write("creation", &(now - 100 * DAY).to_string());
-            let result = fake.run(PRUNE, &args(&option));
+            let host = replica(now, mark, &flood);
+            let result = prune(&host, &option).result();
             // The newest of them takes the place that the next honest one would have taken.
-            assert!(lost(&fake, now) <= before + 1, "{lie} {mark}: {}", result["destroyed"]);
+            assert!(lost(&host, now) <= before + 1, "{lie} {mark}: {}", result["destroyed"]);
             assert_eq!(result["warnings"].is_null(), lie != "future", "{}", result["warnings"]);
         }
     }
     // The same without any sign that it is a replica: so this is what the signs are for.
-    let fake = replica(now, &forged(now)[0].1);
-    fake.run(PRUNE, &args(&json!({})));
-    assert_eq!(lost(&fake, now), 70);
+    let host = replica(now, "", &forged(now)[0].1);
+    prune(&host, &json!({})).result();
+    assert_eq!(lost(&host, now), 70);
 }
 
 #[test]
 fn each_that_stays_says_why_and_two_commands_more_are_asked() {
     let now = now();
     let flood: Vec<String> = forged(now).into_iter().find(|(lie, _)| *lie == "future").unwrap().1;
-    let fake = replica(now, &flood);
-    fake.write("marks", "replica vault/a\n");
-    fake.write("creation", &(now - 100 * DAY).to_string());
-    let result = fake.run(PRUNE, &args(&json!({"_ansible_check_mode": true})));
-    let said = fake.commands();
-    let verbs: Vec<&str> = said.iter().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(verbs, ["list", "get", "zpool", "list", "destroy"], "{said:?}");
-    assert_eq!(said[1], "get -H -o name,source ferro.zfs:replica,ferro.zfs:placeholder vault/a");
+    let host = replica(now, "ferro.zfs:replica=1", &flood);
+    let result = prune(&host, &json!({"_ansible_check_mode": true})).result();
+    let said = host.log();
+    assert_eq!(host.verbs(), ["list", "get", "zpool", "list", "destroy"], "{said}");
+    assert_eq!(said.lines().nth(1).unwrap(), "get -H -o name,source ferro.zfs:replica,ferro.zfs:placeholder vault/a");
     let reasons = |word: &str| {
         let kept = result["kept"].as_array().unwrap();
         kept.iter().filter(|entry| entry["reasons"].as_array().unwrap().contains(&json!(word))).count()
@@ -134,8 +138,8 @@ fn each_that_stays_says_why_and_two_commands_more_are_asked() {
         result["warnings"]
     );
     // What was created lately, says ZFS, stays too.
-    fake.write("creation", &(now - DAY).to_string());
-    let result = fake.run(PRUNE, &args(&json!({})));
+    host.created(now - DAY);
+    let result = prune(&host, &json!({})).result();
     assert_eq!(result["destroyed"], json!([]));
     let young = result["kept"].as_array().unwrap().iter().filter(|entry| entry["reasons"] == json!(["too_young"]));
     assert!(young.count() >= 20);
@@ -144,15 +148,13 @@ fn each_that_stays_says_why_and_two_commands_more_are_asked() {
 #[test]
 fn what_arrived_is_noted_by_real_runs_only() {
     let now = now();
-    let fake = replica(now, &["autosnap_2020-01-01_00:00:00_daily".to_owned()]);
+    let host = replica(now, "", &["autosnap_2020-01-01_00:00:00_daily".to_owned()]);
     let option = json!({"replicas": ["vault"]});
-    let file = fake.path().join("state/arrivals/4711.json");
+    let file = host.path(ARRIVALS);
     let before = fs::read_to_string(&file).unwrap();
-    let mut checked = args(&option);
-    checked["_ansible_check_mode"] = json!(true);
-    fake.run(PRUNE, &checked);
+    prune(&host, &option).check().result();
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
-    fake.run(PRUNE, &args(&option));
+    prune(&host, &option).result();
     let after: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     let last = after["samples"].as_array().unwrap().last().unwrap();
     assert_eq!(last[1], json!(2000));
@@ -166,33 +168,32 @@ fn what_arrived_is_noted_by_real_runs_only() {
         ("guid", "its guid is not known: "),
         ("file", "cannot be read: "),
     ] {
-        let fake = replica(now, &[]);
+        let host = replica(now, "", &[]);
         match change {
-            "gone" => fs::remove_dir_all(fake.path().join("state")).unwrap(),
-            "guid" => fake.write("guid", "no pool\n"),
+            "gone" => fs::remove_dir_all(host.path("state")).unwrap(),
+            "guid" => host.edit(|state| state["pools"]["vault"]["guid"] = json!("no pool")),
             "file" => {
-                fs::remove_dir_all(fake.path().join("state")).unwrap();
-                fake.write("state", "");
+                fs::remove_dir_all(host.path("state")).unwrap();
+                fs::write(host.path("state"), "").unwrap();
             }
-            text => fake.write("state/arrivals/4711.json", text),
+            text => fs::write(host.path(ARRIVALS), text).unwrap(),
         }
-        let result = fake.run(PRUNE, &args(&option));
+        let result = prune(&host, &option).result();
         assert_eq!(result["destroyed"], json!([]), "{change}");
         let warnings = result["warnings"].as_array().unwrap();
         assert!(warnings[0].as_str().unwrap().contains(words), "{change}: {warnings:?}");
         assert_eq!(warnings.len(), if change == "file" { 2 } else { 1 }, "{warnings:?}");
         // Who believes the dates need not know.
-        let mut trusting = args(&option);
-        trusting["trust_dates"] = json!(true);
-        assert!(fake.run(PRUNE, &trusting)["destroyed"].as_array().unwrap().len() >= 20, "{change}");
+        let trusting = prune(&host, &json!({"replicas": ["vault"], "trust_dates": true})).result();
+        assert!(trusting["destroyed"].as_array().unwrap().len() >= 20, "{change}");
     }
 }
 
 #[test]
 fn where_it_is_not_known_what_is_a_replica_nothing_goes() {
-    let fake = replica(now(), &[]);
-    fake.write("no_get", "");
-    let result = fake.run(PRUNE, &args(&json!({})));
+    let host = replica(now(), "", &[]);
+    let fails = "cannot get properties: I/O error";
+    let result = prune(&host, &json!({})).fails("get -H -o name,source *", fails).result();
     assert_eq!((&result["destroyed"], &result["failures"][0]["dataset"]), (&json!([]), &json!("vault/a")));
     assert!(result["msg"].as_str().unwrap().contains("cannot get properties: I/O error"), "{}", result["msg"]);
 }

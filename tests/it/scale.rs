@@ -1,6 +1,8 @@
-//! zfs_replicate with very many snapshots: planning stays quick and small. The listings lie ready for the fake `zfs` to print.
+//! zfs_replicate with very many snapshots: planning stays quick and small. The listings lie ready
+//! for the fake `zfs` to print.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
 mod host;
 
@@ -11,7 +13,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-/// How long planning may take in a debug build on a busy machine; tests/bench/planning.py tells how long it takes.
+/// How long planning may take in a debug build on a busy machine; tests/bench/planning.py tells how
+/// long it takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the process may have in memory at most.
@@ -42,7 +45,8 @@ fn name(n: usize) -> String {
     format!("autosnap_2026-01-01_00:{n:09}_hourly")
 }
 
-/// What the target has after the newest that both have: it is asked whether anything was written for these.
+/// What the target has after the newest that both have: it is asked whether anything was written
+/// for these.
 fn newer(shape: &Shape) -> String {
     let (ours, theirs) = (|n| (shape.ours)(n, shape.snapshots), |n| (shape.theirs)(n, shape.snapshots));
     let common = (0..shape.snapshots).rev().find(|n| ours(*n) && theirs(*n));

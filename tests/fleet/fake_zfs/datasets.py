@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands about datasets, snapshots, bookmarks and holds. Each takes the fake and its words, and gives what is printed."""
 
+import errno
 import json
 
 from fake_zfs.state import PAYLOAD, Refused, ancestors, options, pairs, split
@@ -104,7 +105,7 @@ def zfs_destroy(fake, words):
         for one in [full, *children]:
             del fake.datasets[one]
         return None
-    gone = [f"{mark}{short}" for short in shorts.split(",")]
+    gone = {f"{mark}{short}": None for short in shorts.split(",")}
     for short in gone:
         if fake.version(name + short)["holds"]:
             raise Refused(f"cannot destroy '{name}{short}': it's being held. Run 'zfs holds -r {name}{short}' to see holders.")
@@ -139,12 +140,20 @@ def zfs_program(fake, words):
     given, (_pool, program, _how, *snapshots) = options(words, "", "j")
     if program != "-" or "j" not in given or b"destroy" not in fake.stdin:
         raise Refused("this zfs runs the program that destroys snapshots only")
-    failed = {}
+    failed, gone = {}, {}
     for full in snapshots:
-        try:
-            zfs_destroy(fake, [full])
-        except Refused as refused:
-            failed[full] = 16 if "held" in str(refused) else 2
+        name, mark, short = split(full)
+        one = fake.by_name(name).get(mark + short) if name in fake.datasets else None
+        if one is None:
+            failed[full] = errno.ENOENT
+        elif one["holds"]:
+            failed[full] = errno.EBUSY
+        elif one.get("numclones", "0") != "0":
+            failed[full] = errno.EEXIST
+        else:
+            gone.setdefault(name, set()).add(mark + short)
+    for name, shorts in gone.items():
+        fake.dataset(name)["versions"] = [one for one in fake.versions(name) if one["name"] not in shorts]
     return [json.dumps({"return": failed})], []
 
 

@@ -51,6 +51,7 @@ class Fake:
         self.state = state
         self.pools = state["pools"]
         self.datasets = state["datasets"]
+        self.indexed = {}
 
     # What there is.
 
@@ -64,10 +65,19 @@ class Fake:
 
     def version(self, full):
         name, mark, short = split(full)
-        for one in self.versions(name):
-            if one["name"] == mark + short:
-                return one
-        raise Refused(f"cannot open '{full}': dataset does not exist")
+        found = self.by_name(name).get(mark + short)
+        if found is None:
+            raise Refused(f"cannot open '{full}': dataset does not exist")
+        return found
+
+    def by_name(self, name):
+        """The versions of a dataset by their names, which are looked up by the thousand."""
+        versions = self.versions(name)
+        seen, count, found = self.indexed.get(name, (None, 0, {}))
+        if seen is not versions or count != len(versions):
+            found = {one["name"]: one for one in versions}
+            self.indexed[name] = (versions, len(versions), found)
+        return found
 
     def below(self, name, depth=None):
         self.dataset(name)
@@ -118,18 +128,21 @@ class Fake:
         self.state["next_guid"] += 1
         return self.state["next_guid"]
 
+    def now(self):
+        return self.state.get("now") or int(time.time())
+
     def make(self, name, properties):
         if name in self.datasets:
             raise Refused(f"cannot create '{name}': dataset already exists")
         if "/" in name and name.rpartition("/")[0] not in self.datasets:
             raise Refused(f"cannot create '{name}': parent does not exist")
-        common = {"guid": self.new_guid(), "txg": self.next_txg(), "creation": int(time.time())}
+        common = {"guid": self.new_guid(), "txg": self.next_txg(), "creation": self.now()}
         self.datasets[name] = {**common, "properties": dict(properties), "versions": [], "grants": {}}
 
     def add_version(self, name, short, guid, creation=None):
         if any(one["name"] == short for one in self.versions(name)):
             raise Refused(f"cannot create '{name}{short}': dataset already exists")
-        one = {"name": short, "guid": guid, "txg": self.next_txg(), "creation": creation or int(time.time()), "holds": []}
+        one = {"name": short, "guid": guid, "txg": self.next_txg(), "creation": creation or self.now(), "holds": []}
         self.versions(name).append(one)
 
 

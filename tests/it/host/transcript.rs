@@ -39,7 +39,8 @@ pub fn without_seconds(value: &mut Value) {
     }
 }
 
-/// Both sides are asked at once, and both ends of a stream begin at once: in the log the source comes first.
+/// Both sides are asked at once, and both ends of a stream begin at once: in the log the source
+/// comes first.
 pub fn in_order(mut lines: Vec<String>) -> Vec<String> {
     let mut open = 0;
     for at in 0..lines.len() {
