@@ -54,7 +54,8 @@ def store(pool: str, **variables: t.Any) -> dict[str, t.Any]:
     return {"zfs": {pool: {"devices": ["/dev/sdb"], "datasets": {"backups": backups}}}, "system_zfs_create_pools": [pool], **variables}
 
 
-# What an operator would write to have everything pulled now, with what the roles have left on the server.
+# What an operator would write to have everything pulled now, with what the roles have left on the
+# server.
 REPLICATION = {
     "name": "Snapshots and pulls",
     "hosts": "zfs_backup_clients",

@@ -19,7 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLACE = Path("/run/fleet")
 CONTROLLER = "10.98.255.254/16"
-# What a host has of this machine; the rest of / is not there, nor what somebody has installed or set up here.
+# What a host has of this machine; the rest of / is not there, nor what somebody has installed or
+# set up here.
 KEPT = {"bin", "boot", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
 EMPTY = {
     "dev": 0o755,
@@ -68,7 +69,8 @@ def main() -> None:
     # Ctrl-C is for the program that started this one, which then lets go of our stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    # Over the machine's own, where `ip netns` notes its namespaces. In memory, which goes with the namespace.
+    # Over the machine's own, where `ip netns` notes its namespaces. In memory, which goes with the
+    # namespace.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=80%", "tmpfs", "/run"], check=True)
     make_seed(PLACE / "seed", controller_key)
     make_network(names)

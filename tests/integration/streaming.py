@@ -8,7 +8,8 @@ from zfs_hosts import Hosts
 
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank"], "target": "vault"}
 LOCAL: dict[str, Any] = {"source": ["tank"], "target": "vault"}
-# Runs the real zfs, and kills the module that asked once so many of the changes to what there is have been made.
+# Runs the real zfs, and kills the module that asked once so many of the changes to what there is
+# have been made.
 KILLER = """#!/bin/sh
 case "$1" in rename|destroy|receive|create|set) ;; *) exec /usr/sbin/zfs "$@" ;; esac
 case "$*" in *"#"*) exec /usr/sbin/zfs "$@" ;; esac

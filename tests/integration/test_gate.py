@@ -177,7 +177,8 @@ def test_every_attack_is_refused_by_a_real_sshd(hosts: Hosts, key: Path, mode: s
     source_pool(hosts, host)
     guard(hosts, host, key, f"--mode {mode} --dataset tank/data")
     before = everything(hosts, host)
-    # NUL cannot be said over ssh: the client ends the command there. The parser's own test has those.
+    # NUL cannot be said over ssh: the client ends the command there. The parser's own test has
+    # those.
     lines = [line for line in attacks() if "\0" not in line and len(line) < 100_000]
     assert len(lines) > 200
     old, now = (through(hosts, host, key, prefix + "id") for prefix in (PREFIX, PREFIX_NOW))

@@ -109,7 +109,8 @@ def chosen(name: str, options: Options) -> list[History]:
         plain = [history for history in small if history.extra not in LIKE_PLAIN] + sample(small, name, 6, LIKE_PLAIN)
         found = (plain if name == "default" else sample(small, name, 1)) + sample(large, name, 3 if name == "default" else 1)
     if options.encrypted:
-        # Without the key nothing can be written there, and a raw stream does not go past a snapshot of the target's own.
+        # Without the key nothing can be written there, and a raw stream does not go past a snapshot
+        # of the target's own.
         found = [history for history in found if not any(word in history.extra for word in ("data", "written", "early"))]
     if options.volume:
         # Nothing is written to it here, and nothing lies below it.

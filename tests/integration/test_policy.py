@@ -209,7 +209,8 @@ def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, install
         assert (taken["changed"], taken["created"], pruned["changed"], pruned["destroyed"]) == (False, [], False, [])
         assert box.snapshots() == after
 
-    # Children that nobody has declared: below a dataset that discovers, below one that says `none`, below one that does neither.
+    # Children that nobody has declared: below a dataset that discovers, below one that says `none`,
+    # below one that does neither.
     box.clock("2026-11-21 10:40:05")
     box.sh("zfs create fast/compositions/new; zfs create fast/compositions/logs/new; zfs create slow/replicas/new")
     taken, pruned = ansible.play()

@@ -136,7 +136,8 @@ def test_a_flood_makes_nothing_forgotten_sooner(running: Lab) -> None:
         offsite.prune()
         wanted = {name for name in real if moment(name) > offsite.now - {"hourly": timedelta(hours=8), "daily": timedelta(days=7)}[kind(name)]}
         assert wanted <= offsite.there(), hours
-    # And what was forged goes too, as soon as enough has come after it; but not what says that it is of a time to come.
+    # And what was forged goes too, as soon as enough has come after it; but not what says that it
+    # is of a time to come.
     offsite.day = START + timedelta(days=400 * 5)
     offsite.live(8)
     past = {name for name in offsite.there() if moment(name) < offsite.now and kind(name) in ("daily", "hourly")}
@@ -153,7 +154,8 @@ def test_a_dataset_that_has_been_quiet_for_months_keeps_what_it_has(running: Lab
     assert real <= offsite.there()
     offsite.push(forged(offsite.now))
     destroyed = {name.partition("@")[2] for name in offsite.prune()["destroyed"]}
-    # As after any push in normal operation, the newest takes up a place of its interval: so one of each goes.
+    # As after any push in normal operation, the newest takes up a place of its interval: so one of
+    # each goes.
     assert sorted(kind(name) for name in destroyed & real) in ([], ["daily"], ["hourly"], ["daily", "hourly"])
     offsite.go_to(START + timedelta(days=203))
     destroyed |= {name.partition("@")[2] for name in offsite.prune()["destroyed"]}
@@ -165,7 +167,8 @@ def test_honest_pruning_goes_on(running: Lab) -> None:
     for week in range(1, 4):
         offsite.live(7)
         kinds = [kind(name) for name in offsite.there()]
-        # A push brings eight hours at once, and while they are younger than that nothing of them goes for those before.
+        # A push brings eight hours at once, and while they are younger than that nothing of them
+        # goes for those before.
         assert kinds.count("daily") <= POLICY["daily"] + 1, week
         assert kinds.count("hourly") <= POLICY["hourly"] + 8, week
         assert offsite.wanted() <= offsite.there(), week
@@ -192,7 +195,8 @@ def test_what_is_known_of_arrivals_is_kept_and_never_guessed(running: Lab) -> No
     offsite.go_to(START + timedelta(days=11, hours=23))
     result = offsite.prune(_ansible_check_mode=True)
     assert (result["destroyed"], "warnings" in result) == ([], False)
-    # The pool comes back under another name, and what is known of it with it. A clock that is behind destroys nothing.
+    # The pool comes back under another name, and what is known of it with it. A clock that is
+    # behind destroys nothing.
     offsite.sh("zpool export vault; zpool import -d /big vault other; zpool export other; zpool import -d /big other vault")
     offsite.go_to(START - timedelta(days=100))
     assert offsite.prune()["destroyed"] == []

@@ -134,10 +134,10 @@ def test_commands_do_not_grow_with_datasets_that_need_nothing(hosts: Hosts) -> N
         again = hosts.replicate("source", **LOCAL, _ansible_verbosity=3)
         assert again["changed"] is False
         counts.append((len(first["commands"]), len(again["commands"])))
-    # Nothing to do: two listings a side (an empty target has no snapshots to list). Something: one more for the parents of what is missing;
-    # one for what the target's pool can take;
-    # one for all bookmarks; for each dataset the two ends of the stream; one question for all whether they arrived; one for the end of all
-    # older bookmarks, where there are any.
+    # Nothing to do: two listings a side (an empty target has no snapshots to list). Something: one
+    # more for the parents of what is missing; one for what the target's pool can take; one for all
+    # bookmarks; for each dataset the two ends of the stream; one question for all whether they
+    # arrived; one for the end of all older bookmarks, where there are any.
     assert counts == [(3 + 1 + 1 + 1 + 2 * 3 + 1, 4), (4 + 1 + 1 + 1 + 2 * 16 + 1 + 1, 4)]
 
 
@@ -211,7 +211,8 @@ def test_renamed_and_recreated_snapshots_are_told_apart(hosts: Hosts) -> None:
     assert hosts.replicated("source", **LOCAL)["tank"]["from"] == "@renamed"
     hosts.sh("source", "echo new > /tank/f; zfs destroy tank@c; zfs snapshot tank@c; zfs snapshot vault/tank@own")
     result = hosts.replicate("source", **LOCAL)
-    # The bookmark of the destroyed @c is the newest common version: only the reused name is in the way.
+    # The bookmark of the destroyed @c is the newest common version: only the reused name is in the
+    # way.
     assert "already has another snapshot named @c" in result["msg"]
 
 

@@ -28,7 +28,8 @@ def equal(hosts: Hosts) -> bool:
 @pytest.fixture
 def own_sshd(hosts: Hosts, request: pytest.FixtureRequest) -> Iterator[Hosts]:
     """A second sshd on `source`, at port 2222, with settings of the test's."""
-    # What a configuration file sets wins over the command line, so it needs one without the lab's generous limits.
+    # What a configuration file sets wins over the command line, so it needs one without the lab's
+    # generous limits.
     hosts.sh(
         "source",
         "sed /^Max/d /etc/ssh/sshd_config.d/lab.conf > /run/own_sshd.conf;"

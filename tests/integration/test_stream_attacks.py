@@ -99,7 +99,8 @@ def test_a_client_sends_what_was_asked_for_or_nothing(client: Hosts, compress: s
     assert everything(client, "backup") == before
 
 
-# What the kernel believes: sizes that overrun its buffers, an index past the table of compression algorithms.
+# What the kernel believes: sizes that overrun its buffers, an index past the table of compression
+# algorithms.
 IMPOSSIBLE = {
     "larger than any block": lambda write: write.set(32, 64 << 20).set(50, 15, "B").set(96, 512),
     "stored larger than it is": lambda write: write.set(50, 15, "B").set(96, len(write.payload)).set(32, 512),

@@ -147,7 +147,8 @@ class Walk(Life):
         if victim == "module -KILL" and not result:
             self.unclean.add(host)
         elif result.get("datasets"):
-            # Stopped so early that it had not even looked, it has not cleared up after others either.
+            # Stopped so early that it had not even looked, it has not cleared up after others
+            # either.
             self.unclean.discard(host)
         for report in result.get("datasets", []):
             error = report.get("error")

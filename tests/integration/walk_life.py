@@ -87,7 +87,8 @@ class Life:
             if snapshot.name in self.held(self.source, dataset):
                 self.did(f"not {dataset}@{snapshot.name}, which is held")
             elif self.loses_the_base(dataset, {snapshot.guid}):
-                # By hand nobody should: docs/replication.md, "one case remains". zfs_prune does not.
+                # By hand nobody should: docs/replication.md, "one case remains". zfs_prune does
+                # not.
                 self.did(f"not {dataset}@{snapshot.name}, which is all that the two sides have in common")
             else:
                 self.tried(self.source, f"zfs destroy {dataset}@{snapshot.name}")
@@ -185,7 +186,8 @@ class Life:
     def prune_the_target(self, chance: random.Random) -> None:
         """The target has its own policy: what that destroys does not come again."""
         before = self.guids_there()
-        # What has only just come stays; so it is a day later there meanwhile, and that it came when its name says is believed.
+        # What has only just come stays; so it is a day later there meanwhile, and that it came when
+        # its name says is believed.
         self.sh(self.target, "date -s '+1 day'")
         self.run_prune(self.target, f"{self.root}/tank", chance.randrange(2, 6), trust_dates=True)
         self.sh(self.target, "date -s '-1 day'")

@@ -53,7 +53,8 @@ class Guest:
         command += [f"umid={self.umid}", f"uml_dir={self.directory}", f"mem={memory}", "seccomp=on"]
         command += [f"ubd0={root},{image / 'root.img'}", f"ubd1={disk}", "root=/dev/ubda", "rootfstype=ext4", "rw"]
         command += ["con=null", "con0=null,fd:1", "con1=null", "panic=-1", "quiet"]
-        # The same address after a restart, else the other hosts look for the old one until their ARP entries expire.
+        # The same address after a restart, else the other hosts look for the old one until their
+        # ARP entries expire.
         command += [f"vec0:transport=tap,ifname={self.host},depth=128,gro=1,mac=02:00:0a:63:00:{self.number:02x}"]
         command += [f"lab.host={self.host}", f"lab.number={self.number}"]
         command += ["init=/sbin/init" if systemd else "init=/lab-init"]
@@ -67,7 +68,8 @@ class Guest:
         """Returns when sshd answers; the guest says so on its console."""
         end = time.monotonic() + READY_SECONDS
         while f"lab: {self.host} is ready".encode() not in self.log.read_bytes():
-            # Not pid(): the command line is empty for a moment while a process replaces itself, as a guest does at its start.
+            # Not pid(): the command line is empty for a moment while a process replaces itself, as
+            # a guest does at its start.
             if self._process is None or self._process.poll() is not None:
                 raise LabError(f"{self.host} died while it started; the end of {self.log}:\n{self.log_tail()}")
             if time.monotonic() > end:

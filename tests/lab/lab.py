@@ -245,7 +245,8 @@ class Lab:
         self.guest(host)
         ssh = self.namespaced(["ssh", "-F", str(self.ssh_config), *self._control(host, user)])
         if not (self.directory / f"{user}@{host}.ssh").exists():
-            # On its own, and with its output in a file: else it would hold the pipes of the command that happened to start it.
+            # On its own, and with its output in a file: else it would hold the pipes of the command
+            # that happened to start it.
             log = self.directory / f"{user}@{host}.log"
             with log.open("w") as output:
                 master = subprocess.run(

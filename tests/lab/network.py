@@ -48,7 +48,8 @@ class Network:
         return sorted(found - ancestors(os.getpid()))
 
     def set_line(self, host: str, up: bool) -> None:
-        # Not by taking the device down: a guest whose frames are refused, and not merely lost, gives its interface up for good.
+        # Not by taking the device down: a guest whose frames are refused, and not merely lost,
+        # gives its interface up for good.
         ip("-n", self.name, "link", "set", host, *(("master", "bridge") if up else ("nomaster",)))
 
     def limit_receiving(self, host: str, mbit: float | None) -> None:

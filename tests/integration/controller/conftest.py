@@ -20,7 +20,8 @@ CORES = [name for name in (".venvs/oldest", ".venv", ".venvs/newest") if (ROOT /
 
 @pytest.fixture(scope="session")
 def scratch() -> t.Iterator[Path]:
-    # Short: the path of a control socket of ssh has at most 108 bytes. Readable: other users' modules run from here.
+    # Short: the path of a control socket of ssh has at most 108 bytes. Readable: other users'
+    # modules run from here.
     path = Path(tempfile.mkdtemp(prefix="fz-"))
     path.chmod(0o755)
     yield path

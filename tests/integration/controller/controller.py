@@ -13,7 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-# Stands in for the binaries where a test asks what reached them. The \1 makes Ansible take it for a binary.
+# Stands in for the binaries where a test asks what reached them. The \1 makes Ansible take it for a
+# binary.
 PROBE = """\
 #!/bin/sh
 # \1

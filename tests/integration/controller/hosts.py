@@ -18,7 +18,8 @@ from pathlib import Path
 
 QEMU = shutil.which("qemu-aarch64-static")
 
-# Runs its argument where aarch64 programs run, under emulation: a user namespace has a binfmt_misc of its own (Linux 6.7).
+# Runs its argument where aarch64 programs run, under emulation: a user namespace has a binfmt_misc
+# of its own (Linux 6.7).
 EMULATED = r"""
 set -e
 mkdir -p "$SCRATCH/binfmt"
@@ -44,7 +45,8 @@ class Sshd:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {scratch}/host_key\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"AuthorizedKeysFile {scratch}/authorized_keys\nPasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n"
             f"Subsystem sftp {_sftp_server()}\n"
-            # Not that of the user: a start-up file of the shell there may do anything, and take its time.
+            # Not that of the user: a start-up file of the shell there may do anything, and take its
+            # time.
             f"SetEnv HOME={scratch}\n",
             encoding="utf-8",
         )

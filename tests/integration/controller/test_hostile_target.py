@@ -39,7 +39,8 @@ PLAY = """
       options: "{{ hostvars[inventory_hostname].backup_client_pull_options | default('none') }}"
       groups: "{{ groups | dict2items | selectattr('key', 'match', 'planted|zfs_') | list }}"
       hosts: "{{ groups.all }}"
-# As roles pass it on: through a fact, filters, another host's variables, a message, a loop and a template.
+# As roles pass it on: through a fact, filters, another host's variables, a message, a loop and a
+# template.
 - name: kept
   ansible.builtin.set_fact:
     kept: "{{ [answer.said] | select('match', '.*lookup') | map('regex_replace', ' $', '') | first | default('') }}"

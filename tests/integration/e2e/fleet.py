@@ -16,7 +16,8 @@ HERE = Path(__file__).resolve().parent
 INVENTORY = HERE / "inventory"
 CALLBACKS = HERE.parent / "controller/callback"
 
-# A lab's hosts trust each other and hold each other's key. Those of a user do not, before a role makes them.
+# A lab's hosts trust each other and hold each other's key. Those of a user do not, before a role
+# makes them.
 STRANGERS = "rm -f /root/.ssh/id_ed25519 /etc/ssh/ssh_known_hosts; touch /var/lib/lab-used"
 
 

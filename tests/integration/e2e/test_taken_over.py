@@ -12,7 +12,8 @@ from fleet import Fleet
 HUB = "backuppool/backups/source"
 PYTHON = "/usr/bin/python3"
 
-# Lies where a role looks, not where a module of this collection is started: an attacker tells them apart as well.
+# Lies where a role looks, not where a module of this collection is started: an attacker tells them
+# apart as well.
 UNAME = """#!/bin/sh
 if [ "$1" = -m ] && ! grep -q 'ferro.zfs: started' /proc/$PPID/cmdline; then echo '%s'; else exec /usr/bin/uname "$@"; fi
 """
@@ -129,7 +130,8 @@ def test_nothing_of_a_restored_copy_runs_before_somebody_says_so(fleet: Fleet) -
     fleet.sh("backup", f"chmod 666 {evil}/mem; zfs create -V 8M backuppool/evil/disk; zfs snapshot -r backuppool/evil@s")
     wanted = {"restore_from": "backup", "restore_dataset": "backuppool/evil", "restore_to_host": "source", "restore_to": "tank/evil"}
     play = fleet.played("ferro.zfs.restore", **wanted)
-    # The shell with the set-user-ID bit makes a root of anybody. In the snapshot no property of the dataset keeps it from that.
+    # The shell with the set-user-ID bit makes a root of anybody. In the snapshot no property of the
+    # dataset keeps it from that.
     hidden = "/var/lib/ferro-zfs-restored/tank/evil"
     assert fleet.sh("source", f"stat -c %a /var/lib/ferro-zfs-restored; ls {hidden}/.zfs/snapshot/s; ls /tank/evil 2>/dev/null || true").split() == [
         "700",

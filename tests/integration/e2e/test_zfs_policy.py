@@ -154,7 +154,8 @@ def test_a_backup_host_prunes_replicas_and_never_snapshots_them(fleet: Fleet) ->
     tree: dict[str, Any] = {"backuppool": {"datasets": {"backups": {"policy": "hour", "snapshots_discover_children": True}}}}
     fleet.role("zfs_policy", "backup", zfs=tree, zfs_policies={"hour": {"hourly": 1}})
     assert [path for path in files(fleet, "backup") if "snapshot" in path] == []
-    # They are seen for the first time, and so as if they had only just come. An hour later that is known.
+    # They are seen for the first time, and so as if they had only just come. An hour later that is
+    # known.
     fleet.sh("backup", "systemctl start ferro-zfs-prune")
     assert len(fleet.sh("backup", "zfs list -Ht snapshot -o name").split()) == 6
     assert "trust_dates=true" in fleet.json("backup", "/var/lib/ferro-zfs/prune.json")["warnings"][0]

@@ -292,7 +292,8 @@ def test_vdevs_in_any_way_that_reads_well() -> None:
     [
         ("{compression: zst}", None, "zfs create -n -o compression=zst tank/a"),
         ("{volsize: 1G, volblocksize: 8K}", None, "zfs create -n -V 1G -o volblocksize=8K tank/a"),
-        # ZFS minds not that there is one by that name already, and has no other trial for a property that is set.
+        # ZFS minds not that there is one by that name already, and has no other trial for a
+        # property that is set.
         ("{compression: zst}", {"compression": "lz4"}, "zfs create -n -o compression=zst tank/a"),
         ("{volsize: 2G, sync: never}", {"type": "volume|-", "volsize": "1073741824", "sync": "standard"}, "zfs create -n -V 2G -o sync=never tank/a"),
         ("{sync: never}", {"type": "volume|-", "volsize": "1073741824", "sync": "standard"}, "zfs create -n -V 1073741824 -o sync=never tank/a"),

@@ -60,7 +60,8 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
 @pytest.mark.parametrize(
     ("host", "text", "fault"),
     [
-        # What it costs: replicas are snapshotted, and all is received anew beside them, unencrypted.
+        # What it costs: replicas are snapshotted, and all is received anew beside them,
+        # unencrypted.
         (
             "vault",
             "backup_server_dataset: vault/puled",

@@ -134,7 +134,8 @@ def test_a_new_word_says_nothing(said):
         ("pools: {pools: {datasets: {a: }}}", ["pools"], ["pools/a"]),
         ("{pools: {tank: {datasets: {a: }}}, more: {datasets: {b: }}}", ["tank", "more"], ["tank/a", "more/b"]),
         ("{tank: {datasets: {a: }}, backups: [tank/a]}", ["tank"], ["tank/a"]),
-        # A pool's root dataset is spoken of where the pool says a word about it; its properties are the pool's.
+        # A pool's root dataset is spoken of where the pool says a word about it; its properties are
+        # the pool's.
         ("tank: {policy: low, properties: {ashift: 12}, datasets: {a: }}", ["tank"], ["tank", "tank/a"]),
         ("tank: {properties: {ashift: 12}, datasets: {a: }}", ["tank"], ["tank/a"]),
         # Children before parents in the tree, parents first in the result.

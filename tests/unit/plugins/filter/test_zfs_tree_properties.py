@@ -82,7 +82,8 @@ def truth(tree):
         if stated[name]:
             return stated[name]
         above = [other for other in stated if name.startswith(f"{other}/")]
-        # From the nearest ancestor up: one that hands down decides, one with a policy of its own ends the search.
+        # From the nearest ancestor up: one that hands down decides, one with a policy of its own
+        # ends the search.
         for ancestor in sorted(above, key=len, reverse=True):
             if hands_down[ancestor]:
                 return policy(ancestor)

@@ -20,10 +20,12 @@ NOBODY = 65534
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be attacked by somebody else")
 
-# A root-owned copy of the right hash that everybody can read, as roles install one below /usr/local/bin.
+# A root-owned copy of the right hash that everybody can read, as roles install one below
+# /usr/local/bin.
 INSTALLED = "/tmp/installed"
 
-# In the place of sha256sum: it sums up, and then the attacker has his turn, between the check and the run.
+# In the place of sha256sum: it sums up, and then the attacker has his turn, between the check and
+# the run.
 SHIM = """#!/bin/sh
 %s
 [ -z "$ATTACK" ] || setpriv --reuid=65534 --regid=65534 --clear-groups /bin/sh -c "$ATTACK" >/dev/null 2>&1
