@@ -6,13 +6,13 @@ use crate::exec::cmd::Cmd;
 use crate::exec::runner::{Attempt, Runner};
 use crate::exec::scripts::{Script, probe_zstd};
 use crate::exec::ssh::{Host, Remote, SshOptions};
-use crate::model::{Dataset, DatasetName, Kind};
+use crate::model::bookmark_name::{BookmarkName, TargetTag};
+use crate::model::{Dataset, DatasetName, Kind, ShortName};
 use crate::plan::mapping::Mapping;
 use crate::plan::send_flags::Flags;
 use crate::plan::steps::{Step, StepKind};
 use crate::plan::transfer::{Key, PartialPlan, Replaces, Transfer};
 use crate::plan::wish::Wish;
-use crate::replicate::bookmarks::tag;
 use crate::replicate::commands;
 use crate::replicate::request::Request;
 use crate::zfs::commands::{SET_ASIDE, SWAP, Zfs};
@@ -168,7 +168,7 @@ proptest! {
 
     #[test]
     fn what_both_ends_are_asked_passes_their_gates(dataset in path(), snapshot in component(), pool: u64) {
-        let lines = asked(&dataset, &snapshot, &tag(pool, dataset.as_str()));
+        let lines = asked(&dataset, &snapshot, &TargetTag::new(pool, dataset.as_str()).to_string());
         prop_assert_eq!(lines.len(), 18);
         for (line, mode) in lines.iter().flat_map(|line| [(line, Mode::Send), (line, Mode::Receive)]) {
             prop_assert_eq!(check(mode, line), Ok(()));
@@ -185,7 +185,8 @@ proptest! {
 
     #[test]
     fn what_the_source_is_told_passes_its_gate(dataset in path(), snapshot in component(), pool: u64, guid: u64) {
-        let bookmark = format!("{dataset}#{}_{guid:016x}", tag(pool, dataset.as_str()));
+        let name = BookmarkName { target: TargetTag::new(pool, dataset.as_str()), snapshot: guid };
+        let bookmark = format!("{dataset}#{name}");
         let pair = [format!("{dataset}@{snapshot}"), bookmark.clone()];
         let lines = said(|zfs| {
             let _ = (zfs.bookmark(&[pair.clone(), pair.clone()]), zfs.destroy_bookmarks(std::slice::from_ref(&bookmark)));
@@ -205,7 +206,7 @@ proptest! {
         let lines = said(|zfs| {
             let _ = (zfs.create_parent(&place, false), zfs.create_parent(&place, true), zfs.mark_placeholder(&place, guid));
             let _ = (zfs.discard_partial(&place), zfs.unmark_placeholder(&place), zfs.destroy_placeholder(&place));
-            let _ = zfs.destroy_snapshots(&place, &[snapshot.clone(), "x".to_owned()]);
+            let _ = zfs.destroy("roll back", &place, &[snapshot.as_str(), "x"].map(|name| name.parse::<ShortName>().unwrap()), false);
             let _ = zfs.roll_back(&place, &snapshot);
             for kind in [Kind::Filesystem, Kind::Volume] {
                 let _ = (zfs.rename(SWAP, kind, &arriving, &place), zfs.rename(SWAP, kind, &below, &moved));
