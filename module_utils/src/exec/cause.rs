@@ -163,11 +163,13 @@ impl Cause {
                  that is not encrypted"
             }
             Self::LargeBlocks => {
-                "earlier streams brought large blocks (zfs send -L) and this one has none; leave send_flags.large_block at auto, or rename the target out of the way \
-                 (zfs rename) and run again, which sends it anew"
+                "earlier streams brought large blocks (zfs send -L) and this one has none; leave send_flags.large_block at auto, or \
+                 rename the target out of the way (zfs rename) and run again, which sends it anew"
             }
             Self::LargeMicrozaps => {
-                "it has directories with large blocks (large_microzap), which ZFS sends only with -L; enable large_blocks in the                  target's pool, where it is missing, and leave send_flags.large_block at auto. Where the target's history was sent                  without, rename it out of the way (zfs rename) and run again"
+                "it has directories with large blocks (large_microzap), which ZFS sends only with -L; enable large_blocks in the \
+                 target's pool, where it is missing, and leave send_flags.large_block at auto. Where the target's history was sent \
+                 without, rename it out of the way (zfs rename) and run again"
             }
             Self::StreamRefused => {
                 "ZFS there does not take this stream, for one of two reasons that it does not tell apart: its kernel module is older \

@@ -84,7 +84,7 @@ pub(super) const COMPLAINTS: [(&str, Cause); 105] = [
         r"cannot .+: incremental send stream requires -L \(--large-block\), to match previous receive\.",
         Cause::LargeBlocks,
     ),
-    (r"cannot .+: source snapshot contains large microzaps, need -L .+", Cause::LargeMicrozaps),
+    (r"(?:warning: )?cannot .+: source snapshot contains large microzaps, need -L .+", Cause::LargeMicrozaps),
     // What is in the way of a receive.
     (
         r#"cannot receive .+: destination NAME contains partially-complete state from "zfs receive -s"\."#,

@@ -150,6 +150,12 @@ const MEANING: &[(&str, Cause)] = &[
     ("cannot hold: pool must be upgraded", Cause::PoolTooOld),
     ("warning: cannot send 'tank/a@s1': Broken pipe", Cause::BrokenStream),
     ("warning: cannot send 'tank/a@s1': I/O error", Cause::Damaged),
+    ("cannot set permissions on 'tank': delegated administration is disabled on pool", Cause::NoDelegation),
+    ("cannot receive incremental stream: encryption key does not match existing key", Cause::KeyDiffers),
+    (
+        "warning: cannot send 'tank/a@s1': source snapshot contains large microzaps, need -L (--large-block) or -w (--raw) to generate stream",
+        Cause::LargeMicrozaps,
+    ),
     ("cannot iterate filesystems: something new", Cause::Other),
     ("something else", Cause::Other),
 ];
@@ -158,6 +164,15 @@ const MEANING: &[(&str, Cause)] = &[
 fn complaints_have_causes() {
     for (stderr, expected) in MEANING {
         assert_eq!(cause(stderr), *expected, "{stderr}");
+    }
+}
+
+#[test]
+fn every_cause_of_the_table_has_an_example() {
+    for (pattern, of_row) in COMPLAINTS {
+        assert!(MEANING.iter().any(|(_, cause)| *cause == of_row), "{of_row:?}: {pattern}");
+        let advice = of_row.advice().unwrap_or_default();
+        assert!(!advice.contains("  "), "{advice}");
     }
 }
 
