@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod naming;
 pub mod period;
 pub mod policy;
+pub mod questions;
 pub mod reason;
 pub mod replicate;
 pub mod replicated;

@@ -1,6 +1,6 @@
 //! What it takes to bring one dataset's snapshots to its target, or why that must not be done.
 
-use super::common::{common_base, newer_on_target};
+use super::common::{Common, common_base, newer_on_target};
 use super::conflict::{Conflict, Names, NoCommon};
 use super::resume::{Discard, Useless, discard, resumable};
 use super::send_flags::Flags;
@@ -38,9 +38,13 @@ impl Place<'_> {
 
 /// Plans one dataset.
 pub fn plan(source: &Dataset, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
-    as_it_is(source, place.dataset(), place, wish).or_else(|conflict| match (wish.on_diverged, place.dataset()) {
-        (OnDiverged::Rollback, Some(target)) => rolled_back(source, target, place, wish, conflict),
-        (OnDiverged::SetAside, Some(target)) => set_aside(source, target, place, wish, conflict),
+    let target = place.dataset();
+    let common = target.and_then(|target| common_base(source, target));
+    as_it_is(source, target, common, place, wish).or_else(|conflict| match (wish.on_diverged, target, common) {
+        (OnDiverged::Rollback, Some(target), Some(common)) => {
+            rolled_back(source, target, common, place, wish, conflict)
+        }
+        (OnDiverged::SetAside, Some(target), _) => set_aside(source, target, place, wish, conflict),
         _ => Err(conflict),
     })
 }
@@ -49,18 +53,19 @@ pub fn plan(source: &Dataset, place: &Place<'_>, wish: &Wish) -> Result<Plan, Co
 fn rolled_back(
     source: &Dataset,
     target: &Dataset,
+    common: Common<'_>,
     place: &Place<'_>,
     wish: &Wish,
     conflict: Conflict,
 ) -> Result<Plan, Conflict> {
-    let Some((_, twin)) = common_base(source, target) else { return Err(conflict) };
+    let (_, twin) = common;
     let newer = newer_on_target(target, twin);
     if newer.is_empty() && target.written == 0 {
         return Err(conflict);
     }
     let mut after = Dataset { written: 0, ..target.clone() };
     after.versions.retain(|version| version.createtxg <= twin.createtxg);
-    let mut plan = as_it_is(source, Some(&after), place, wish)?;
+    let mut plan = as_it_is(source, Some(&after), Some(common), place, wish)?;
     if let Plan::Send(transfer) = &mut plan {
         let destroyed = newer.iter().map(|snapshot| snapshot.name.clone()).collect();
         transfer.clearing = Some(Clearing::Rollback { to: twin.name.clone(), destroyed, written: target.written });
@@ -83,7 +88,7 @@ fn set_aside(
     let name = format!("{}_diverged_{}", target.name, place.stamp);
     let to = name.parse().map_err(|_| Conflict::NameTooLong { name: name.clone() })?;
     fits_below(place, &name)?;
-    let mut plan = as_it_is(source, None, place, wish)?;
+    let mut plan = as_it_is(source, None, None, place, wish)?;
     if let Plan::Send(transfer) = &mut plan {
         transfer.replaces = Replaces::Beside(beside(source, target, place, (transfer.raw, Some(&to)))?);
         transfer.clearing = Some(Clearing::SetAside { to, reason });
@@ -91,7 +96,13 @@ fn set_aside(
     Ok(plan)
 }
 
-fn as_it_is(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
+fn as_it_is(
+    source: &Dataset,
+    target: Option<&Dataset>,
+    common: Option<Common<'_>>,
+    place: &Place<'_>,
+    wish: &Wish,
+) -> Result<Plan, Conflict> {
     let Some(target) = target.filter(|target| !target.is_only_partial()) else {
         return first(source, target, place, wish);
     };
@@ -106,7 +117,7 @@ fn as_it_is(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish:
         }
         return Ok(plan);
     }
-    let Some((base, twin)) = common_base(source, target) else {
+    let Some((base, twin)) = common else {
         if candidates(source, wish, 0).iter().all(|(_, wanted)| !wanted) {
             return Ok(nothing_wanted(source, wish, Some(target)));
         }

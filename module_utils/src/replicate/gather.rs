@@ -7,7 +7,7 @@ use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName, Partial};
-use crate::plan::common::{common_base, newer_on_target};
+use crate::plan::questions::{Answers, Listings, questions};
 use crate::plan::swap::{self, Swap, There};
 use crate::plan::wish::OnDiverged;
 use crate::zfs::commands::Zfs;
@@ -111,7 +111,7 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
     let may_set_aside = request.wish.on_diverged == OnDiverged::SetAside;
     sides.swaps = swap::begun(places, targets, stamp, may_set_aside);
-    if ask_about_bases(request, source, target, &mut sides)? {
+    if ask(request, source, target, &mut sides)? {
         sides.features = features::ask(request, source, target, &sides.sources, &sides.targets)?;
     }
     if request.sets_properties() {
@@ -226,60 +226,32 @@ fn properties_to_set(request: &Request, source: Zfs<'_>, sides: &Sides) -> Resul
     Ok(all)
 }
 
-/// Facts that only some datasets need, asked for all of them at once. Gives whether something may have to be sent.
-fn ask_about_bases(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -> Result<bool, Failure> {
-    let mut source_bases = Vec::new();
-    let mut target_bases = Vec::new();
-    let mut newer = Vec::new();
-    let mut something_to_send = false;
-    for (name, ours) in &sides.sources {
-        let theirs = request.mapping.target_of(name).ok().and_then(|target| sides.targets.get(&target));
-        let Some((base, twin, theirs)) = theirs.and_then(|t| common_base(ours, t).map(|(base, twin)| (base, twin, t)))
-        else {
-            something_to_send |= ours.snapshots().next().is_some();
-            continue;
-        };
-        if !ours.snapshots().any(|snapshot| snapshot.createtxg > base.createtxg) {
-            continue;
-        }
-        something_to_send = true;
-        if ours.encrypted {
-            source_bases.push(format!("{name}{}", base.signed()));
-            target_bases.push(format!("{}{}", theirs.name, twin.signed()));
-        }
-        newer.extend(
-            newer_on_target(theirs, twin).iter().map(|snapshot| format!("{}{}", theirs.name, snapshot.signed())),
-        );
-    }
-    let ask = |zfs: Zfs<'_>, property, names: &[String]| {
-        if names.is_empty() { Ok(HashMap::new()) } else { zfs.numbers(property, names) }
+/// Asks what planning needs beyond the listings, of all datasets at once. Gives whether something may have to be sent.
+fn ask(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -> Result<bool, Failure> {
+    let Sides { sources, targets, .. } = &mut *sides;
+    let asked = questions(Listings { sources, targets, mapping: &request.mapping }, &request.wish);
+    let decoded = |token: &String| Ok((token.clone(), source.token(token)?));
+    let answers = Answers {
+        source_ivsets: numbers(source, "ivsetguid", &asked.source_ivsets)?,
+        target_ivsets: numbers(target, "ivsetguid", &asked.target_ivsets)?,
+        written: numbers(target, "written", &asked.written)?,
+        tokens: asked.tokens.iter().map(decoded).collect::<Result<_, Failure>>()?,
     };
-    let our_ivsets = ask(source, "ivsetguid", &source_bases)?;
-    let their_ivsets = ask(target, "ivsetguid", &target_bases)?;
-    let written = ask(target, "written", &newer)?;
-    for ours in sides.sources.values_mut() {
-        for version in &mut ours.versions {
-            version.ivset = our_ivsets.get(&format!("{}{}", ours.name, version.signed())).copied();
-        }
+    answers.add_to(sources, targets);
+    if (asked.something_to_send && request.bookmarks) || request.holds {
+        sides.target_pool = pool_guid(request.mapping.target.pool(), target, &sides.targets)?;
     }
-    for theirs in sides.targets.values_mut() {
-        for version in &mut theirs.versions {
-            let full = format!("{}{}", theirs.name, version.signed());
-            version.ivset = their_ivsets.get(&full).copied();
-            version.written = written.get(&full).copied();
-        }
-        if let Some(partial) = &mut theirs.partial {
-            (partial.content, partial.bytes) = source.token(&partial.token)?;
-        }
+    Ok(asked.something_to_send)
+}
+
+fn numbers(zfs: Zfs<'_>, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
+    if names.is_empty() { Ok(HashMap::new()) } else { zfs.numbers(property, names) }
+}
+
+/// The guid of a pool's own dataset, which is known where that was listed.
+fn pool_guid(pool: &str, target: Zfs<'_>, targets: &There) -> Result<Option<u64>, Failure> {
+    match targets.values().find(|dataset| dataset.name.as_str() == pool) {
+        Some(listed) => Ok(Some(listed.guid)),
+        None => Ok(target.numbers("guid", &[pool.to_owned()])?.get(pool).copied()),
     }
-    if (something_to_send && request.bookmarks) || request.holds {
-        let pool = request.mapping.target.pool().to_owned();
-        // The pool's own dataset may be listed already: then its guid is known.
-        let listed = sides.targets.values().find(|dataset| dataset.name.as_str() == pool).map(|dataset| dataset.guid);
-        sides.target_pool = match listed {
-            Some(guid) => Some(guid),
-            None => ask(target, "guid", std::slice::from_ref(&pool))?.get(&pool).copied(),
-        };
-    }
-    Ok(something_to_send)
 }
