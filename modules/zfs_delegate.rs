@@ -1,11 +1,13 @@
 //! Grants users, groups and everyone just the ZFS permissions that they need, and takes away the rest.
 
-use anyhow::{Error, Result};
+use anyhow::Result;
+use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module;
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::delegate::execute::{self, Report};
 use module_utils::delegate::request::{Args, Request};
+use module_utils::exec::failure::FailedDataset;
 use module_utils::exec::runner::Runner;
 use module_utils::exec::signals;
 use serde_json::{Map, Value, json};
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch()?;
     let runner = Runner::default();
-    let request = Request::new(args, &runner).map_err(Error::msg)?;
+    let request = Request::new(args, &runner).map_err(Fault::InvalidOption)?;
     let reports = execute::run(&request, &runner, task.check_mode);
     tell(&reports, task);
     Ok(outcome(&reports, &runner, task))
@@ -48,9 +50,14 @@ fn outcome(reports: &[Report], runner: &Runner, task: Task) -> Outcome {
     let warnings: Vec<String> = reports.iter().flat_map(|report| report.warnings.clone()).collect();
     let failure = |report: &Report| Some(format!("{}: {}", report.dataset, report.error.as_ref()?));
     let failures: Vec<String> = reports.iter().filter_map(failure).collect();
+    let failed = |report: &Report| {
+        let error = report.error.as_ref()?.report();
+        Some(FailedDataset { dataset: report.dataset.to_string(), error })
+    };
     Outcome::new(reports.iter().any(|report| is_changed(&report)), (!failures.is_empty()).then(|| failures.join("\n")))
         .with("before", by_dataset(|report| &report.before))
         .with("after", by_dataset(|report| &report.after))
+        .with("failures", json!(reports.iter().filter_map(failed).collect::<Vec<_>>()))
         .told(task, runner, &warnings, diffs)
 }
 

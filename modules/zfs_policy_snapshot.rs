@@ -1,7 +1,8 @@
 //! Takes the snapshots that are due by policy, all of a pool and interval at once.
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
 use jiff::Timestamp;
+use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module;
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
@@ -71,13 +72,13 @@ fn due() -> Vec<Which> {
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let (zone, warning) = timezone::local();
-    let request = args.into_request(task.now, zone).map_err(Error::msg)?;
+    let request = args.into_request(task.now, zone).map_err(Fault::InvalidOption)?;
     let runner = Runner::default();
     // Two runs at once would both find the same snapshots due.
     let held = if task.check_mode {
         None
     } else {
-        let path = own_folder().map_err(Error::msg)?.join("zfs_policy_snapshot.lock");
+        let path = own_folder().map_err(Fault::CannotStart)?.join("zfs_policy_snapshot.lock");
         let held =
             lock::acquire(&path, true).with_context(|| format!("the lock {} cannot be taken", path.display()))?;
         // It was waited for, so there is nobody else.
@@ -105,7 +106,7 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
     Outcome::new(!created.is_empty(), report::message(&taken.failures))
         // Not `skipped`, which Ansible takes for a task that was skipped.
         .with("left_out", json!(taken.left_out))
-        .with("failures", report::list(&taken.failures))
+        .with("failures", json!(report::list(&taken.failures)))
         .with("summary", summary)
         .told(task, runner, &taken.warnings.lines(), || diff("", &[], &created))
         .with("created", created)

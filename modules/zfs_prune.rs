@@ -1,6 +1,7 @@
 //! Destroys the snapshots that no policy wants any more, and says of each other one why it stays.
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
+use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module;
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
@@ -76,8 +77,9 @@ pub struct Args {
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
-    let request =
-        args.into_request(task.now.as_second(), runner::is_root(), task.verbosity >= 1).map_err(Error::msg)?;
+    let request = args
+        .into_request(task.now.as_second(), runner::is_root(), task.verbosity >= 1)
+        .map_err(Fault::InvalidOption)?;
     let runner = Runner::default();
     let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);
@@ -103,7 +105,7 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
     let outcome = Outcome::new(!destroyed.is_empty(), report::message(&pruned.failures))
         .with("unreplicated", json!(pruned.unreplicated))
         .with("vanished", pruned.vanished.iter().map(ToString::to_string).collect::<Vec<_>>())
-        .with("failures", report::list(&pruned.failures))
+        .with("failures", json!(report::list(&pruned.failures)))
         .with("summary", summary)
         .told(task, runner, &pruned.warnings.lines(), || diff("", &destroyed, &[]))
         .with("destroyed", destroyed);

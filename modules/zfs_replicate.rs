@@ -1,7 +1,8 @@
 //! Replicates datasets, each on its own, between pools and hosts: newest common snapshot to latest, verified by guid.
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module;
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
@@ -11,6 +12,7 @@ use module_utils::exec::own_folder::own_folder;
 use module_utils::exec::runner::Runner;
 use module_utils::exec::signals;
 use module_utils::exec::ssh::{MOST_LANES, SshOptions};
+use module_utils::model::code::Coded;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::send_flags::SendFlags;
@@ -235,7 +237,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let (target_host, port) = (args.target_host.clone(), args.ssh.port);
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
-    let request = args.into_request(task.now, &mut connections).map_err(Error::msg)?;
+    let request = args.into_request(task.now, &mut connections).map_err(Fault::InvalidOption)?;
     let outcome = |run: &Run| outcome(run, &runner, task, started);
     let tell = |line: &str| task.info(line);
     if task.check_mode {
@@ -247,21 +249,23 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     } else {
         let places: Vec<Place> =
             request.targets().map(|target| Place::new(target_host.as_deref(), port, target)).collect();
-        let folder = own_folder().map_err(Error::msg)?;
+        let folder = own_folder().map_err(Fault::CannotStart)?;
         let held = lock::acquire_places(&folder, "zfs_replicate", &places, wait);
         held.with_context(|| format!("no lock can be taken in {}", folder.display()))?
     };
     match (held, on_locked) {
         (Ok(_held), _) => {
-            progress_file.as_deref().map(progress::prepare).transpose().map_err(Error::msg)?;
+            progress_file.as_deref().map(progress::prepare).transpose().map_err(Fault::InvalidOption)?;
             let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
             let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
             Ok(outcome(&execute::replicate(&request, &runner, &tell, &progress)?))
         }
         (Err(other), OnLocked::Skip) => {
-            Ok(outcome(&Run::default()).with("skipped", true).with("msg", other.to_string()))
+            let locked = Fault::Locked(other.to_string());
+            let skipped = outcome(&Run::default()).with("skipped", true);
+            Ok(skipped.with("code", locked.code()).with("msg", locked.to_string()))
         }
-        (Err(other), _) => bail!("{other}. Wait for it, or set on_locked to skip or wait"),
+        (Err(other), _) => bail!(Fault::Locked(format!("{other}. Wait for it, or set on_locked to skip or wait"))),
     }
 }
 

@@ -193,6 +193,52 @@ diff:
       description: What is granted now.
       type: str
       returned: always
+failures:
+  description: What could not be done. The task fails if there is any.
+  returned: always, unless the task fails before anything is looked at
+  type: list
+  elements: dict
+  contains:
+    dataset:
+      description: The dataset.
+      type: str
+      returned: always
+      sample: tank/data
+    stage:
+      description: What was being done, such as V(read permissions) or V(delegate); V(plan) where it was not even tried.
+      type: str
+      returned: always
+    code:
+      description: Why, as a word for programs that keeps its meaning. The page C(docs/errors.md) of the collection has a section for each.
+      type: str
+      returned: always
+      sample: permission_unknown
+    host:
+      description: Where it ran.
+      type: str
+      returned: always, V(null) where nothing was run
+      sample: localhost
+    command:
+      description: The command that failed, quoted for a shell.
+      type: str
+      returned: always, V(null) where none was run
+    rc:
+      description: Its exit status.
+      type: int
+      returned: always, V(null) where none was run
+    stderr:
+      description: What it said.
+      type: str
+      returned: always
+    caused_by:
+      description: What that means, and what to do about it.
+      type: str
+      returned: always, V(null) where that is not known
+code:
+  description: Why the task could do nothing at all, as a word for programs. The page C(docs/errors.md) of the collection has a section for each.
+  returned: when the task fails before anything is looked at
+  type: str
+  sample: invalid_option
 commands:
   description: Every command that was run, quoted for a shell.
   returned: with verbosity 3 and more

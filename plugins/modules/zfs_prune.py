@@ -273,6 +273,16 @@ failures:
       description: What was being done, such as V(list), V(snapshot) or V(destroy); V(plan) where it was not even tried.
       type: str
       returned: always
+    code:
+      description: Why, as a word for programs that keeps its meaning. The page C(docs/errors.md) of the collection has a section for each.
+      type: str
+      returned: always
+      sample: permission_missing
+    host:
+      description: Where it ran.
+      type: str
+      returned: always, V(null) where nothing was run
+      sample: localhost
     command:
       description: The command that failed, quoted for a shell. A very long one is cut.
       type: str
@@ -314,6 +324,11 @@ summary:
       description: How many datasets failed.
       type: int
       returned: always
+code:
+  description: Why the task could do nothing at all, as a word for programs. The page C(docs/errors.md) of the collection has a section for each.
+  returned: when the task fails before anything is looked at
+  type: str
+  sample: invalid_option
 commands:
   description: Every command that was run, quoted for a shell.
   returned: with verbosity 3 and more

@@ -391,6 +391,7 @@ datasets:
         - V(planned), in check mode, it would.
         - V(failed), it does not; RV(datasets[].error) says why.
         - V(skipped), it was not tried.
+        - V(vanished), it was found below a root, and was gone before it could be sent.
       type: str
       returned: always
       sample: ok
@@ -450,6 +451,11 @@ datasets:
       type: dict
       returned: when there was such a thing
       contains:
+        code:
+          description: Why, as a word for programs that keeps its meaning. The page C(docs/errors.md) of the collection has a section for each.
+          type: str
+          returned: always
+          sample: partial_other_base
         reason:
           description: Why it could not.
           type: str
@@ -488,9 +494,18 @@ datasets:
           type: str
           returned: always
           sample: backup/replicas/tank/data_diverged_20260502T040000Z
+        code:
+          description: Why, as a word for programs that keeps its meaning. The page C(docs/errors.md) of the collection has a section for each.
+          type: str
+          returned: always
+          sample: diverged
         reason:
           description: Why it was in the way.
           type: str
+          returned: always
+        conflict:
+          description: As in RV(datasets[].error.conflict).
+          type: dict
           returned: always
     error:
       description: Why the dataset failed.
@@ -502,6 +517,11 @@ datasets:
           type: str
           returned: always
           sample: receive
+        code:
+          description: Why, as a word for programs that keeps its meaning. The page C(docs/errors.md) of the collection has a section for each.
+          type: str
+          returned: always
+          sample: diverged
         host:
           description: Where.
           type: str
@@ -522,6 +542,37 @@ datasets:
           description: What that means, and what to do.
           type: str
           returned: always, null where that is unknown
+        conflict:
+          description:
+            - What source and target have, as far as that is why they do not go together. Names of snapshots have their sign V(@), and are all there.
+          type: dict
+          returned: where the two sides do not go together
+          contains:
+            common:
+              description: The newest common snapshot.
+              type: str
+              returned: where there is one
+              sample: "@autosnap_2026-05-01_00:00:00_daily"
+            source_only:
+              description: Snapshots of the source alone, after the common one; without a common one all of its snapshots.
+              type: list
+              elements: str
+              returned: with the codes V(diverged) and V(no_common_snapshot)
+            target_only:
+              description: Snapshots of the target alone, after the common one; without a common one all of its snapshots.
+              type: list
+              elements: str
+              returned: with the codes V(diverged) and V(no_common_snapshot)
+              sample: ["@manual_test"]
+            elsewhere:
+              description: Where the common snapshots are instead. V(on_target), another dataset of the target; V(at_origin) or V(perhaps_at_origin),
+                the snapshot that the source is a clone of.
+              type: dict
+              returned: with the code V(no_common_snapshot), where that is known
+            written:
+              description: Bytes written to the target since the common snapshot.
+              type: int
+              returned: with the code V(target_modified)
 summary:
   description: The same in numbers.
   returned: unless the task fails before anything is looked at
@@ -561,6 +612,15 @@ skipped:
   description: Another run holds the lock, and O(on_locked=skip).
   returned: when that is so
   type: bool
+code:
+  description: Why the task could do nothing at all, as a word for programs. The page C(docs/errors.md) of the collection has a section for each.
+  returned: when the task fails before anything is looked at, or with O(on_locked=skip)
+  type: str
+  sample: target_missing
+error:
+  description: The same as RV(datasets[].error), where a command or a check before the first dataset failed.
+  returned: when that is why the task fails before anything is looked at
+  type: dict
 commands:
   description: Every command that was run, quoted for a shell.
   returned: with verbosity 3 and more

@@ -73,6 +73,7 @@ fn result_is_whole() {
                     "after_header": "zfs allow tank/a", "after": "user 4294900001: destroy (local)\nuser 4294900001: mount (local)\n",
                 },
             ],
+            "failures": [],
         })
     );
 }
@@ -239,4 +240,34 @@ fn unknown_names_are_refused_before_anything_is_granted() {
         ! error: permissions and jobs are for somebody: one of users, groups and everyone is needed
         exit 1
     ");
+}
+
+#[test]
+fn failures_have_codes() {
+    let host = Host::new("tank\n tank/a");
+    let options = json!({"dataset": ["tank", "tank/a"], "users": [USER], "permissions": ["send"]});
+    let result = delegate(&host, options)
+        .fails("allow -u * tank/a", "cannot set permissions on 'tank/a': permission denied")
+        .result();
+    let mut failures = result["failures"].as_array().unwrap().clone();
+    assert!(failures[0].as_object_mut().unwrap().shift_remove("caused_by").is_some_and(|advice| advice.is_string()));
+    assert_eq!(
+        failures,
+        [json!({
+            "dataset": "tank/a", "stage": "delegate", "code": "permission_missing", "host": "localhost",
+            "command": "zfs allow -u 4294900001 send tank/a", "rc": 1,
+            "stderr": "cannot set permissions on 'tank/a': permission denied",
+        })]
+    );
+    let unknown = delegate(&host, json!({"users": [USER], "permissions": ["sned"]})).result();
+    assert_eq!(unknown["failures"][0]["code"], "permission_unknown");
+    let newer = delegate(&host, json!({"users": [USER], "permissions": ["defaultuserquota"]})).result();
+    assert_eq!(newer["failures"][0]["code"], "permission_too_new", "{newer}");
+    let says = "cannot set permissions on 'tank': operation not applicable to datasets of this type";
+    let newer =
+        delegate(&host, json!({"users": [USER], "permissions": ["receive:append"]})).fails("allow -u *", says).result();
+    assert_eq!(newer["failures"][0]["code"], "permission_too_new", "{newer}");
+    assert_eq!(newer["failures"][0]["stderr"], says);
+    let wrong = delegate(&host, json!({"users": [USER], "permissions": []})).result();
+    assert_eq!(wrong["code"], "invalid_option");
 }

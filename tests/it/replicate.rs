@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
+#[path = "replicate/codes.rs"]
+mod codes;
 #[path = "replicate/course.rs"]
 mod course;
 #[path = "replicate/failures.rs"]

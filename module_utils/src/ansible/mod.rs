@@ -4,6 +4,7 @@ pub mod args;
 #[cfg(feature = "argspec")]
 pub mod argspec;
 pub mod cli;
+pub mod fault;
 pub mod module;
 pub mod outcome;
 pub mod status_file;

@@ -4,6 +4,7 @@
 
 use crate::ansible::args;
 use crate::ansible::cli::{Cli, Output};
+use crate::ansible::fault::{self, Fault};
 use crate::ansible::outcome::Outcome;
 use crate::ansible::status_file::Record;
 use crate::ansible::task::Task;
@@ -12,6 +13,8 @@ use crate::exec::foreign;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,7 +32,7 @@ pub trait Arguments: DeserializeOwned + schemars::JsonSchema {}
 impl<T: DeserializeOwned + schemars::JsonSchema> Arguments for T {}
 
 /// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
-pub fn main<A: Arguments, E: std::fmt::Display>(
+pub fn main<A: Arguments, E: Display + AsRef<dyn Error>>(
     name: &'static str,
     about: &'static str,
     run: fn(A, Task) -> Result<Outcome, E>,
@@ -43,7 +46,8 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
         Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::ansible::argspec::of::<A>(name))),
         Err(message) => {
             let nowhere = Record { program: name, result: None, metrics: None, started };
-            return Printer { output: Output::Json, check: false, debug: false, record: nowhere }.failure(&message);
+            return Printer { output: Output::Json, check: false, debug: false, record: nowhere }
+                .failure(&Fault::InvalidOption(message));
         }
     };
     let record = Record { program: name, result: cli.result, metrics: cli.metrics, started };
@@ -60,11 +64,11 @@ pub fn main<A: Arguments, E: std::fmt::Display>(
         Ok((args::from_args(args).map_err(|e| e.to_string())?, task))
     });
     match parsed {
-        Err(message) => printer.failure(&message),
+        Err(message) => printer.failure(&Fault::InvalidOption(message)),
         Ok((args, task)) => {
             printer.check = task.check_mode;
             match run(args, task) {
-                Err(error) => printer.failure(&format!("{error:#}")),
+                Err(error) => printer.give_up(error.as_ref(), format!("{error:#}")),
                 Ok(outcome) => printer.outcome(outcome),
             }
         }
@@ -114,8 +118,16 @@ struct Printer {
 static PRINTED: AtomicBool = AtomicBool::new(false);
 
 impl Printer {
-    fn failure(&self, message: &str) -> ExitCode {
-        self.outcome(Outcome { failure: Some(message.to_owned()), ..Outcome::default() })
+    fn failure(&self, fault: &Fault) -> ExitCode {
+        self.give_up(fault, fault.to_string())
+    }
+
+    /// Nothing was done; the reason is all there is to tell.
+    fn give_up(&self, error: &(dyn Error + 'static), message: String) -> ExitCode {
+        let (code, report) = fault::coded(error);
+        let mut body = Map::from_iter([("code".to_owned(), json!(code))]);
+        body.extend(report.map(|report| ("error".to_owned(), json!(report))));
+        self.outcome(Outcome { failure: Some(message), body, ..Outcome::default() })
     }
 
     #[allow(clippy::print_stderr, reason = "one of two files that print")]
@@ -182,7 +194,7 @@ fn say(text: &str) -> ExitCode {
 /// A panic is a defect of ours; the caller still gets one JSON object that says so.
 fn report_panics(printer: Printer) {
     std::panic::set_hook(Box::new(move |panic| {
-        printer.failure(&format!("internal error, please report it: {panic}"));
+        printer.failure(&Fault::InternalError(panic.to_string()));
         std::process::exit(1);
     }));
 }

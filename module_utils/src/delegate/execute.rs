@@ -1,5 +1,6 @@
 //! Carries a delegation out: each dataset read, planned, changed and read again.
 
+use super::refusal::{Problem, Refusal};
 use super::request::Request;
 use super::vocabulary;
 use crate::exec::runner::{Failure, Runner};
@@ -21,7 +22,7 @@ pub struct Report {
     /// Its grants after, or in check mode as they would be.
     pub after: Vec<String>,
     /// Why it failed.
-    pub error: Option<String>,
+    pub error: Option<Problem>,
     /// What is worth knowing.
     pub warnings: Vec<String>,
 }
@@ -30,21 +31,21 @@ pub struct Report {
 #[must_use]
 pub fn run(request: &Request, runner: &Runner, check_mode: bool) -> Vec<Report> {
     let zfs = Zfs { host: &Host::Local, runner };
-    let known = zfs.known_permissions().map_err(|failure| failure.to_string());
+    let known = zfs.known_permissions();
     request.datasets.iter().map(|dataset| one(request, zfs, known.as_ref(), dataset, check_mode)).collect()
 }
 
 fn one(
     request: &Request,
     zfs: Zfs<'_>,
-    known: Result<&Permissions, &String>,
+    known: Result<&Permissions, &Failure>,
     dataset: &DatasetName,
     check_mode: bool,
 ) -> Report {
     let mut report =
         Report { dataset: dataset.clone(), before: Vec::new(), after: Vec::new(), error: None, warnings: Vec::new() };
-    let result = known.map_err(Clone::clone).and_then(|known| {
-        let blocks = zfs.grants(dataset).map_err(|failure| failure.to_string())?;
+    let result = known.map_err(|failure| Problem::from(failure.clone())).and_then(|known| {
+        let blocks = zfs.grants(dataset)?;
         let before = own(&blocks, dataset);
         report.before = lines(&before);
         report.after.clone_from(&report.before);
@@ -54,14 +55,11 @@ fn one(
             report.after = lines(&wanted);
         } else if before != wanted {
             let changed = change(zfs, dataset, &before, &wanted);
-            let now = own(&zfs.grants(dataset).map_err(|failure| failure.to_string())?, dataset);
+            let now = own(&zfs.grants(dataset)?, dataset);
             report.after = lines(&now);
             changed?;
             if now != wanted {
-                return Err(format!(
-                    "zfs took the commands, but what it shows now is not what was asked for:\n{}",
-                    report.after.join("\n")
-                ));
+                return Err(Problem::Refused(Refusal::GrantsDiffer(report.after.join("\n"))));
             }
         }
         let above: Vec<Block> = blocks.into_iter().filter(|(name, _)| name != dataset).collect();
@@ -75,7 +73,7 @@ fn one(
 }
 
 /// Every permission must be one of this ZFS, every set one that is there.
-fn check(request: &Request, known: &Permissions, blocks: &[Block]) -> Result<(), String> {
+fn check(request: &Request, known: &Permissions, blocks: &[Block]) -> Result<(), vocabulary::Unknown> {
     let wanted = &request.wanted;
     let mut sets: Permissions = wanted.sets.keys().cloned().collect();
     sets.extend(blocks.iter().flat_map(|(_, grants)| grants.sets.keys().cloned()));
@@ -93,20 +91,20 @@ fn check(request: &Request, known: &Permissions, blocks: &[Block]) -> Result<(),
         match vocabulary::check(option, list, known, &sets) {
             // What cannot be granted here is not granted here.
             Err(vocabulary::Unknown::TooOld { .. }) if wanted.state == State::Absent => {}
-            other => other.map_err(|unknown| unknown.to_string())?,
+            other => other?,
         }
     }
     Ok(())
 }
 
-fn change(zfs: Zfs<'_>, dataset: &DatasetName, before: &Grants, wanted: &Grants) -> Result<(), String> {
+fn change(zfs: Zfs<'_>, dataset: &DatasetName, before: &Grants, wanted: &Grants) -> Result<(), Problem> {
     for change in changes(before, wanted) {
         let unlisted = UNLISTED.iter().find(|name| change.permissions.contains(**name));
         zfs.delegate(&command(&change, dataset)).map_err(|failure: Failure| match unlisted {
             Some(name) if failure.cause == Cause::NotApplicable => {
-                format!("{failure}: most likely this ZFS is too old for {name}, which came with OpenZFS 2.4")
+                Problem::Explained(Box::new(failure), Refusal::PermissionTooNew(name))
             }
-            _ => failure.to_string(),
+            _ => Problem::from(failure),
         })?;
     }
     Ok(())

@@ -4,5 +4,6 @@ pub mod accounts;
 pub mod effective;
 pub mod execute;
 pub mod hint;
+pub mod refusal;
 pub mod request;
 pub mod vocabulary;

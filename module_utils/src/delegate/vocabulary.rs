@@ -1,5 +1,6 @@
 //! Whether a permission is one that this ZFS has, and what to say where it is not. Pure.
 
+use crate::model::code::codes;
 use crate::model::permissions::{Permissions, is_permission};
 use crate::model::suggest::nearest;
 use crate::zfs::allow::UNLISTED;
@@ -43,7 +44,7 @@ pub fn check(option: &str, wanted: &Permissions, known: &Permissions, sets: &Per
 }
 
 /// A permission that cannot be granted here.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
     /// No ZFS knows it.
     #[error("{0}")]
@@ -58,6 +59,13 @@ pub enum Unknown {
         /// The release that brought it.
         since: &'static str,
     },
+}
+
+codes! {
+    Unknown {
+        Wrong => "permission_unknown",
+        TooOld => "permission_too_new",
+    }
 }
 
 /// Checks what can be said of a name without asking ZFS.

@@ -1,5 +1,7 @@
 //! Why a command failed, and what to do about it.
 
+use crate::model::code::codes;
+
 /// Why a command failed, as far as it said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -83,10 +85,69 @@ pub enum Cause {
     ReadOnly,
     /// The stream ended early or was damaged: most often the echo of another failure.
     BrokenStream,
+    /// What it printed is not what was asked for.
+    Unexpected,
+    /// It printed more than there can be.
+    TooMuch,
+    /// The stream is another one than was asked for, or none.
+    UnexpectedStream,
+    /// A program other than `zfs` is not installed, or not in `PATH`.
+    ProgramMissing,
     /// We were asked to stop.
     Stopped,
     /// None of these.
     Other,
+}
+
+codes! {
+    Cause {
+        ConnectionLost => "connection_lost",
+        NoAnswer => "no_answer",
+        LoginRefused => "login_refused",
+        HostKey => "host_key",
+        NoCommonAlgorithm => "no_common_algorithm",
+        LoginShell => "login_shell",
+        Refused => "gate_refused",
+        OldGate => "gate_too_old",
+        ZfsMissing => "zfs_missing",
+        ModuleMissing => "module_missing",
+        ModuleTooOld => "module_too_old",
+        Permission => "permission_missing",
+        NoDelegation => "delegation_off",
+        NotApplicable => "not_applicable",
+        BadProperty => "property_refused",
+        NoSpace => "no_space",
+        NoSuchPool => "pool_missing",
+        DoesNotExist => "does_not_exist",
+        NothingToDestroy => "does_not_exist",
+        AlreadyExists => "already_exists",
+        PartialReceive => "partial_receive",
+        TargetChanged => "target_changed",
+        Held => "held",
+        Cloned => "cloned",
+        IsClone => "target_is_clone",
+        KindDiffers => "kind_differs",
+        Busy => "busy",
+        KeyNotLoaded => "key_not_loaded",
+        EncryptionDiffers => "encryption_differs",
+        KeyDiffers => "key_differs",
+        IvSet => "iv_set_differs",
+        EmbeddedData => "embedded_data",
+        LargeBlocks => "large_blocks_differ",
+        LargeMicrozaps => "large_microzap",
+        StreamRefused => "stream_refused",
+        PoolTooOld => "feature_missing",
+        Suspended => "pool_suspended",
+        Damaged => "damaged",
+        ReadOnly => "pool_read_only",
+        BrokenStream => "broken_stream",
+        Unexpected => "answer_not_understood",
+        TooMuch => "answer_too_large",
+        UnexpectedStream => "unexpected_stream",
+        ProgramMissing => "program_missing",
+        Stopped => "stopped",
+        Other => "command_failed",
+    }
 }
 
 impl Cause {

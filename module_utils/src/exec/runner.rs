@@ -3,100 +3,24 @@
 use crate::exec::children::{GivenUp, all_end_within};
 pub use crate::exec::children::{end, end_all};
 use crate::exec::cmd::Cmd;
+pub use crate::exec::failure::Failure;
 use crate::exec::foreign;
 use crate::exec::greeting::Greeting;
 use crate::exec::limits::{Exceeded, Expect, Meter, SILENCE};
 use crate::exec::signals::{self, Waker};
 use crate::exec::ssh::Host;
-use crate::exec::stderr::{Cause, cause, reason, sorted};
+use crate::exec::stderr::{Cause, cause, sorted};
 use crate::exec::tail::Tail;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// A command that failed.
-#[derive(Clone, Debug, Serialize, thiserror::Error)]
-pub struct Failure {
-    /// What was attempted: `list`, `send`, `receive`, ...
-    pub stage: &'static str,
-    /// Where it ran.
-    pub host: String,
-    /// The command, shell-quoted; empty if none was run.
-    pub command: String,
-    /// Its exit status; none if a signal ended it or it never started.
-    pub rc: Option<i32>,
-    /// What it said last.
-    pub stderr: String,
-    /// What else was on standard error, such as a banner: shown, and of no meaning.
-    pub aside: Box<str>,
-    /// What that means.
-    #[serde(skip)]
-    pub cause: Cause,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.stage)?;
-        if self.host != "localhost" {
-            write!(f, " on {}", self.host)?;
-        }
-        f.write_str(" failed")?;
-        if !self.command.is_empty() {
-            write!(f, ": `{}`", self.command)?;
-        }
-        if let Some(rc) = self.rc {
-            write!(f, " ended with exit status {rc}")?;
-        }
-        if !self.stderr.is_empty() {
-            write!(f, ": {}", foreign::quoted(&self.stderr))?;
-        }
-        match self.cause.advice() {
-            Some(advice) => write!(f, " ({advice})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Failure {
-    /// Why it failed, without the command and the names in it, and what to do: the same for all that fail alike.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        let said = self.stderr.lines().next().map_or("", reason);
-        match self.cause.advice() {
-            Some(advice) => format!("{said} ({advice})"),
-            None => said.to_owned(),
-        }
-    }
-
-    /// All that was on standard error: what explains it first.
-    #[must_use]
-    pub fn all_said(&self) -> String {
-        [self.stderr.as_str(), &self.aside].join("\n").trim().to_owned()
-    }
-
-    /// A refusal in words of ours, before any command.
-    #[must_use]
-    pub fn refusal(stage: &'static str, host: &Host, words: String) -> Self {
-        Self {
-            stage,
-            host: host.name().to_owned(),
-            command: String::new(),
-            rc: None,
-            stderr: words,
-            aside: Box::default(),
-            cause: Cause::Other,
-        }
-    }
-}
 
 /// What a command printed, and how it ended.
 #[derive(Debug)]
@@ -328,7 +252,7 @@ impl Attempt<'_> {
         let program = if self.host.is_remote() { "ssh" } else { self.cmd.program() };
         let unfinished = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfinished>());
         if let Some(Unfinished { limit: Some(limit), .. }) = unfinished {
-            let cause = if limit.is_of_time() { Cause::NoAnswer } else { Cause::Other };
+            let cause = if limit.is_of_time() { Cause::NoAnswer } else { Cause::TooMuch };
             return self.failure(None, error.to_string(), cause);
         }
         match (signals::received(), error.kind()) {
@@ -338,7 +262,7 @@ impl Attempt<'_> {
                 self.failure(None, format!("stopped by {signal}{stays}"), Cause::Stopped)
             }
             (None, io::ErrorKind::NotFound) => {
-                let cause = if program == "zfs" { Cause::ZfsMissing } else { Cause::Other };
+                let cause = if program == "zfs" { Cause::ZfsMissing } else { Cause::ProgramMissing };
                 self.failure(None, format!("{program} is not installed or not in PATH"), cause)
             }
             (None, _) => self.failure(None, error.to_string(), Cause::Other),
@@ -350,12 +274,13 @@ impl Attempt<'_> {
     pub fn failure(&self, rc: Option<i32>, stderr: String, cause: Cause) -> Failure {
         Failure {
             stage: self.stage,
-            host: self.host.name().to_owned(),
-            command: self.cmd.to_string(),
+            host: self.host.name().into(),
+            command: self.cmd.to_string().into(),
             rc,
             stderr,
             aside: Box::default(),
             cause,
+            refusal: None,
         }
     }
 }

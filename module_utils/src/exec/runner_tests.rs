@@ -5,6 +5,7 @@ use crate::exec::cmd::Cmd;
 use crate::exec::limits::Expect;
 use crate::exec::ssh::Host;
 use crate::exec::stderr::Cause;
+use crate::model::code::Coded;
 use std::time::{Duration, Instant};
 
 fn sh(script: &str) -> Cmd {
@@ -100,4 +101,15 @@ fn cleaning_up_is_done_whatever_it_says() {
     let script = format!("echo warning >&2; sleep 0.1; echo warning >&2; echo > {}", file.display());
     Runner::default().clean_up(&[Cmd::new("sh").args(["-c", &script])]);
     assert!(file.exists());
+}
+
+#[test]
+fn a_program_that_is_missing_is_named() {
+    let runner = Runner::default();
+    for (program, cause) in [("no-such-program", Cause::ProgramMissing), ("zfs", Cause::ZfsMissing)] {
+        let cmd = Cmd::new(program).with_only_path("/nowhere");
+        let failure = runner.run(Attempt { stage: "list", host: &Host::Local, cmd: &cmd }).unwrap_err();
+        assert_eq!((failure.cause, failure.code()), (cause, cause.code()));
+        assert!(failure.stderr.starts_with(&format!("{program} is not installed or not in PATH")), "{failure}");
+    }
 }

@@ -3,6 +3,7 @@
 //! Rules: `entity_namecheck` in OpenZFS, module/zcommon/zfs_namecheck.c.
 
 pub mod bookmark_name;
+pub mod code;
 pub mod glob;
 pub mod marks;
 pub mod permissions;
@@ -10,6 +11,7 @@ pub mod suggest;
 pub mod summed;
 pub mod units;
 
+use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
@@ -36,7 +38,7 @@ fn check_chars(text: &str) -> Result<(), String> {
 }
 
 /// The full path of a filesystem or volume, such as `tank/data`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct DatasetName(String);
 
 impl DatasetName {
@@ -128,7 +130,8 @@ impl fmt::Display for DatasetName {
 }
 
 /// What a dataset is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A filesystem.
     Filesystem,

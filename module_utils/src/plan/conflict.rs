@@ -1,11 +1,13 @@
 //! Why a dataset must not be replicated as it is: what each side has, and what to do.
 
+use crate::model::code::codes;
 use crate::model::marks::PLACEHOLDER;
 use crate::model::{DatasetName, Kind, MAX_NAME, Version};
+use serde::Serialize;
 use std::fmt;
 
 /// Names, shown to people as all of a few, or the first and the last of many.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Names(pub Vec<String>);
 
 impl Names {
@@ -30,7 +32,8 @@ impl fmt::Display for Names {
 }
 
 /// Where else the common snapshots are, where a dataset and its target have none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Elsewhere {
     /// Another dataset of the target has them: the source was renamed, or swapped with another.
     OnTarget(DatasetName),
@@ -41,17 +44,20 @@ pub enum Elsewhere {
 }
 
 /// A source and a target that have not one snapshot in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NoCommon {
     /// The source.
+    #[serde(skip)]
     pub source: DatasetName,
     /// The target.
+    #[serde(skip)]
     pub target: DatasetName,
     /// Snapshots of the source.
     pub source_only: Names,
     /// Snapshots of the target.
     pub target_only: Names,
     /// Where else they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<Elsewhere>,
 }
 
@@ -67,8 +73,9 @@ impl fmt::Display for NoCommon {
     }
 }
 
-/// Why a dataset must not be replicated as it is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a dataset must not be replicated as it is. What it consists of is in the result, all names in full lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(untagged)]
 pub enum Conflict {
     /// Not one snapshot in common.
     #[error("{0}")]
@@ -119,6 +126,7 @@ pub enum Conflict {
     )]
     TargetInUse {
         /// The target.
+        #[serde(skip)]
         target: DatasetName,
         /// Its guid.
         guid: u64,
@@ -132,6 +140,7 @@ pub enum Conflict {
     )]
     ArrivingInUse {
         /// The target.
+        #[serde(skip)]
         target: DatasetName,
         /// The place beside it.
         arriving: DatasetName,
@@ -145,6 +154,7 @@ pub enum Conflict {
     )]
     PoolIsPlaceholder {
         /// The target.
+        #[serde(skip)]
         target: DatasetName,
     },
     /// A replica below a placeholder has its key from above it, where what takes the placeholder's place will be encrypted with
@@ -172,7 +182,7 @@ pub enum Conflict {
         what: DatasetName,
         /// With whose key.
         root: DatasetName,
-        /// It is a parent without data.
+        /// It is a placeholder.
         is_placeholder: bool,
     },
     /// ZFS does not take names of that length.
@@ -213,6 +223,24 @@ pub enum Conflict {
         /// The newest common snapshot.
         common: String,
     },
+}
+
+codes! {
+    Conflict {
+        NoCommonSnapshot => "no_common_snapshot",
+        Diverged => "diverged",
+        Modified => "target_modified",
+        NameTaken => "name_taken",
+        TargetInUse => "target_in_use",
+        ArrivingInUse => "arriving_in_use",
+        PoolIsPlaceholder => "pool_is_placeholder",
+        ChildKeepsKey => "child_keeps_key",
+        TargetLocked => "target_key_not_loaded",
+        NameTooLong => "name_too_long",
+        KindDiffers => "kind_differs",
+        RawOntoPlain => "raw_onto_plain",
+        PlainOntoRaw => "plain_onto_raw",
+    }
 }
 
 impl Conflict {

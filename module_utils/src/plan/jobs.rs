@@ -41,7 +41,7 @@ impl Job {
             // those the kernel wants both (`zfs_secpolicy_destroy_perms` in OpenZFS, module/zfs/zfs_ioctl.c).
             Self::ReplicateSource => &["bookmark", "destroy", "hold", "release", "send"],
             // `mount` mounts nothing on Linux, yet the kernel wants it for every create and receive. `canmount` and `readonly`
-            // are for the properties that a replica gets, `userprop` for the mark on parents without data. No `destroy`.
+            // are for the properties that a replica gets, `userprop` for the mark on placeholders. No `destroy`.
             Self::ReplicateTarget => {
                 &["canmount", "create", "hold", "mount", "readonly", "receive", "release", "userprop"]
             }

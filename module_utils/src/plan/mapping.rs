@@ -2,6 +2,7 @@
 
 use super::conflict::Conflict;
 use crate::model::DatasetName;
+use crate::model::code::codes;
 
 /// The rule that turns a source path into a target path.
 #[derive(Clone, Debug)]
@@ -26,6 +27,13 @@ pub enum Unmapped {
     /// ZFS does not take names of that length.
     #[error("{0}")]
     TooLong(Conflict),
+}
+
+codes! {
+    Unmapped {
+        Prefix => "prefix_does_not_fit",
+        TooLong => "name_too_long",
+    }
 }
 
 impl Unmapped {

@@ -77,7 +77,7 @@ impl Table {
         self.declared.get(dataset)
     }
 
-    /// What holds for a dataset that exists; none if it is nobody's business here.
+    /// What holds for a dataset that exists; none if it is not managed.
     #[must_use]
     pub fn of(&self, dataset: &DatasetName) -> Option<&Declared> {
         if let Some(own) = self.declared.get(dataset) {

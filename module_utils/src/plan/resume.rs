@@ -1,9 +1,10 @@
 //! Whether what an interrupted receive left is of use.
 
 use super::wish::Wish;
+use crate::model::code::codes;
 use crate::model::{Dataset, DatasetName, Partial, Version};
 
-/// What is thrown away, because it does not fit any more.
+/// What is discarded, because it does not fit any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discard {
     /// Where it is.
@@ -14,7 +15,7 @@ pub struct Discard {
     pub bytes: u64,
 }
 
-/// Why an interrupted receive is not taken up again.
+/// Why an interrupted receive is not resumed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Useless {
     /// The option.
@@ -56,6 +57,18 @@ pub enum Useless {
     },
 }
 
+codes! {
+    Useless {
+        ResumeOff => "resume_off",
+        NoToken => "token_unusable",
+        NotToSend => "partial_not_to_send",
+        Renamed => "partial_renamed",
+        OtherBase => "partial_other_base",
+        NotNext => "partial_not_next",
+        OtherMode => "partial_other_mode",
+    }
+}
+
 /// Where in `later` the interrupted stream ends, or why it is of no use.
 pub fn resumable(
     source: &Dataset,
@@ -88,7 +101,7 @@ pub fn resumable(
     Ok(index)
 }
 
-/// What is thrown away where nothing is sent.
+/// What is discarded where nothing is sent.
 #[must_use]
 pub fn discard(on: &Dataset, reason: Useless) -> Option<Discard> {
     let partial = on.partial.as_ref()?;

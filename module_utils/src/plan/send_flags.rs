@@ -5,6 +5,7 @@
 //! `recv_check_large_blocks`, module/zfs/dmu_recv.c.
 
 use super::features::{Feature, Features, State};
+use crate::model::code::codes;
 use serde::{Deserialize, Serialize};
 
 /// Whether a flag is given. These types are options of the module as they are: their doc comments are what `ansible-doc` shows.
@@ -149,6 +150,16 @@ pub enum Unfit {
          at auto, or choose a target that is not encrypted"
     )]
     Embedded,
+}
+
+codes! {
+    Unfit {
+        OptionNeeds => "feature_missing",
+        RawNeeds => "feature_missing",
+        IsSmall => "large_blocks_differ",
+        IsLarge => "large_blocks_differ",
+        Embedded => "embedded_data",
+    }
 }
 
 impl Given<'_> {

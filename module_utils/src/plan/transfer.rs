@@ -133,11 +133,11 @@ pub enum Clearing {
 /// What to do with what an interrupted receive left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartialPlan {
-    /// Take it up again; that is the first step.
+    /// Resume it; that is the first step.
     Resume {
         /// The token to send with.
         token: String,
     },
-    /// Throw it away, because it does not fit any more.
+    /// Discard it, because it does not fit any more.
     Discard(Discard),
 }

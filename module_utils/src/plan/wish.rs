@@ -18,9 +18,9 @@ pub struct Wish {
     pub latest_only: bool,
     /// Whether streams are raw.
     pub raw: RawMode,
-    /// Whether an interrupted receive is taken up again.
+    /// Whether an interrupted receive is resumed.
     pub resume: bool,
-    /// What to do where source and target have gone apart.
+    /// What to do where source and target have diverged.
     pub on_diverged: OnDiverged,
     /// Placeholders are not encrypted, whatever is above them.
     pub plain_placeholders: bool,

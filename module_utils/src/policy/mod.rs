@@ -2,6 +2,7 @@
 
 pub mod permission;
 pub mod prune;
+pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod snapshot;

@@ -9,6 +9,7 @@ mod vanished;
 
 pub use arrivals::state_folder;
 
+use super::refusal::Refusal;
 use super::report::Failed;
 use crate::exec::runner::Runner;
 use crate::exec::ssh::Host;
@@ -74,7 +75,7 @@ pub struct Pruned {
     pub reclaim_bytes: Option<u64>,
     /// What failed.
     pub failures: Vec<Failed>,
-    /// What harmed nothing.
+    /// Warnings.
     pub warnings: Summed,
     /// Datasets that were looked at.
     pub datasets: usize,
@@ -199,11 +200,9 @@ impl Run<'_> {
             doomed.into_iter().partition(|doomed| limit.is_exceeded(doomed.names.len(), doomed.own));
         for doomed in too_many {
             let (count, own) = (doomed.names.len(), doomed.own);
-            let words = format!(
-                "{count} of its {own} snapshots would be destroyed, more than max_destroy={limit} allows; none was"
-            );
             self.pruned.kept_count += count;
-            self.pruned.failures.push(Failed::refused(&doomed.dataset, words));
+            let refusal = Refusal::MaxDestroyExceeded { count, own, limit };
+            self.pruned.failures.push(Failed::refused(&doomed.dataset, refusal));
         }
         fine
     }

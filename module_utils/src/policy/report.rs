@@ -1,10 +1,10 @@
 //! What both policy modules say about what went wrong.
 
-use crate::exec::runner::Failure;
+use super::refusal::Refusal;
+use crate::exec::failure::{ErrorReport, FailedDataset, Failure};
 use crate::exec::signals;
 use crate::exec::stderr::reason;
 use crate::model::DatasetName;
-use serde_json::{Value, json};
 
 /// What could not be done, and for which datasets.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub enum Why {
     /// A command failed.
     Command(Box<Failure>),
     /// It was not tried.
-    Refused(String),
+    Refused(Refusal),
 }
 
 impl Failed {
@@ -32,20 +32,18 @@ impl Failed {
     pub fn command(datasets: Vec<DatasetName>, failure: Failure) -> Self {
         Self {
             datasets,
-            why: Why::Command(Box::new(Failure { command: shortened(&failure.command), ..failure })),
+            why: Why::Command(Box::new(Failure { command: shortened(&failure.command).into(), ..failure })),
             hint: None,
         }
     }
 
     /// One dataset was refused.
     #[must_use]
-    pub fn refused(dataset: &DatasetName, why: impl Into<String>) -> Self {
-        Self { datasets: vec![dataset.clone()], why: Why::Refused(why.into()), hint: None }
+    pub fn refused(dataset: &DatasetName, why: Refusal) -> Self {
+        Self { datasets: vec![dataset.clone()], why: Why::Refused(why), hint: None }
     }
-}
 
-impl Failed {
-    fn words(&self) -> String {
+    fn message(&self) -> String {
         self.hint.as_ref().map_or_else(|| self.why.to_string(), |hint| format!("{}. {hint}", self.why))
     }
 }
@@ -61,19 +59,14 @@ fn shortened(command: &str) -> String {
 
 /// The list `failures` of the result: one entry for each dataset.
 #[must_use]
-pub fn list(failures: &[Failed]) -> Vec<Value> {
-    let entry = |dataset: &DatasetName, failed: &Failed| match &failed.why {
-        Why::Command(failure) => json!({
-            "dataset": dataset.as_str(),
-            "stage": failure.stage,
-            "command": failure.command,
-            "rc": failure.rc,
-            "stderr": failure.all_said(),
-            "caused_by": failed.hint.as_deref().or(failure.cause.advice()),
-        }),
-        Why::Refused(why) => {
-            json!({"dataset": dataset.as_str(), "stage": "plan", "command": null, "rc": null, "stderr": "", "caused_by": why})
-        }
+pub fn list(failures: &[Failed]) -> Vec<FailedDataset> {
+    let entry = |dataset: &DatasetName, failed: &Failed| {
+        let mut error = match &failed.why {
+            Why::Command(failure) => ErrorReport::from(&**failure),
+            Why::Refused(refusal) => ErrorReport::of_plan(refusal),
+        };
+        error.caused_by = failed.hint.clone().or(error.caused_by);
+        FailedDataset { dataset: dataset.to_string(), error }
     };
     failures.iter().flat_map(|failed| failed.datasets.iter().map(|dataset| entry(dataset, failed))).collect()
 }
@@ -100,7 +93,7 @@ fn failed(failures: &[Failed]) -> Option<String> {
     let count: usize = ways.iter().map(|(_, names)| names.len()).sum();
     let noun = if count == 1 { "dataset" } else { "datasets" };
     let shown: Vec<String> =
-        ways.iter().map(|(failed, names)| format!("{}: {}", names.join(", "), failed.words())).collect();
+        ways.iter().map(|(failed, names)| format!("{}: {}", names.join(", "), failed.message())).collect();
     (count > 0).then(|| format!("{count} {noun} failed. {}", shown.join("; ")))
 }
 
@@ -120,7 +113,7 @@ impl std::fmt::Display for Why {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Command(failure) => failure.fmt(f),
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused(why) => why.fmt(f),
         }
     }
 }

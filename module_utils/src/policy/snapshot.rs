@@ -2,14 +2,16 @@
 
 mod atomic;
 
+use super::refusal::{Gone, LeftOut, OWN_AGAIN, Refusal};
 use super::report::Failed;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::ssh::Host;
+use crate::model::code::Coded;
 use crate::model::summed::Summed;
 use crate::model::{DatasetName, MAX_NAME, ShortName, SnapshotName};
 use crate::plan::naming::{self, Name};
 use crate::plan::period::Interval;
-use crate::plan::policy::Table;
+use crate::plan::policy::{Declared, Table};
 use crate::plan::schedule::{InPeriod, Schedule};
 use crate::zfs::commands::Zfs;
 use jiff::Timestamp;
@@ -56,10 +58,10 @@ pub struct Taken {
     /// The snapshots.
     pub created: Vec<SnapshotName>,
     /// Datasets that got none.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Without>,
     /// What failed.
     pub failures: Vec<Failed>,
-    /// What harmed nothing.
+    /// Warnings.
     pub warnings: Summed,
     /// Datasets that the policies are about.
     pub datasets: usize,
@@ -67,17 +69,14 @@ pub struct Taken {
 
 /// A dataset that got no snapshot, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
+pub struct Without {
     /// Its path.
     pub dataset: String,
+    /// Why, for programs.
+    pub code: &'static str,
     /// Why.
     pub reason: String,
 }
-
-const REPLICA: &str = "it holds what another host took, and a snapshot taken here would part it from its source";
-const OWN_AGAIN: &str = "If it belongs to this host, as after a restore, say so with `zfs inherit ferro.zfs:replica DATASET`, and \
-    `zfs inherit ferro.zfs:placeholder PARENT` where a parent has that; \
-    snapshot_replicas=true takes them all the same";
 
 /// One dataset as the listing shows it.
 #[derive(Debug, Default)]
@@ -132,7 +131,7 @@ impl Run<'_> {
                     let gone =
                         self.request.table.datasets().filter(|name| name.pool() == pool && !seen.contains_key(name));
                     for dataset in gone.cloned().collect::<Vec<_>>() {
-                        self.missing(&dataset, "does not exist");
+                        self.missing(&dataset, Gone::Before);
                     }
                     all.extend(seen);
                 }
@@ -232,21 +231,19 @@ impl Run<'_> {
         })
     }
 
-    fn missing(&mut self, dataset: &DatasetName, what: &str) {
+    fn missing(&mut self, dataset: &DatasetName, gone: Gone) {
         match self.request.on_missing {
-            OnMissing::Fail => {
-                let words = format!("the dataset {what}; check its name, or set on_missing to warn");
-                self.taken.failures.push(Failed::refused(dataset, words));
-            }
+            OnMissing::Fail => self.taken.failures.push(Failed::refused(dataset, Refusal::DatasetMissing(gone))),
             OnMissing::Warn => {
-                self.taken.warnings.about(dataset, what);
-                self.skip(dataset, what);
+                self.taken.warnings.about(dataset, gone.what());
+                self.leave_out(dataset, &LeftOut::DatasetMissing(gone));
             }
         }
     }
 
-    fn skip(&mut self, dataset: &DatasetName, reason: impl Into<String>) {
-        self.taken.left_out.push(LeftOut { dataset: dataset.to_string(), reason: reason.into() });
+    fn leave_out(&mut self, dataset: &DatasetName, why: &LeftOut) {
+        let (code, reason) = (why.code(), why.to_string());
+        self.taken.left_out.push(Without { dataset: dataset.to_string(), code, reason });
     }
 
     /// The snapshots to take, in that order: the longest interval first, so that the newest snapshot is of the shortest.
@@ -254,8 +251,9 @@ impl Run<'_> {
         let mut due: Vec<(&DatasetName, Interval)> = Vec::new();
         let mut taken = HashSet::new();
         for (dataset, seen) in all {
-            match self.due(dataset, seen) {
-                Err(reason) => self.skip(dataset, reason),
+            let Some(declared) = self.request.table.of(dataset) else { continue };
+            match self.due(declared, seen) {
+                Err(why) => self.leave_out(dataset, &why),
                 Ok(intervals) => {
                     taken.extend(seen.near.iter().filter(|(_, i)| intervals.contains(i)).map(|(clock, _)| *clock));
                     due.extend(intervals.into_iter().map(|interval| (dataset, interval)));
@@ -275,9 +273,8 @@ impl Run<'_> {
                     planned.push((SnapshotName { dataset: dataset.clone(), name }, interval));
                 }
                 _ => {
-                    let words =
-                        format!("the name {dataset}@{name} would be longer than ZFS allows; use a shorter prefix");
-                    self.taken.failures.push(Failed::refused(dataset, words));
+                    let refusal = Refusal::NameTooLong { dataset: dataset.clone(), name: name.clone() };
+                    self.taken.failures.push(Failed::refused(dataset, refusal));
                 }
             }
         }
@@ -301,36 +298,35 @@ impl Run<'_> {
         let mut found = Vec::new();
         for dataset in names.into_iter().filter(|dataset| replicas.contains(dataset.as_str())) {
             if self.request.table.declared(dataset).is_some() {
-                self.taken.failures.push(Failed::refused(dataset, format!("{REPLICA}. {OWN_AGAIN}")));
+                self.taken.failures.push(Failed::refused(dataset, Refusal::Replica));
             } else {
-                self.skip(dataset, REPLICA);
+                self.leave_out(dataset, &LeftOut::Replica);
                 found.push(dataset.as_str());
             }
         }
         if !found.is_empty() {
             let (count, shown) = (found.len(), found.iter().take(3).copied().collect::<Vec<_>>().join(", "));
-            let words =
-                format!("no snapshots were taken of {count} that hold what another host took ({shown}). {OWN_AGAIN}");
-            self.taken.warnings.add(words);
+            self.taken.warnings.add(format!(
+                "no snapshots were taken of {count} that hold what another host took ({shown}). {OWN_AGAIN}"
+            ));
         }
     }
 
     /// The intervals that are due for a dataset, or why there is none.
-    fn due(&self, dataset: &DatasetName, seen: &Seen) -> Result<Vec<Interval>, String> {
-        let Some(declared) = self.request.table.of(dataset) else { return Err("it has no policy".to_owned()) };
+    fn due(&self, declared: &Declared, seen: &Seen) -> Result<Vec<Interval>, LeftOut> {
         let name = &declared.policy_name;
         if !declared.policy.autosnap {
-            return Err(format!("policy {name} takes no snapshots"));
+            return Err(LeftOut::PolicyTakesNone(name.clone()));
         }
         let wanted = self.request.intervals.iter().copied().filter(|interval| declared.policy.count(*interval) > 0);
         let wanted: Vec<_> = wanted.collect();
         if wanted.is_empty() {
-            return Err(format!("policy {name} keeps none of these intervals"));
+            return Err(LeftOut::PolicyKeepsNone(name.clone()));
         }
         let due: Vec<_> = wanted.into_iter().filter(|interval| !seen.current[*interval as usize]).collect();
         match (due.is_empty(), seen.unchanged) {
-            (true, _) => Err("nothing is due".to_owned()),
-            (false, true) => Err("nothing was written since its newest snapshot".to_owned()),
+            (true, _) => Err(LeftOut::NotDue),
+            (false, true) => Err(LeftOut::Unchanged),
             (false, false) => Ok(due),
         }
     }

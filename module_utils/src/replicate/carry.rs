@@ -5,7 +5,7 @@ use super::holds::{Changes, Holds};
 use super::pass::Pass;
 use super::planned::Entry;
 use super::preflight::{NO_BOOKMARK, STAYS};
-use super::report::{DatasetReport, Discarded, ErrorReport, Status};
+use super::report::{DatasetError, DatasetReport, Discarded, Status};
 use super::request::Lane;
 use super::scheduler;
 use super::transfer::Carrier;
@@ -42,7 +42,7 @@ fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
             // Without the connection, or when asked to stop, nothing else can be tried now; nor what may not have its name.
             Some(failure) => {
                 report.status = Status::Skipped;
-                report.error = Some(ErrorReport::from(&failure));
+                report.error = Some(DatasetError::from(&failure));
                 pass.state().again.insert(name.clone());
             }
             None => stream(pass, carrier, entry, transfer, &mut report),
@@ -57,7 +57,7 @@ fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
     state.done.insert(name.clone(), report);
 }
 
-/// Throws away what is of no use where nothing is to be sent. It only takes up room, so if it has to stay, that is no failure.
+/// Discards what is of no use where nothing is to be sent. It only takes up room, so if it has to stay, that is no failure.
 fn discard_leftover(pass: &Pass<'_>, carrier: &Carrier<'_>, discard: &Discard, report: &mut DatasetReport) {
     report.discarded = None;
     match carrier.discard(discard) {
@@ -77,7 +77,7 @@ fn stream(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &
         Ok(arrival) => pass.state().arrived.extend(arrival),
         Err(failure) => {
             report.status = Status::Failed;
-            report.error = Some(ErrorReport::from(&failure));
+            report.error = Some(DatasetError::from(&failure));
             let mut state = pass.state();
             if failure.cause.is_transient() {
                 state.again.insert(entry.source.name.clone());
@@ -132,7 +132,7 @@ fn not_arrived(pass: &Pass<'_>, arrival: &Arrival, failure: &Failure) {
     }
     if let Some(report) = state.done.get_mut(&arrival.source) {
         report.status = Status::Failed;
-        report.error = Some(ErrorReport::from(failure));
+        report.error = Some(DatasetError::from(failure));
         (pass.tell)(&report.line());
     }
 }

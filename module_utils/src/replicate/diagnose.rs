@@ -1,7 +1,8 @@
 //! Where else the snapshots are that a source and its target do not have in common: people rename, swap and promote.
 
 use super::gather::Sides;
-use super::planned::{Entry, Refusal};
+use super::planned::Entry;
+use super::refusal::Refusal;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::conflict::{Conflict, Elsewhere};
 use crate::zfs::commands::{Versions, Zfs};

@@ -9,7 +9,7 @@ use super::notices::{self, Notices, Orphan, notices};
 use super::pass::{Pass, State};
 use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
 use super::progress::Progress;
-use super::report::{DatasetReport, ErrorReport, Status};
+use super::report::{DatasetError, DatasetReport, Status};
 use super::request::Request;
 use super::{commands, swap};
 use crate::exec::runner::{Failure, Runner};
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 pub struct Run {
     /// One report for each dataset, parents before children.
     pub reports: Vec<DatasetReport>,
-    /// What went not quite as wished, yet harmed nothing.
+    /// Warnings.
     pub warnings: Vec<String>,
     /// Something was, or in check mode would be, changed.
     pub changed: bool,
@@ -80,7 +80,7 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
                         Ok(bytes) => shown.bytes_estimated = bytes,
                         // What cannot even be estimated cannot be sent.
                         Err(failure) => {
-                            (report.status, report.error) = (Status::Failed, Some(ErrorReport::from(&failure)));
+                            (report.status, report.error) = (Status::Failed, Some(DatasetError::from(&failure)));
                             break;
                         }
                     }
@@ -111,7 +111,7 @@ fn not_tried(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
 /// Why a swap cannot be finished.
 fn unfinished(swap: &Swap, request: &Request) -> Option<Failure> {
     let conflict = swap.changes.as_ref().err()?;
-    Some(Failure::refusal(SWAP, &request.target, conflict.to_string()))
+    Some(Failure::refusal(SWAP, &request.target, conflict))
 }
 
 /// Replicates.
@@ -258,7 +258,7 @@ impl Execution<'_> {
         for name in rest {
             if let Some(report) = self.done.get_mut(&name) {
                 report.status = Status::Failed;
-                report.error = Some(ErrorReport::from(failure));
+                report.error = Some(DatasetError::from(failure));
             }
         }
     }

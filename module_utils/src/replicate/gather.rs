@@ -2,6 +2,7 @@
 
 use super::commands::applies;
 use super::features::{self, PoolFeatures};
+use super::refusal::Obstacle;
 use super::report::utc_stamp;
 use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
@@ -168,12 +169,6 @@ fn missing_pools(source: Zfs<'_>, sides: &Sides) -> Result<BTreeSet<String>, Fai
     Ok(pools.iter().map(ToString::to_string).collect())
 }
 
-/// What to do about a pool that is not there.
-#[must_use]
-pub fn not_imported(pool: &str) -> String {
-    format!("pool {pool} is not imported there, or there is none of this name. Import it first: zpool import {pool}")
-}
-
 /// Where a target is missing, its parents matter: which of them must be made, and whether they are encrypted. And what an earlier
 /// run has begun to put beside it.
 fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Result<(), Failure> {
@@ -200,11 +195,11 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
     match must_exist {
         // Whatever is below it, a pool that is not there comes first; `zfs create -p` makes none.
         _ if !missing.is_empty() && !sides.targets.keys().any(|name| name.pool() == request.mapping.target.pool()) => {
-            Err(Failure::refusal("preflight", target.host, not_imported(request.mapping.target.pool())))
+            let pool = request.mapping.target.pool().to_owned();
+            Err(Failure::refusal("preflight", target.host, &Obstacle::PoolMissing(pool)))
         }
         Some(name) if !missing.is_empty() && !sides.targets.contains_key(&name) => {
-            let words = format!("target {name} does not exist. Create it first: zfs create -p -o canmount=off {name}");
-            Err(Failure::refusal("preflight", target.host, words))
+            Err(Failure::refusal("preflight", target.host, &Obstacle::TargetMissing(name)))
         }
         _ => Ok(()),
     }

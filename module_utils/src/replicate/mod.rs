@@ -13,6 +13,7 @@ pub mod pass;
 pub mod planned;
 pub mod preflight;
 pub mod progress;
+pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod scheduler;

@@ -4,6 +4,7 @@ use super::bookmarks::Bookmarks;
 use super::gather::Sides;
 use super::holds::Holds;
 use super::progress::Progress;
+use super::refusal::Obstacle;
 use super::report::DatasetReport;
 use super::request::Request;
 use super::verify::Arrival;
@@ -19,7 +20,7 @@ pub struct Pass<'a> {
     pub request: &'a Request,
     /// What runs the commands.
     pub runner: &'a Runner,
-    /// Who wants to know how far it is.
+    /// Where progress goes.
     pub progress: &'a Progress<'a>,
     /// What was there when this pass began.
     pub sides: &'a Sides,
@@ -55,7 +56,7 @@ impl Pass<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something did not go quite as wished, yet harmed nothing.
+    /// Adds a warning.
     pub fn warn(&self, warning: String) {
         self.state().warnings.push(warning);
     }
@@ -70,8 +71,7 @@ impl Pass<'_> {
     pub fn unsettled_above(&self, target: &DatasetName) -> Option<Failure> {
         let state = self.state();
         let place = state.unsettled.iter().find(|place| target.below(place).is_some())?;
-        let words = format!("{place}, above it, could not be put in its place");
-        Some(Failure::refusal(SWAP, &self.request.target, words))
+        Some(Failure::refusal(SWAP, &self.request.target, &Obstacle::ParentNotInPlace(place.clone())))
     }
 
     /// Our own hold must not keep what a rollback was asked to destroy.

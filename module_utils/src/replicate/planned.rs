@@ -1,15 +1,15 @@
 //! Each dataset with what is to be done with it: the plan, or why there is none.
 
-use super::gather::{Sides, not_imported};
+use super::gather::Sides;
 use super::preflight::{self, Preflight};
-use super::report::{DatasetReport, ErrorReport};
+use super::refusal::{Obstacle, Refusal, Unwanted};
+use super::report::{DatasetError, DatasetReport};
 use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::{Dataset, DatasetName};
-use crate::plan::conflict::Conflict;
 use crate::plan::features::{Feature, State};
 use crate::plan::replicate::{Place, plan};
-use crate::plan::send_flags::{self, Given, Unfit};
+use crate::plan::send_flags::{self, Given};
 use crate::plan::swap::Swap;
 use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::Zfs;
@@ -23,50 +23,6 @@ pub struct Entry<'a> {
     pub target: DatasetName,
     /// What to do.
     pub plan: Result<Plan, Refusal>,
-}
-
-/// Why nothing is done with a dataset.
-pub enum Refusal {
-    /// The sides do not go together.
-    Conflict(Conflict),
-    /// Without its key it can only be sent raw.
-    Locked,
-    /// ZFS sends the properties of what is encrypted only raw.
-    PropertiesNeedRaw,
-    /// It would be readable on the target.
-    LandsInPlaintext,
-    /// It is the target, or in it.
-    SourceWithinTarget,
-    /// A user may not.
-    NotPermitted(Failure),
-    /// The target's pool cannot take it, or its history not as it is asked for.
-    Unfit(Unfit),
-    /// What an earlier run had begun could not be finished.
-    NotFinished(Failure),
-}
-
-impl Refusal {
-    fn report(&self) -> ErrorReport {
-        match self {
-            Self::NotPermitted(failure) | Self::NotFinished(failure) => ErrorReport::from(failure),
-            Self::Conflict(conflict) => ErrorReport::of_plan(&conflict.to_string()),
-            Self::Unfit(unfit) => ErrorReport::of_plan(&unfit.to_string()),
-            Self::Locked => ErrorReport::of_plan(
-                "its key is not loaded on the sending side, so that it can only be sent raw. Load the key (zfs load-key), or leave \
-                 raw: never out",
-            ),
-            Self::PropertiesNeedRaw => ErrorReport::of_plan(
-                "ZFS sends the properties of an encrypted dataset only with a raw stream. Leave out send_properties, or raw: never",
-            ),
-            Self::LandsInPlaintext => ErrorReport::of_plan(
-                "it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target \
-                 below an encrypted dataset",
-            ),
-            Self::SourceWithinTarget => ErrorReport::of_plan(
-                "it lies within the target, so it would be replicated into itself. Add the target to exclude",
-            ),
-        }
-    }
 }
 
 impl Entry<'_> {
@@ -121,13 +77,13 @@ fn allowed(
     let Plan::Send(transfer) = &plan else { return Ok(plan) };
     let is_one_host = || request.is_local() || sides.are_of_one_pool();
     if source.name.below(&request.mapping.target).is_some() && is_one_host() {
-        return Err(Refusal::SourceWithinTarget);
+        return Err(Refusal::Unwanted(Unwanted::SourceWithinTarget));
     }
     if source.encrypted && !transfer.raw && request.sends_properties() {
-        return Err(Refusal::PropertiesNeedRaw);
+        return Err(Refusal::Unwanted(Unwanted::PropertiesNeedRaw));
     }
     if request.require_encrypted_target && !lands_encrypted(sides, target, transfer) {
-        return Err(Refusal::LandsInPlaintext);
+        return Err(Refusal::Unwanted(Unwanted::LandsUnencrypted));
     }
     Ok(plan)
 }
@@ -203,7 +159,7 @@ pub fn permit(
 pub fn unmapped(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |source: &DatasetName| {
         let unmapped = request.mapping.target_of(source).err()?;
-        let error = ErrorReport::of_plan(&unmapped.to_string());
+        let error = DatasetError::of_plan(&unmapped);
         Some(DatasetReport::of_error(source.as_str(), unmapped.name(), error))
     };
     sides.sources.keys().filter_map(report).collect()
@@ -227,7 +183,7 @@ fn refuse_locked(source: Zfs<'_>, entries: &mut [Entry<'_>]) -> Result<(), Failu
     }
     let locked = source.locked(&names)?;
     for entry in entries.iter_mut().filter(|entry| needs_key(entry) && locked.contains(entry.source.name.as_str())) {
-        entry.plan = Err(Refusal::Locked);
+        entry.plan = Err(Refusal::Unwanted(Unwanted::KeyNotLoaded));
     }
     Ok(())
 }
@@ -237,17 +193,17 @@ fn refuse_locked(source: Zfs<'_>, entries: &mut [Entry<'_>]) -> Result<(), Failu
 pub fn missing(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
     let report = |root: &DatasetName| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
-        let words = if sides.missing_pools.contains(root.pool()) {
-            not_imported(root.pool())
+        let obstacle = if sides.missing_pools.contains(root.pool()) {
+            Obstacle::PoolMissing(root.pool().to_owned())
         } else {
-            format!("source dataset {root} does not exist; check its name")
+            Obstacle::SourceMissing(root.clone())
         };
-        let failure = Failure::refusal("list", &request.source, words);
-        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(&failure))
+        let failure = Failure::refusal("list", &request.source, &obstacle);
+        DatasetReport::of_error(root.as_str(), &target, DatasetError::from(&failure))
     };
     let refused = |(root, failure): &(DatasetName, Failure)| {
         let target = request.mapping.target_of(root).map(|name| name.to_string()).unwrap_or_default();
-        DatasetReport::of_error(root.as_str(), &target, ErrorReport::from(failure))
+        DatasetReport::of_error(root.as_str(), &target, DatasetError::from(failure))
     };
     sides.missing_roots.iter().map(report).chain(sides.refused.iter().map(refused)).collect()
 }

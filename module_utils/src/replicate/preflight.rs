@@ -4,6 +4,7 @@
 
 use super::commands::applies;
 use super::gather::Sides;
+use super::refusal::Obstacle;
 use super::request::Request;
 use crate::delegate::effective::Account;
 use crate::delegate::hint::grant;
@@ -154,7 +155,7 @@ fn of_target(
     needs
 }
 
-const DISCARD: &str = "the interrupted receive there cannot be thrown away";
+const DISCARD: &str = "the interrupted receive there cannot be discarded";
 
 /// Which needs are not met.
 fn unmet<'n>(needs: &'n [Need], account: &Account, blocks: &[Block]) -> Vec<&'n Need> {
@@ -172,7 +173,7 @@ fn unmet<'n>(needs: &'n [Need], account: &Account, blocks: &[Block]) -> Vec<&'n 
 }
 
 /// What is missing, the command that grants it and the task that does.
-fn words(account: &Account, missing: &[&Need], on: &DatasetName, job: Job) -> String {
+fn message(account: &Account, missing: &[&Need], on: &DatasetName, job: Job) -> String {
     let names: Vec<&str> = missing.iter().filter_map(|need| need.permissions.first()).map(String::as_str).collect();
     grant(account, &names, on, job)
 }
@@ -223,13 +224,7 @@ pub fn zstd(request: &Request, runner: &Runner) -> Result<(), Failure> {
         let probed = runner.run(Attempt { stage: "preflight", host, cmd: &cmd });
         probed.map_err(|failure| match failure.cause {
             cause if cause.is_of_connection() && cause != Cause::ZfsMissing => failure,
-            _ => {
-                let words = format!(
-                    "compress: zstd needs the program zstd on {}. Install it there, or leave compress out",
-                    host.name()
-                );
-                Failure::refusal("preflight", host, words)
-            }
+            _ => Failure::refusal("preflight", host, &Obstacle::ZstdMissing(host.name().to_owned())),
         })?;
     }
     Ok(())
@@ -268,7 +263,7 @@ impl End<'_> {
         let unmet = unmet(needs, account, &blocks);
         let required: Vec<&Need> = unmet.iter().filter(|need| need.only_for.is_none()).copied().collect();
         let refusal = if !required.is_empty() {
-            Some(words(account, &required, root, job))
+            Some(message(account, &required, root, job))
         } else if unmet.iter().any(|need| need.only_for == Some(DISCARD)) {
             let place = shell_words::quote(place.as_str());
             let name = &account.name;
@@ -279,13 +274,14 @@ impl End<'_> {
             None
         };
         for need in &unmet {
-            warnings.push(format!("{}: {}", need.only_for.unwrap_or_default(), words(account, &[need], root, job)));
+            warnings.push(format!("{}: {}", need.only_for.unwrap_or_default(), message(account, &[need], root, job)));
         }
         self.seen.push((place.clone(), blocks));
         match refusal {
             None => Ok(()),
-            Some(words) => {
-                Err(Failure { cause: Cause::Permission, ..Failure::refusal("preflight", self.zfs.host, words) })
+            Some(lacking) => {
+                let refusal = Failure::refusal("preflight", self.zfs.host, &Obstacle::PermissionMissing(lacking));
+                Err(Failure { cause: Cause::Permission, ..refusal })
             }
         }
     }
@@ -309,7 +305,7 @@ impl End<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Need, unmet, words};
+    use super::{Need, message, unmet};
     use crate::delegate::effective::Account;
     use crate::model::DatasetName;
     use crate::plan::jobs::Job;
@@ -331,7 +327,7 @@ mod tests {
         ];
         let missing = unmet(&needs, &account, &blocks);
         assert_eq!(
-            words(&account, &missing, &dataset, Job::ReplicateSource),
+            message(&account, &missing, &dataset, Job::ReplicateSource),
             "the user a lacks the ZFS permissions hold, bookmark on tank/my data. Grant it there with `zfs allow -u a hold,bookmark \
              'tank/my data'`, or with a task: ferro.zfs.zfs_delegate: {dataset: tank/my data, users: a, jobs: replicate_source}"
         );

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Who wants to know.
+/// Where progress goes.
 pub struct Progress<'a> {
     file: Option<PathBuf>,
     live: Option<&'a (dyn Fn(&str) + Sync)>,
@@ -61,7 +61,7 @@ impl<'a> Progress<'a> {
         Self { file, live, streams: Mutex::default() }
     }
 
-    /// True if anybody wants to know: only then is an estimate worth its command.
+    /// True if it goes anywhere: only then is an estimate worth its command.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.file.is_some() || self.live.is_some()

@@ -1,14 +1,56 @@
-//! The result, as data: the same words in check mode and for real.
+//! The result, as data: the same fields in check mode and for real.
 
-use crate::exec::runner::Failure;
+use crate::exec::failure::{ErrorReport, Failure};
+use crate::model::DatasetName;
+use crate::model::code::Coded;
+use crate::plan::conflict::Conflict;
 use crate::plan::resume::Discard;
 use crate::plan::steps::{Step, StepKind};
 use crate::plan::transfer::{Clearing, PartialPlan, Plan};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::fmt::Display;
 
-/// The action of a dataset that has nothing to send.
-const NO_SNAPSHOTS: &str = "no_snapshots";
+/// What a dataset needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Everything, beginning with one whole snapshot.
+    Full,
+    /// What is newer than the common base.
+    Incremental,
+    /// First the rest of an interrupted stream.
+    Resume,
+    /// Nothing: the target has all that is wanted.
+    UpToDate,
+    /// Nothing: the source has no snapshot that is wanted.
+    NoSnapshots,
+}
+
+impl Action {
+    /// Those with nothing to send.
+    pub const NOTHING: [Self; 2] = [Self::UpToDate, Self::NoSnapshots];
+
+    /// The word in the result.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Incremental => "incremental",
+            Self::Resume => "resume",
+            Self::UpToDate => "up_to_date",
+            Self::NoSnapshots => "no_snapshots",
+        }
+    }
+
+    fn of(first: &Step) -> Self {
+        match first.kind {
+            StepKind::Full => Self::Full,
+            StepKind::Resume => Self::Resume,
+            StepKind::Incremental | StepKind::Intermediates => Self::Incremental,
+        }
+    }
+}
 
 /// One dataset in the result.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +61,7 @@ pub struct DatasetReport {
     pub target: String,
     /// What it needed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub action: Option<&'static str>,
+    pub action: Option<Action>,
     /// The streams.
     pub steps: Vec<StepReport>,
     /// The base, with its sign.
@@ -34,7 +76,7 @@ pub struct DatasetReport {
     pub seconds: f64,
     /// How it ended.
     pub status: Status,
-    /// What an interrupted receive had left and was thrown away.
+    /// What an interrupted receive had left and was discarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
     /// What made way on the target, because `on_diverged: rollback` asked for it.
@@ -45,7 +87,7 @@ pub struct DatasetReport {
     pub set_aside: Option<SetAside>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<ErrorReport>,
+    pub error: Option<DatasetError>,
 }
 
 /// What made way on the target.
@@ -64,8 +106,21 @@ pub struct RolledBack {
 pub struct SetAside {
     /// Its new name.
     pub name: String,
+    /// Why, for programs.
+    pub code: &'static str,
     /// Why.
     pub reason: String,
+    /// What the conflict of the two sides consists of.
+    pub conflict: Box<Conflict>,
+}
+
+impl SetAside {
+    /// A target that has, or is to have, the name `to` for this reason.
+    #[must_use]
+    pub fn new(to: &DatasetName, reason: &Conflict) -> Self {
+        let (name, conflict) = (to.to_string(), Box::new(reason.clone()));
+        Self { name, code: reason.code(), reason: reason.to_string(), conflict }
+    }
 }
 
 /// How a dataset ended.
@@ -97,9 +152,11 @@ pub struct StepReport {
     pub bytes_estimated: Option<u64>,
 }
 
-/// Thrown away.
+/// What an interrupted receive had left, and is discarded.
 #[derive(Clone, Debug, Serialize)]
 pub struct Discarded {
+    /// Why, for programs.
+    pub code: &'static str,
     /// Why.
     pub reason: String,
     /// How much.
@@ -108,57 +165,41 @@ pub struct Discarded {
 
 impl From<&Discard> for Discarded {
     fn from(discard: &Discard) -> Self {
-        Self { reason: discard.reason.to_string(), bytes: discard.bytes }
+        Self { code: discard.reason.code(), reason: discard.reason.to_string(), bytes: discard.bytes }
     }
 }
 
 /// Why a dataset failed.
 #[derive(Clone, Debug, Serialize)]
-pub struct ErrorReport {
-    /// What was attempted.
-    pub stage: &'static str,
-    /// Where.
-    pub host: Option<String>,
-    /// The command.
-    pub command: Option<String>,
-    /// Its exit status.
-    pub rc: Option<i32>,
-    /// What it said, and behind that whatever else was there to be read.
-    pub stderr: String,
-    /// What that means, and what to do.
-    pub caused_by: Option<String>,
+pub struct DatasetError {
+    /// What all modules tell of a failure.
+    #[serde(flatten)]
+    pub error: ErrorReport,
+    /// What the conflict of the two sides consists of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Box<Conflict>>,
     /// All of it in one line.
     #[serde(skip)]
     line: String,
 }
 
-impl From<&Failure> for ErrorReport {
+impl From<&Failure> for DatasetError {
     fn from(failure: &Failure) -> Self {
-        Self {
-            stage: failure.stage,
-            host: Some(failure.host.clone()),
-            command: (!failure.command.is_empty()).then(|| failure.command.clone()),
-            rc: failure.rc,
-            stderr: failure.all_said(),
-            caused_by: failure.cause.advice().map(str::to_owned),
-            line: failure.to_string(),
-        }
+        Self { error: ErrorReport::from(failure), conflict: None, line: failure.to_string() }
     }
 }
 
-impl ErrorReport {
-    /// A refusal of the planner: both sides are fine, but do not go together.
+impl DatasetError {
+    /// A refusal of the planner: both sides are fine, but do not go together as asked for.
     #[must_use]
-    pub fn of_plan(reason: &str) -> Self {
-        Self {
-            stage: "plan",
-            host: None,
-            command: None,
-            rc: None,
-            stderr: String::new(),
-            caused_by: Some(reason.to_owned()),
-            line: reason.to_owned(),
-        }
+    pub fn of_plan(refusal: &(impl Coded + Display)) -> Self {
+        Self { error: ErrorReport::of_plan(refusal), conflict: None, line: refusal.to_string() }
+    }
+
+    /// The same, where it is the sides that do not go together.
+    #[must_use]
+    pub fn of_conflict(conflict: &Conflict) -> Self {
+        Self { conflict: Some(Box::new(conflict.clone())), ..Self::of_plan(conflict) }
     }
 }
 
@@ -190,16 +231,16 @@ impl DatasetReport {
         let mut report = Self::empty(source, target);
         match plan {
             Plan::NoSnapshots { discard } => {
-                report.action = Some(NO_SNAPSHOTS);
+                report.action = Some(Action::NoSnapshots);
                 report.discarded = discard.as_ref().map(Discarded::from);
             }
             Plan::UpToDate { base, discard } => {
-                report.action = Some("up_to_date");
+                report.action = Some(Action::UpToDate);
                 report.to = Some(base.name.clone());
                 report.discarded = discard.as_ref().map(Discarded::from);
             }
             Plan::Send(transfer) => {
-                report.action = transfer.steps.first().map(action);
+                report.action = transfer.steps.first().map(Action::of);
                 report.steps = transfer.steps.iter().map(StepReport::from).collect();
                 report.from = transfer.steps.first().and_then(|step| step.from.clone());
                 report.to = transfer.steps.last().map(|step| step.to.clone());
@@ -210,7 +251,7 @@ impl DatasetReport {
                         report.rolled_back = Some(RolledBack { to, destroyed, written: *written });
                     }
                     Some(Clearing::SetAside { to, reason }) => {
-                        report.set_aside = Some(SetAside { name: to.to_string(), reason: reason.to_string() });
+                        report.set_aside = Some(SetAside::new(to, reason));
                     }
                     None => {}
                 }
@@ -224,7 +265,7 @@ impl DatasetReport {
 
     /// A report of a dataset that cannot even be planned.
     #[must_use]
-    pub fn of_error(source: &str, target: &str, error: ErrorReport) -> Self {
+    pub fn of_error(source: &str, target: &str, error: DatasetError) -> Self {
         Self { status: Status::Failed, error: Some(error), ..Self::empty(source, target) }
     }
 
@@ -283,9 +324,12 @@ impl DatasetReport {
             return format!("{source}: gone before it could be sent");
         }
         match self.action {
-            Some(NO_SNAPSHOTS) => format!("{source}: no snapshots to send"),
-            Some("up_to_date") => format!("{source} -> {target}: up to date at @{}", self.to.as_deref().unwrap_or("")),
+            Some(Action::NoSnapshots) => format!("{source}: no snapshots to send"),
+            Some(Action::UpToDate) => {
+                format!("{source} -> {target}: up to date at @{}", self.to.as_deref().unwrap_or(""))
+            }
             Some(action) => {
+                let action = action.word();
                 let verb = if self.status == Status::Planned { "would send" } else { "sent" };
                 let to = self.to.as_deref().unwrap_or("");
                 let many = if self.snapshots == 1 { "" } else { "s" };
@@ -307,21 +351,13 @@ impl From<&Step> for StepReport {
     }
 }
 
-fn action(first: &Step) -> &'static str {
-    match first.kind {
-        StepKind::Full => "full",
-        StepKind::Resume => "resume",
-        StepKind::Incremental | StepKind::Intermediates => "incremental",
-    }
-}
-
 /// Sums up; the time is that of the whole run.
 #[must_use]
 pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
     let failed = |report: &&DatasetReport| matches!(report.status, Status::Failed | Status::Skipped);
     let vanished = |report: &&DatasetReport| report.status == Status::Vanished;
     let fine = || reports.iter().filter(|report| !failed(report) && !vanished(report));
-    let bare = |report: &&DatasetReport| report.action == Some(NO_SNAPSHOTS);
+    let bare = |report: &&DatasetReport| report.action == Some(Action::NoSnapshots);
     Summary {
         datasets: reports.len(),
         replicated: fine().filter(|report| report.is_change()).count(),

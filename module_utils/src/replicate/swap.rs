@@ -1,10 +1,12 @@
 //! Carries out what it takes until a dataset has the place of its placeholder, or its children are below it again.
 
+use super::refusal::Obstacle;
 use crate::exec::runner::Failure;
+use crate::model::code::Coded;
 use crate::model::{Dataset, DatasetName};
-use crate::plan::conflict::Conflict;
 use crate::plan::swap::{self, Change, There};
 use crate::zfs::commands::{SWAP, Zfs};
+use std::fmt::Display;
 
 /// Makes the changes, one after the other, up to the first that fails.
 pub fn make(target: Zfs<'_>, changes: &[Change]) -> Result<(), Failure> {
@@ -25,13 +27,14 @@ pub fn put_in_place(
 ) -> Result<(), Failure> {
     let there = listed(target, &[place.clone(), arriving.clone()])?;
     let Some(new) = there.get(arriving) else {
-        return Err(refusal(target, format!("{arriving} has arrived, but is not there any more")));
+        return Err(refusal(target, &Obstacle::ArrivalVanished(arriving.clone())));
     };
     // Whatever became of the placeholder meanwhile: only what is one gives way.
     if aside.is_none() && there.get(place).is_some_and(|place| !place.placeholder) {
-        return Err(refusal(target, format!("{place} is no placeholder any more, so {arriving} stays beside it")));
+        let (place, arriving) = (place.clone(), arriving.clone());
+        return Err(refusal(target, &Obstacle::PlaceTaken { place, arriving }));
     }
-    make(target, &swap::changes(place, new, aside, &there).map_err(|conflict| of_conflict(target, &conflict))?)
+    make(target, &swap::changes(place, new, aside, &there).map_err(|conflict| refusal(target, &conflict))?)
 }
 
 fn listed(target: Zfs<'_>, roots: &[DatasetName]) -> Result<There, Failure> {
@@ -39,10 +42,6 @@ fn listed(target: Zfs<'_>, roots: &[DatasetName]) -> Result<There, Failure> {
     Ok(rows.into_iter().map(|dataset| (dataset.name.clone(), dataset)).collect())
 }
 
-fn of_conflict(target: Zfs<'_>, conflict: &Conflict) -> Failure {
-    refusal(target, conflict.to_string())
-}
-
-fn refusal(target: Zfs<'_>, words: String) -> Failure {
-    Failure::refusal(SWAP, target.host, words)
+fn refusal(target: Zfs<'_>, refusal: &(impl Coded + Display)) -> Failure {
+    Failure::refusal(SWAP, target.host, refusal)
 }

@@ -2,6 +2,7 @@
 
 use super::pass::Pass;
 use super::planned::Entry;
+use super::refusal::Obstacle;
 use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
 use super::verify::Arrival;
@@ -61,7 +62,7 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    /// Throws away what an interrupted receive left.
+    /// Discards what an interrupted receive left.
     pub fn discard(&self, discard: &Discard) -> Result<(), Failure> {
         self.target.discard_partial(&discard.on)?;
         self.pass.state().changed = true;
@@ -94,7 +95,7 @@ impl<'a> Carrier<'a> {
 
     fn destroy(&self, dataset: &DatasetName, snapshots: &[String]) -> Result<(), Failure> {
         const STAGE: &str = "roll back";
-        let refused = |error: InvalidName| Failure::refusal(STAGE, self.target.host, error.to_string());
+        let refused = |error: InvalidName| Failure::refusal(STAGE, self.target.host, &Obstacle::NoSnapshotName(error));
         let names = snapshots.iter().map(|name| name.parse::<ShortName>()).collect::<Result<Vec<_>, _>>();
         let names = names.map_err(refused)?;
         let mut batches = batches_of(dataset, &names).into_iter();
@@ -149,7 +150,7 @@ impl<'a> Carrier<'a> {
             return swap::put_in_place(self.target, arriving, &entry.target, None);
         };
         swap::put_in_place(self.target, arriving, &entry.target, Some(to))?;
-        report.set_aside = Some(SetAside { name: to.to_string(), reason: reason.to_string() });
+        report.set_aside = Some(SetAside::new(to, reason));
         Ok(())
     }
 
@@ -225,8 +226,8 @@ impl<'a> Carrier<'a> {
             });
             // Discarding that would need to destroy the parent with all that is below it.
             if let Some(pending) = pending.filter(|pending| self.pass.has_begun_only(pending)) {
-                let words = format!("its parent {pending} has arrived in part and must arrive first, but failed");
-                return Err(Failure::refusal("create parent", self.target.host, words));
+                let obstacle = Obstacle::ParentNotArrived(pending);
+                return Err(Failure::refusal("create parent", self.target.host, &obstacle));
             }
             self.target.create_parent(&parent, plain)?;
             let mut state = self.pass.state();

@@ -1,6 +1,7 @@
 //! What has been streamed is asked for: that the target has the guid that was sent, and nothing else, is success.
 
 use super::bookmarks;
+use super::refusal::Obstacle;
 use super::report::{DatasetReport, RolledBack};
 use crate::exec::runner::Failure;
 use crate::exec::ssh::Host;
@@ -20,7 +21,7 @@ pub struct Arrival {
     pub snapshot: String,
     /// Its guid.
     pub guid: u64,
-    /// It took the place of a parent without data.
+    /// It took the place of a placeholder.
     pub over_placeholder: bool,
     /// Our bookmarks on the source that are of no use from now on.
     pub superseded: Vec<String>,
@@ -63,13 +64,11 @@ impl Arrival {
 
     fn judge(&self, guids: &HashMap<String, u64>, host: &Host) -> Result<(), Failure> {
         let (snapshot, guid) = (self.snapshot(), self.guid);
-        let found = match guids.get(&snapshot) {
-            Some(found) if *found == guid => return Ok(()),
-            Some(found) => format!("guid {found}"),
-            None => "nothing".to_owned(),
-        };
-        let words = format!("{snapshot} should have guid {guid} after the receive, but there is {found}");
-        Err(Failure::refusal("verify", host, words))
+        let found = guids.get(&snapshot).copied();
+        if found == Some(guid) {
+            return Ok(());
+        }
+        Err(Failure::refusal("verify", host, &Obstacle::NotArrived { snapshot, guid, found }))
     }
 }
 

@@ -96,7 +96,7 @@ impl Zfs<'_> {
             None => Ok(()),
             Some(name) => {
                 let words = format!("the answer has {name}, which was not asked for");
-                Err(Attempt { stage: "list", host: self.host, cmd }.failure(None, words, Cause::Other))
+                Err(Attempt { stage: "list", host: self.host, cmd }.failure(None, words, Cause::Unexpected))
             }
         }
     }
@@ -109,7 +109,7 @@ impl Zfs<'_> {
         if !answered {
             return Err(attempt.failed(output.status, &output.stderr));
         }
-        read(&output.stdout).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
+        read(&output.stdout).map_err(|error| attempt.failure(None, error.to_string(), Cause::Unexpected))
     }
 
     /// A numeric property of datasets, snapshots or bookmarks. What has vanished meanwhile is left out.
@@ -300,7 +300,8 @@ impl Zfs<'_> {
         let cmd = Cmd::new("zfs").arg("allow").arg(dataset);
         let attempt = Attempt { stage: "read permissions", host: self.host, cmd: &cmd };
         let output = self.runner.run(attempt)?;
-        allow::allow(&output.stdout, dataset).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
+        allow::allow(&output.stdout, dataset)
+            .map_err(|error| attempt.failure(None, error.to_string(), Cause::Unexpected))
     }
 
     /// The permissions that this ZFS knows.
@@ -310,7 +311,7 @@ impl Zfs<'_> {
         let output = self.runner.run(attempt)?;
         // Where the usage goes has changed over time.
         let all = format!("{}\n{}", output.stdout, own(&output.stderr));
-        allow::known(&all).map_err(|error| attempt.failure(None, error.to_string(), Cause::Other))
+        allow::known(&all).map_err(|error| attempt.failure(None, error.to_string(), Cause::Unexpected))
     }
 
     /// Grants or takes away: a command of [`allow::command`].

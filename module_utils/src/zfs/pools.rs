@@ -22,7 +22,11 @@ impl Zfs<'_> {
             Cmd::new("zpool").args(["get", "-H", "-o", "name,property,value", &Feature::properties()]).args(pools);
         match self.ask("list", &cmd) {
             Ok(output) => read(&output.stdout).map_err(|error| {
-                Attempt { stage: "list", host: self.host, cmd: &cmd }.failure(None, error.to_string(), Cause::Other)
+                Attempt { stage: "list", host: self.host, cmd: &cmd }.failure(
+                    None,
+                    error.to_string(),
+                    Cause::Unexpected,
+                )
             }),
             Err(failure) if matches!(failure.cause, Cause::ConnectionLost | Cause::NoAnswer | Cause::Stopped) => {
                 Err(failure)

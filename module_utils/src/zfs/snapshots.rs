@@ -75,7 +75,7 @@ impl Zfs<'_> {
         let said = self.run("list", &cmd)?.stdout;
         said.trim().parse().map_err(|_| {
             let attempt = Attempt { stage: "list", host: self.host, cmd: &cmd };
-            attempt.failure(None, unexpected("zpool get", "guid", said.trim()).to_string(), Cause::Other)
+            attempt.failure(None, unexpected("zpool get", "guid", said.trim()).to_string(), Cause::Unexpected)
         })
     }
 
@@ -93,7 +93,7 @@ impl Zfs<'_> {
             None => Ok(()),
             Some(line) => {
                 let words = unexpected("zfs list", columns, &line).to_string();
-                Err(attempt.failure(None, words, Cause::Other))
+                Err(attempt.failure(None, words, Cause::Unexpected))
             }
         }
     }
@@ -143,7 +143,7 @@ impl Zfs<'_> {
         }
         let said: Result<Returned, _> = serde_json::from_slice(&stdout);
         said.map(|said| said.failed)
-            .map_err(|error| attempt.failure(None, format!("unexpected output: {error}"), Cause::Other))
+            .map_err(|error| attempt.failure(None, format!("unexpected output: {error}"), Cause::Unexpected))
     }
 
     /// How many bytes [`Self::destroy`] would free.

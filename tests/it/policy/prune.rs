@@ -127,6 +127,13 @@ fn more_than_max_destroy_is_refused_for_that_dataset_only() {
         result["msg"],
         "1 dataset failed. tank/d0000: 9 of its 10 snapshots would be destroyed, more than max_destroy=50% allows; none was"
     );
+    assert_eq!(
+        result["failures"],
+        json!([{
+            "dataset": "tank/d0000", "stage": "plan", "code": "max_destroy_exceeded", "host": null, "command": null, "rc": null,
+            "stderr": "", "caused_by": "9 of its 10 snapshots would be destroyed, more than max_destroy=50% allows; none was",
+        }])
+    );
 }
 
 #[test]

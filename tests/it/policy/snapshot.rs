@@ -24,7 +24,10 @@ fn a_second_run_changes_nothing_for_real_and_in_check_mode() {
         assert_eq!(again["changed"], json!(false), "{again}");
         assert_eq!(
             again["left_out"],
-            json!([{"dataset": "tank", "reason": "nothing is due"}, {"dataset": "tank/a", "reason": "nothing is due"}])
+            json!([
+                {"dataset": "tank", "code": "not_due", "reason": "nothing is due"},
+                {"dataset": "tank/a", "code": "not_due", "reason": "nothing is due"},
+            ])
         );
         assert_eq!(host.verbs(), ["list"]);
     }
@@ -65,9 +68,32 @@ fn what_is_unchanged_is_left_out() {
     let result = host.run(SNAPSHOT, args.clone()).result();
     assert_eq!(
         result["left_out"],
-        json!([{"dataset": "tank/a", "reason": "nothing was written since its newest snapshot"}])
+        json!([{"dataset": "tank/a", "code": "unchanged", "reason": "nothing was written since its newest snapshot"}])
     );
     assert!(names(&result["created"])[0].starts_with("tank@autosnap_"));
+}
+
+#[test]
+fn what_gets_no_snapshot_says_why() {
+    let host = Host::new("tank\n tank/a\n tank/a/b\n tank/c\n tank/d");
+    let datasets = [("tank", "none"), ("tank/a", "none"), ("tank/c", "yearly"), ("tank/d", "high")];
+    let datasets = datasets.map(|(dataset, policy)| json!({"dataset": dataset, "policy": policy}));
+    let args = json!({"datasets": datasets, "policies": {"yearly": {"yearly": 1}}, "interval": ["hourly"]});
+    let name = "tank/d@autosnap_2026-06-15_10:20:30_hourly";
+    let says = format!("cannot create snapshot '{name}': dataset already exists\nno snapshots were created");
+    let result = host.run(SNAPSHOT, args).fails("snapshot *tank/d@*", &says).result();
+    let left_out =
+        |dataset: &str, code: &str, reason: &str| json!({"dataset": dataset, "code": code, "reason": reason});
+    assert_eq!(
+        result["left_out"],
+        json!([
+            left_out("tank", "policy_takes_none", "policy none takes no snapshots"),
+            left_out("tank/a", "policy_takes_none", "policy none takes no snapshots"),
+            left_out("tank/c", "interval_not_kept", "policy yearly keeps none of these intervals"),
+            left_out("tank/d", "taken_meanwhile", &format!("{name} was taken meanwhile")),
+        ])
+    );
+    assert_eq!(result["failed"], Value::Null);
 }
 
 #[test]
@@ -83,7 +109,7 @@ fn one_that_vanishes_does_not_fail_the_others() {
     assert_eq!(names(&result["created"]).len(), 3);
     assert_eq!(
         result["left_out"],
-        json!([{"dataset": "tank/b", "reason": "vanished: it was destroyed or renamed meanwhile"}])
+        json!([{"dataset": "tank/b", "code": "vanished", "reason": "vanished: it was destroyed or renamed meanwhile"}])
     );
     assert_eq!(host.verbs(), ["list", "get", "snapshot", "snapshot"]);
     // A listed one is missed, unless that is fine.
@@ -98,7 +124,10 @@ fn one_that_vanishes_does_not_fail_the_others() {
         "2 datasets failed. tank/never: the dataset does not exist; check its name, or set on_missing to warn; \
          tank/b: the dataset was destroyed or renamed meanwhile; check its name, or set on_missing to warn"
     );
+    assert!(result["failures"].as_array().unwrap().iter().all(|failure| failure["code"] == "dataset_missing"));
     let result = vanishes(&listed("warn"));
+    let codes: Vec<&Value> = result["left_out"].as_array().unwrap().iter().map(|left_out| &left_out["code"]).collect();
+    assert_eq!(codes, ["dataset_missing", "not_due", "dataset_missing"]);
     assert_eq!(result["warnings"], json!(["tank/never does not exist", "tank/b was destroyed or renamed meanwhile"]));
 }
 
@@ -113,7 +142,9 @@ fn no_snapshot_is_taken_of_what_another_host_took() {
     assert_eq!(names(&result["created"]).len(), 1);
     assert!(names(&result["created"])[0].starts_with("tank@"));
     let why = "it holds what another host took, and a snapshot taken here would part it from its source";
-    assert_eq!(result["left_out"], json!([{"dataset": "tank/a", "reason": why}, {"dataset": "tank/b", "reason": why}]));
+    let left_out = |dataset: &str| json!({"dataset": dataset, "code": "replica", "reason": why});
+    assert_eq!(result["left_out"], json!([left_out("tank/a"), left_out("tank/b")]));
+    assert_eq!(result["failures"][0]["code"], "replica");
     let warning = result["warnings"][0].as_str().unwrap();
     assert!(
         warning.starts_with("no snapshots were taken of 2 that hold what another host took (tank/a, tank/b). "),

@@ -271,7 +271,7 @@ fn options_are_refused_before_any_command() {
         (json!({"raw": "maybe"}), "option raw: expected one of auto, always, never, got \"maybe\""),
     ] {
         let result = replicate(&host, options).result();
-        assert_eq!(result, json!({"changed": false, "failed": true, "msg": message}));
+        assert_eq!(result, json!({"changed": false, "failed": true, "msg": message, "code": "invalid_option"}));
     }
     assert_eq!(host.log(), "");
 }

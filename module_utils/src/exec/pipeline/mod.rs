@@ -95,7 +95,7 @@ pub fn run(
                     receive.failure(None, words, Cause::Other)
                 }
                 Stopped::Refused(reason) => {
-                    send.failure(None, format!("the stream is refused: {reason}"), Cause::Other)
+                    send.failure(None, format!("the stream is refused: {reason}"), Cause::UnexpectedStream)
                 }
                 Stopped::Error(error) => send.not_run(&error),
             },
@@ -111,7 +111,7 @@ pub fn run(
         Some(Side::Receiver) => Err(receive.failed(received, &pump.receive_errors.text())),
         None => match pump.is_whole() {
             Ok(()) => Ok(bytes),
-            Err(reason) => Err(send.failure(None, format!("the stream is refused: {reason}"), Cause::Other)),
+            Err(reason) => Err(send.failure(None, format!("the stream is refused: {reason}"), Cause::UnexpectedStream)),
         },
     }
 }

@@ -40,8 +40,8 @@ impl Run<'_> {
             && let Err(error) = write(&file, &arrivals)
         {
             let effect = "so what has arrived since the last run will count as having arrived later than it did";
-            let words = format!("pool {}: {} cannot be written: {error}, {effect}", pool.name, file.display());
-            self.pruned.warnings.add(words);
+            let warning = format!("pool {}: {} cannot be written: {error}, {effect}", pool.name, file.display());
+            self.pruned.warnings.add(warning);
         }
         arrivals.evidence(now)
     }

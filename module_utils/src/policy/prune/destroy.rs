@@ -5,6 +5,7 @@ use crate::exec::signals;
 use crate::exec::stderr::{Cause, complaints};
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::plan::reason::Reasons;
+use crate::policy::refusal::Refusal;
 use crate::policy::report::Failed;
 use crate::zfs::snapshots::batches_of;
 use std::collections::HashMap;
@@ -21,8 +22,8 @@ impl Run<'_> {
                         self.missed.insert(doomed.dataset.clone());
                     }
                     Err(failure) => {
-                        let words = format!("would be pruned, but the estimate failed: {}", failure.reason());
-                        self.pruned.warnings.about(&doomed.dataset, words);
+                        let warning = format!("would be pruned, but the estimate failed: {}", failure.reason());
+                        self.pruned.warnings.about(&doomed.dataset, warning);
                     }
                 }
             }
@@ -95,8 +96,8 @@ impl Run<'_> {
             Some(EEXIST) => self.keep(dataset, name, Reasons::CLONED),
             Some(errno) => {
                 self.pruned.kept_count += 1;
-                let error = std::io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(0));
-                self.pruned.failures.push(Failed::refused(dataset, format!("cannot destroy {snapshot}: {error}")));
+                let (snapshot, errno) = (Box::new(snapshot.clone()), i32::try_from(errno).unwrap_or(0));
+                self.pruned.failures.push(Failed::refused(dataset, Refusal::NotDestroyed { snapshot, errno }));
             }
         }
         false

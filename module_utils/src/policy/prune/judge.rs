@@ -82,8 +82,8 @@ impl Run<'_> {
         };
         let Found { dataset, policy, mut listed, elsewhere, .. } = found;
         if self.request.keep_unreplicated && listed.bookmarks.is_empty() && !verdicts.is_empty() {
-            let words = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
-            self.pruned.warnings.about(&dataset, words);
+            let warning = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
+            self.pruned.warnings.about(&dataset, warning);
         }
         let replicated = listed.replicated();
         let mut doomed =

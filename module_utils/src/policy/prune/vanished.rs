@@ -3,6 +3,7 @@
 use super::Run;
 use crate::exec::signals;
 use crate::model::DatasetName;
+use crate::policy::refusal::Refusal;
 use crate::policy::report::Failed;
 
 impl Run<'_> {
@@ -20,8 +21,7 @@ impl Run<'_> {
         };
         for dataset in missed.into_iter().filter(|dataset| !there.contains_key(dataset.as_str())) {
             if self.request.table.declared(&dataset).is_some() {
-                let words = "it was destroyed or renamed meanwhile; check its name, or take it off the list";
-                self.pruned.failures.push(Failed::refused(&dataset, words));
+                self.pruned.failures.push(Failed::refused(&dataset, Refusal::Vanished));
             } else {
                 (self.tell)(&format!("{dataset}: vanished"));
                 self.pruned.vanished.push(dataset);

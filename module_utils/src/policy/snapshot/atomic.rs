@@ -6,6 +6,7 @@ use crate::exec::signals;
 use crate::exec::stderr::{Cause, complaints};
 use crate::model::SnapshotName;
 use crate::plan::period::Interval;
+use crate::policy::refusal::{Gone, LeftOut};
 use crate::policy::report::Failed;
 use crate::zfs::batches::{self, COMMAND, POINTER};
 use std::collections::{HashMap, VecDeque};
@@ -69,11 +70,11 @@ impl Run<'_> {
 
     fn refused(&mut self, snapshot: &SnapshotName, failure: Failure) {
         match failure.cause {
-            Cause::AlreadyExists => self.skip(&snapshot.dataset, format!("{snapshot} was taken meanwhile")),
+            Cause::AlreadyExists => self.leave_out(&snapshot.dataset, &LeftOut::TakenMeanwhile(snapshot.clone())),
             Cause::DoesNotExist if self.request.table.declared(&snapshot.dataset).is_some() => {
-                self.missing(&snapshot.dataset, "was destroyed or renamed meanwhile");
+                self.missing(&snapshot.dataset, Gone::Meanwhile);
             }
-            Cause::DoesNotExist => self.skip(&snapshot.dataset, "vanished: it was destroyed or renamed meanwhile"),
+            Cause::DoesNotExist => self.leave_out(&snapshot.dataset, &LeftOut::Vanished),
             _ => {
                 let failed = Failed::command(vec![snapshot.dataset.clone()], failure);
                 self.taken.failures.push(failed);
