@@ -19,7 +19,8 @@ fn main() -> ExitCode {
             match serve(&rules, line.as_deref()) {
                 End::Ended(status, words) if words.is_empty() => ExitCode::from(status),
                 End::Ended(status, words) => say(io::stderr(), &format!("{}\n", words.trim_end()), status),
-                End::Refused(reason) => {
+                End::Refused(denied) => {
+                    let reason = denied.to_string();
                     let line = line.unwrap_or_default();
                     let from = std::env::var("SSH_CONNECTION").unwrap_or_default();
                     let from = from.split(' ').next().unwrap_or_default();

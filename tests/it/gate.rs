@@ -31,7 +31,7 @@ fn send_lists_and_marks_only_its_datasets() {
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank/a
     ");
     gate(&host, &SEND, "zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank/b").is("
-        ! zfs_gate: refused: tank/b is not within its datasets
+        ! zfs_gate: refused: tank/b is not within its datasets [outside_datasets]
         exit 126
     ");
     gate(&host, &SEND, "zfs hold ferro_0000000000000001_00000001 tank/a@1").is("
@@ -41,15 +41,15 @@ fn send_lists_and_marks_only_its_datasets() {
         = tank/a @1(ferro_0000000000000001_00000001)
     ");
     gate(&host, &SEND, "zfs hold ferro_0000000000000001_00000001 tank/b@1").is("
-        ! zfs_gate: refused: tank/b is not within its datasets
+        ! zfs_gate: refused: tank/b is not within its datasets [outside_datasets]
         exit 126
     ");
     gate(&host, &SEND, "zfs destroy tank/a@1").is(r#"
-        ! zfs_gate: refused: "tank/a@1" is not a bookmark
+        ! zfs_gate: refused: "tank/a@1" is not a bookmark [command_not_allowed]
         exit 126
     "#);
     gate(&host, &SEND, "zfs receive -u tank/a").is("
-        ! zfs_gate: refused: `zfs receive` is nothing for a sending end
+        ! zfs_gate: refused: `zfs receive` is nothing for a sending end [wrong_mode]
         exit 126
     ");
 }
@@ -70,7 +70,7 @@ fn send_bookmarks_and_names_those_that_fail() {
         = tank/a @1 @2 #ferro_0000000000000001_00000001_0000000000000001=1
     ");
     gate(&host, &SEND, &format!("{each} tank/a@1 '{}' tank/b@9 '{}'", name(1), name(9))).is("
-        ! zfs_gate: refused: a bookmark is made of a snapshot of the same dataset
+        ! zfs_gate: refused: a bookmark is made of a snapshot of the same dataset [command_not_allowed]
         exit 126
     ");
 }
@@ -125,22 +125,22 @@ fn receive_takes_what_fits() {
     gate(&host, &RECEIVE, "zfs receive -u -s vault/a/y").stdin(b"no stream at all".to_vec()).is("
         ferro.zfs:begin
         ! ferro.zfs:begin
-        ! zfs_gate: refused: the stream is refused: it ends early
+        ! zfs_gate: refused: the stream is refused: it ends early [stream_not_allowed]
         exit 126
     ");
     gate(&host, &RECEIVE, "zfs receive -u -s -F vault/a/x").stdin(host.stream("tank@1")).is("
         ferro.zfs:begin
         ! ferro.zfs:begin
-        ! zfs_gate: refused: the stream is refused: `receive -F` needs a gate with --allow-rollback, as vault/a/x is not an empty dataset made by zfs_replicate
+        ! zfs_gate: refused: the stream is refused: `receive -F` needs a gate with --allow-rollback, as vault/a/x is not an empty dataset made by zfs_replicate [allow_rollback_missing]
         exit 126
         $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/a/x
     ");
     gate(&host, &RECEIVE, "zfs receive -u -s vault/b").is("
-        ! zfs_gate: refused: vault/b is not within its datasets
+        ! zfs_gate: refused: vault/b is not within its datasets [outside_datasets]
         exit 126
     ");
     gate(&host, &RECEIVE, "zfs send -Lc vault/a@1").is("
-        ! zfs_gate: refused: `zfs send` is nothing for a receiving end
+        ! zfs_gate: refused: `zfs send` is nothing for a receiving end [wrong_mode]
         exit 126
     ");
 }
@@ -149,11 +149,11 @@ fn receive_takes_what_fits() {
 fn receive_loses_nothing_without_allow_rollback() {
     let host = Host::new("vault/a @1 @2");
     gate(&host, &RECEIVE, "zfs rollback vault/a@2").is("
-        ! zfs_gate: refused: `zfs rollback` needs a gate with --allow-rollback
+        ! zfs_gate: refused: `zfs rollback` needs a gate with --allow-rollback [allow_rollback_missing]
         exit 126
     ");
     gate(&host, &RECEIVE, "zfs destroy vault/a@2").is("
-        ! zfs_gate: refused: `zfs destroy` needs a gate with --allow-rollback
+        ! zfs_gate: refused: `zfs destroy` needs a gate with --allow-rollback [allow_rollback_missing]
         exit 126
     ");
     let rollback = [&RECEIVE[..], &["--allow-rollback"]].concat();
@@ -169,7 +169,7 @@ fn receive_loses_nothing_without_allow_rollback() {
         $ rollback vault/a@1
     ");
     gate(&host, &rollback, "zfs destroy vault/a").is("
-        ! zfs_gate: refused: vault/a is the gate's own dataset, not below it
+        ! zfs_gate: refused: vault/a is the gate's own dataset, not below it [outside_datasets]
         exit 126
     ");
 }
@@ -178,17 +178,17 @@ fn receive_loses_nothing_without_allow_rollback() {
 fn nothing_else_is_run() {
     let host = Host::new("tank/a @1");
     host.program(&SEND).is("
-        ! zfs_gate: refused: there is no command: this key serves zfs_replicate, not people
+        ! zfs_gate: refused: there is no command: this key serves zfs_replicate, not people [no_command]
         exit 126
     ");
     for line in ["id", "zfs list", "zfs list -Hp tank/a; id"] {
         host.program(&SEND).asked(line).is("
-            ! zfs_gate: refused: it is not a command of zfs_replicate: those begin with `sh -c 'echo ferro.zfs:begin`
+            ! zfs_gate: refused: it is not a command of zfs_replicate: those begin with `sh -c 'echo ferro.zfs:begin` [command_not_allowed]
             exit 126
         ");
     }
     gate(&host, &SEND, "zfs list -Hp tank/a; id").is("
-        ! zfs_gate: refused: it has ';' in it, which no command of zfs_replicate has there
+        ! zfs_gate: refused: it has ';' in it, which no command of zfs_replicate has there [command_not_allowed]
         exit 126
     ");
     host.program(&[GATE, "--mode", "send"]).asked("id").is("
@@ -203,7 +203,7 @@ fn explain_says_what_would_be_done() {
     let lines = ["--explain", "zfs send -Lc tank/a@1", "zfs send -Lc tank/b@1", "zfs send -t 1-abc"];
     host.program(&[&SEND[..], &lines].concat()).is("
         allowed: zfs send -Lc tank/a@1
-        refused: zfs send -Lc tank/b@1: tank/b is not within its datasets
+        refused: zfs send -Lc tank/b@1: tank/b is not within its datasets [outside_datasets]
         allowed: zfs send -t 1-abc (if the snapshot that the token stands for is within the datasets)
         exit 1
     ");
@@ -353,12 +353,12 @@ fn replication_pulls_through_the_gate() {
 #[test]
 fn replication_of_a_neighbour_is_refused() {
     replicate(&gated("send", "tank/a"), [("source_host", json!("root@nas"))]).is("
-        ! error: list on root@nas failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank` ended with exit status 126: zfs_gate: refused: tank is not within its datasets (the gate in authorized_keys there does not let it through; compare its --mode and --dataset with this task, or ask `zfs_gate ... --explain` there)
+        ! error: list on root@nas failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank` ended with exit status 126: zfs_gate: refused: tank is not within its datasets [outside_datasets] (the gate in authorized_keys there does not let it through; compare its --mode and --dataset with this task, or ask `zfs_gate ... --explain` there)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
     ");
     replicate(&gated("receive", "vault/other"), [("target_host", json!("root@nas"))]).is("
-        ! error: list on root@nas failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank` ended with exit status 126: zfs_gate: refused: vault/tank is not within its datasets (the gate in authorized_keys there does not let it through; compare its --mode and --dataset with this task, or ask `zfs_gate ... --explain` there)
+        ! error: list on root@nas failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank` ended with exit status 126: zfs_gate: refused: vault/tank is not within its datasets [outside_datasets] (the gate in authorized_keys there does not let it through; compare its --mode and --dataset with this task, or ask `zfs_gate ... --explain` there)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank

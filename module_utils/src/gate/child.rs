@@ -1,5 +1,6 @@
 //! The commands that the gate runs, and what it tells the other end of how they ended.
 
+use super::denied::{Denial, Denied};
 use crate::exec::cmd::Cmd;
 use crate::exec::runner::{Output, Runner};
 use std::io;
@@ -10,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 #[derive(Debug)]
 pub enum End {
     /// Not done; nothing has happened.
-    Refused(String),
+    Refused(Denied),
     /// A command ran and ended with this exit status, after it, or we, said these words on standard error.
     Ended(u8, String),
 }
@@ -29,9 +30,9 @@ pub(super) fn ended_as(argv: &[String], status: io::Result<ExitStatus>) -> End {
 }
 
 /// Asks `zfs`: the same one that [`command`] would run.
-pub(super) fn ask(args: &[&str]) -> Result<Output, String> {
+pub(super) fn ask(args: &[&str]) -> Result<Output, Denied> {
     let output = Runner::default().output(&Cmd::new("zfs").args(args).with_only_path(PATH));
-    output.map_err(|error| format!("zfs cannot be asked: {error}"))
+    output.map_err(|error| Denial::CannotTell.because(format!("zfs cannot be asked: {error}")))
 }
 
 /// A command with nothing in its environment that ssh or the login brings along.

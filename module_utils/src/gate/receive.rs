@@ -5,6 +5,7 @@
 
 use super::allowlist::{Permit, Receiving};
 use super::child::{End, ask, command, ended_as, not_run};
+use super::denied::{Denial, Denied};
 use crate::exec::runner::{is_root, nonblocking, wait};
 use crate::exec::scripts::Script;
 use crate::exec::stderr::{Cause, cause};
@@ -23,7 +24,7 @@ use std::process::{Child, ChildStdin, Stdio};
 const CHUNK: usize = 1 << 20;
 
 /// Receives what comes on standard input.
-pub fn receive(what: &Receiving, permit: &Permit) -> Result<End, String> {
+pub fn receive(what: &Receiving, permit: &Permit) -> Result<End, Denied> {
     let mut intake = Intake { argv: &permit.argv, what, there: None, receiver: None };
     if permit.script != Some(Script::Decompress) {
         return intake.serve(io::stdin().as_fd());
@@ -35,7 +36,7 @@ pub fn receive(what: &Receiving, permit: &Permit) -> Result<End, String> {
             let served = intake.serve(plain.as_fd());
             // Nobody reads it any more: it ends.
             drop(plain);
-            child.wait().map_err(|error| format!("zstd: {error}"))?;
+            child.wait().map_err(|error| Denial::CannotTell.because(format!("zstd: {error}")))?;
             served
         }
         Err(error) => Ok(not_run(&zstd, &error)),
@@ -62,7 +63,7 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn serve(&mut self, from: BorrowedFd<'_>) -> Result<End, String> {
+    fn serve(&mut self, from: BorrowedFd<'_>) -> Result<End, Denied> {
         nonblocking(from).map_err(|error| failed(&error))?;
         let served = self.pass_on(from);
         // Its input is closed: what it has so far can be resumed. Where we refused, what it says is an echo of that.
@@ -71,7 +72,7 @@ impl Intake<'_> {
     }
 
     /// Hands on what may be, until there is no more; gives how it ended, where no receiver is left to tell.
-    fn pass_on(&mut self, from: BorrowedFd<'_>) -> Result<Option<End>, String> {
+    fn pass_on(&mut self, from: BorrowedFd<'_>) -> Result<Option<End>, Denied> {
         let mut inlet = Inlet::default();
         let mut to: Option<ChildStdin> = None;
         loop {
@@ -116,13 +117,13 @@ impl Intake<'_> {
     }
 
     /// The command that receives a stream that begins, or why it must not be received.
-    fn admit(&mut self, begin: &Begin, packed: bool) -> Result<Vec<String>, String> {
+    fn admit(&mut self, begin: &Begin, packed: bool) -> Result<Vec<String>, Denied> {
         // Looked at only now that the stream has begun: however long the sender took for it, nothing can have changed since.
         let mut there = match self.there.take() {
             Some(there) => there,
             None => look(&self.what.target)?,
         };
-        check(self.what, begin, packed, &there).map_err(|reason| refused(&reason))?;
+        check(self.what, begin, packed, &there).map_err(|denied| refused_as(denied.code, &denied.message))?;
         let argv = if there.exists { self.argv.to_vec() } else { with_safe_settings(self.argv, begin.kind, is_root()) };
         there.exists = true;
         there.guids.insert(begin.to_guid);
@@ -131,12 +132,16 @@ impl Intake<'_> {
     }
 }
 
-fn refused(reason: &str) -> String {
-    format!("the stream is refused: {reason}")
+fn refused(reason: &str) -> Denied {
+    refused_as(Denial::StreamNotAllowed, reason)
 }
 
-fn failed(error: &io::Error) -> String {
-    format!("the stream: {error}")
+fn refused_as(code: Denial, reason: &str) -> Denied {
+    code.because(format!("the stream is refused: {reason}"))
+}
+
+fn failed(error: &io::Error) -> Denied {
+    Denial::CannotTell.because(format!("the stream: {error}"))
 }
 
 /// Waits until something can be moved again; true if the receiver has closed its end.
@@ -157,41 +162,45 @@ fn pause(from: BorrowedFd<'_>, to: Option<&ChildStdin>, is_full: bool) -> io::Re
 }
 
 /// Whether a stream may be received onto what is there.
-fn check(what: &Receiving, begin: &Begin, packed: bool, there: &There) -> Result<(), String> {
+fn check(what: &Receiving, begin: &Begin, packed: bool, there: &There) -> Result<(), Denied> {
+    let denied = |message: String| Err(Denial::StreamNotAllowed.because(message));
     let target = &what.target;
     if what.forced && (packed || begin.from_guid != 0) {
-        return Err("`receive -F` is for one full stream only".to_owned());
+        return denied("`receive -F` is for one full stream only".to_owned());
     }
     if what.forced && what.over_placeholder && !(there.is_placeholder && there.guids.is_empty()) {
-        return Err(format!(
+        return Err(Denial::AllowRollbackMissing.because(format!(
             "`receive -F` needs a gate with --allow-rollback, as {target} is not an empty dataset made by zfs_replicate"
-        ));
+        )));
     }
     if there.guids.contains(&begin.to_guid) {
-        return Err(format!("{target} has its snapshot with guid {} already", begin.to_guid));
+        return denied(format!("{target} has its snapshot with guid {} already", begin.to_guid));
     }
     if begin.resuming && !there.is_partial {
-        return Err(format!("{target} has no interrupted receive that it could resume"));
+        return denied(format!("{target} has no interrupted receive that it could resume"));
     }
     if begin.from_guid != 0 && !there.guids.contains(&begin.from_guid) {
         let lacks = if there.exists { "does not have" } else { "cannot have, as it does not exist" };
-        return Err(format!("it builds upon a snapshot with guid {}, which {target} {lacks}", begin.from_guid));
+        return denied(format!("it builds upon a snapshot with guid {}, which {target} {lacks}", begin.from_guid));
     }
     Ok(())
 }
 
 /// Asks for the target and its snapshots, in one command.
-fn look(target: &DatasetName) -> Result<There, String> {
+fn look(target: &DatasetName) -> Result<There, Denied> {
     let columns = format!("name,guid,receive_resume_token,{PLACEHOLDER}");
     let types = "filesystem,volume,snapshot";
     let output = ask(&["list", "-Hp", "-t", types, "-d", "1", "-o", &columns, target.as_str()])?;
     if output.status.success() {
         return read_there(target, &output.stdout)
-            .ok_or_else(|| format!("`zfs list` said something unexpected of {target}"));
+            .ok_or_else(|| Denial::CannotTell.because(format!("`zfs list` said something unexpected of {target}")));
     }
     // Only that it does not exist is an answer.
     let missing = cause(&output.stderr) == Cause::DoesNotExist;
-    if missing { Ok(There::default()) } else { Err(format!("{target} cannot be looked at: {}", output.stderr.trim())) }
+    if missing {
+        return Ok(There::default());
+    }
+    Err(Denial::CannotTell.because(format!("{target} cannot be looked at: {}", output.stderr.trim())))
 }
 
 fn read_there(target: &DatasetName, stdout: &str) -> Option<There> {
@@ -271,13 +280,18 @@ mod tests {
         // Else libzfs would look for the guid in the whole pool.
         for there in [There::default(), there(&[]), there(&[3])] {
             assert!(
-                check(&plain, &begin(4, 5), false, &there).unwrap_err().contains("builds upon a snapshot with guid 4")
+                check(&plain, &begin(4, 5), false, &there)
+                    .unwrap_err()
+                    .message
+                    .contains("builds upon a snapshot with guid 4")
             );
         }
         // libzfs skips over such a stream by rules of its own.
-        assert!(check(&plain, &begin(4, 3), false, &there(&[3, 4])).unwrap_err().contains("already"));
+        assert!(check(&plain, &begin(4, 3), false, &there(&[3, 4])).unwrap_err().message.contains("already"));
         let resumed = Begin { resuming: true, ..begin(0, 5) };
-        assert!(check(&plain, &resumed, false, &There::default()).unwrap_err().contains("no interrupted receive"));
+        assert!(
+            check(&plain, &resumed, false, &There::default()).unwrap_err().message.contains("no interrupted receive")
+        );
         assert_eq!(check(&plain, &resumed, false, &There { is_partial: true, ..there(&[]) }), Ok(()));
     }
 
@@ -288,7 +302,7 @@ mod tests {
         assert_eq!(check(&forced, &begin(0, 5), false, &placeholder), Ok(()));
         assert!(check(&forced, &begin(0, 5), true, &placeholder).is_err());
         assert!(check(&forced, &begin(4, 5), false, &There { guids: [4].into(), ..placeholder }).is_err());
-        assert!(check(&forced, &begin(0, 5), false, &there(&[])).unwrap_err().contains("--allow-rollback"));
+        assert!(check(&forced, &begin(0, 5), false, &there(&[])).unwrap_err().message.contains("--allow-rollback"));
         let rollback = Receiving { over_placeholder: false, ..forced };
         assert_eq!(check(&rollback, &begin(0, 5), false, &there(&[])), Ok(()));
         assert!(check(&rollback, &begin(4, 5), false, &there(&[4])).is_err());

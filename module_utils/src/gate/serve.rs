@@ -3,6 +3,7 @@
 use super::allowlist::{Condition, Permit, Rules, permit};
 use super::child::{End, ask, become_it, command, ended, ended_as, not_run};
 use super::command_line::awaits_begin;
+use super::denied::{Denial, Denied};
 use super::receive::receive;
 use crate::exec::cmd::BEGIN;
 use crate::exec::scripts::Script;
@@ -16,8 +17,10 @@ use std::process::Stdio;
 /// Serves what ssh handed over in `SSH_ORIGINAL_COMMAND`. Returns only if it did not, or could not, become the command.
 pub fn serve(rules: &Rules, line: Option<&OsStr>) -> End {
     match line.map(OsStr::to_str) {
-        None => End::Refused("there is no command: this key serves zfs_replicate, not people".to_owned()),
-        Some(None) => End::Refused("the command is not plain text".to_owned()),
+        None => {
+            End::Refused(Denial::NoCommand.because("there is no command: this key serves zfs_replicate, not people"))
+        }
+        Some(None) => End::Refused(Denial::NoCommand.because("the command is not plain text")),
         Some(Some(line)) => permit(rules, line)
             .and_then(|permit| {
                 if awaits_begin(line) {
@@ -36,7 +39,7 @@ fn begin() {
     let _ = writeln!(io::stderr(), "{BEGIN}");
 }
 
-fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
+fn run(rules: &Rules, permit: &Permit) -> Result<End, Denied> {
     match &permit.condition {
         Condition::None => Ok(just_run(permit)),
         Condition::Token(token) => {
@@ -59,7 +62,8 @@ fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
         Condition::Mark { place, guid } => {
             let is = check_placeholder(place)?;
             if is != *guid {
-                return Err(format!("the guid of {place} is {is}, so its mark cannot be {guid}"));
+                let message = format!("the guid of {place} is {is}, so its mark cannot be {guid}");
+                return Err(Denial::NoPlaceholder.because(message));
             }
             Ok(just_run(permit))
         }
@@ -69,17 +73,20 @@ fn run(rules: &Rules, permit: &Permit) -> Result<End, String> {
 
 /// What a token names, and what ZFS finds for it, must both lie within: ZFS looks for the guid in the whole pool if the name does
 /// not have it.
-fn check_token(rules: &Rules, output: &str) -> Result<(), String> {
+fn check_token(rules: &Rules, output: &str) -> Result<(), Denied> {
     let content = parse::token(output).map_err(|error| error.to_string())?;
     let sent = parse::sent(output);
     if sent.is_empty() {
-        return Err("ZFS does not tell what the resume token would send".to_owned());
+        return Err(Denial::CannotTell.because("ZFS does not tell what the resume token would send"));
     }
     for snapshot in sent.iter().map(String::as_str).chain([content.to_name.as_str()]) {
         let (dataset, _) =
             snapshot.split_once('@').ok_or_else(|| format!("the resume token is of {snapshot:?}, no snapshot"))?;
         let dataset: DatasetName = dataset.parse().map_err(|error| format!("the resume token: {error}"))?;
-        rules.within(&dataset).map_err(|reason| format!("the resume token would send {snapshot}: {reason}"))?;
+        rules.within(&dataset).map_err(|denied| {
+            let message = format!("the resume token would send {snapshot}: {}", denied.message);
+            denied.code.because(message)
+        })?;
         if rules.raw_only && !content.raw {
             check_plain(&dataset)?;
         }
@@ -88,27 +95,32 @@ fn check_token(rules: &Rules, output: &str) -> Result<(), String> {
 }
 
 /// Whether the plain text of a dataset may leave: not if it is encrypted.
-fn check_plain(dataset: &DatasetName) -> Result<(), String> {
+fn check_plain(dataset: &DatasetName) -> Result<(), Denied> {
     let encryption = ask(&["get", "-Hp", "-o", "value", "encryption", dataset.as_str()])?;
     match encryption.stdout.trim() {
         "off" | "-" if encryption.status.success() => Ok(()),
         _ if encryption.status.success() => {
-            Err(format!("{dataset} is encrypted, and leaves only as a raw stream here (--raw-only): use raw: auto"))
+            let message =
+                format!("{dataset} is encrypted, and leaves only as a raw stream here (--raw-only): use raw: auto");
+            Err(Denial::RawOnly.because(message))
         }
-        _ => Err(format!("{dataset} cannot be looked at: {}", encryption.stderr.trim())),
+        _ => {
+            let said = encryption.stderr.trim();
+            Err(Denial::CannotTell.because(format!("{dataset} cannot be looked at: {said}")))
+        }
     }
 }
 
 /// A parent without data, which has no snapshot and bears our mark itself: children of such a parent inherit it. Gives its guid.
-fn check_placeholder(place: &DatasetName) -> Result<u64, String> {
+fn check_placeholder(place: &DatasetName) -> Result<u64, Denied> {
     let name = place.as_str();
     let said = ask(&["get", "-Hp", "-o", "property,value,source", &format!("guid,{PLACEHOLDER}"), name])?;
     let snapshots = ask(&["list", "-Hp", "-t", "snapshot", "-o", "name", "-d", "1", name])?;
     let is_empty = said.status.success() && snapshots.status.success() && snapshots.stdout.is_empty();
     is_empty.then(|| marked(&said.stdout)).flatten().ok_or_else(|| {
-        format!(
+        Denial::NoPlaceholder.because(format!(
             "this is for empty datasets made by zfs_replicate, or needs a gate with --allow-rollback, and {place} is not one"
-        )
+        ))
     })
 }
 
@@ -123,14 +135,14 @@ fn marked(said: &str) -> Option<u64> {
 }
 
 /// What is to take the place must be there, beside it or beside one above it.
-fn check_beside(place: &DatasetName) -> Result<(), String> {
+fn check_beside(place: &DatasetName) -> Result<(), Denied> {
     let names: Vec<DatasetName> =
         std::iter::once(place.clone()).chain(place.ancestors()).filter_map(|name| name.arriving().ok()).collect();
     let all = ["list", "-Hp", "-t", "filesystem,volume", "-o", "name"];
     let said = ask(&all.into_iter().chain(names.iter().map(DatasetName::as_str)).collect::<Vec<_>>())?;
     // What does not exist is left out.
     if said.stdout.is_empty() {
-        Err(format!("nothing has arrived that would take the place of {place}"))
+        Err(Denial::NoPlaceholder.because(format!("nothing has arrived that would take the place of {place}")))
     } else {
         Ok(())
     }
@@ -209,7 +221,10 @@ mod tests {
         assert!(check_token(&rules, &output("tank/database@s", "tank/data@s")).is_err());
         // The name is ours, but the guid was found elsewhere.
         let error = check_token(&rules, &output("tank/data@s", "tank/secret@s")).unwrap_err();
-        assert_eq!(error, "the resume token would send tank/secret@s: tank/secret is not within its datasets");
+        assert_eq!(
+            error.to_string(),
+            "the resume token would send tank/secret@s: tank/secret is not within its datasets [outside_datasets]"
+        );
         assert!(check_token(&rules, "\ttoguid = 0x5\n\ttoname = tank/data@s\n").is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::names::{dataset, form, form_of, version};
 use super::rules::{Condition, Mode, Rules, each};
+use crate::gate::denied::{Denial, Denied};
 use crate::model::marks::{PLACEHOLDER, REPLICA};
 use crate::model::{DatasetName, check_version_name};
 use crate::plan::features::Feature;
@@ -36,7 +37,7 @@ const READABLE: [&str; 24] = [
 ];
 
 impl Rules {
-    pub(super) fn list(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn list(&self, args: &[&str]) -> Result<Condition, Denied> {
         let ["-Hp", "-t", types, "-o", columns, rest @ ..] = args else { return Err(form("list")) };
         readable(columns)?;
         let (deep, names) = match (*types, rest) {
@@ -59,7 +60,7 @@ impl Rules {
         })
     }
 
-    pub(super) fn get(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn get(&self, args: &[&str]) -> Result<Condition, Denied> {
         if let ["-Hp", "-s", "local,received", "-o", "name,property,value", properties, names @ ..] = args {
             // What `send_properties` takes over.
             if *properties != properties::STORED.join(",") {
@@ -79,7 +80,7 @@ impl Rules {
     }
 
     /// Which streams the pools of its datasets can have and take: nothing else is told of a pool.
-    pub(super) fn features(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn features(&self, args: &[&str]) -> Result<Condition, Denied> {
         let ["-H", "-o", "name,property,value", properties, pools @ ..] = args else {
             return Err(form_of("zpool", "get"));
         };
@@ -88,33 +89,35 @@ impl Rules {
         }
         let is_ours = |pool: &str| self.datasets.iter().any(|ours| ours.pool() == pool);
         match pools.iter().find(|pool| !is_ours(pool)) {
-            Some(pool) => Err(format!("{pool:?} is not the pool of one of its datasets")),
+            Some(pool) => {
+                Err(Denial::OutsideDatasets.because(format!("{pool:?} is not the pool of one of its datasets")))
+            }
             None => each(pools, |_| Ok(())),
         }
     }
 
-    pub(super) fn allow(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn allow(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [name] = args else { return Err(form("allow")) };
         each(&[*name], |name| self.within(&dataset(name)?))
     }
 
-    pub(super) fn hold(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn hold(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [tag, names @ ..] = args else { return Err(form("hold")) };
         if !(tag.starts_with("ferro") && check_version_name(tag).is_ok()) {
-            return Err(format!("the hold {tag:?} is none of zfs_replicate's"));
+            return Err(format!("the hold {tag:?} is none of zfs_replicate's").into());
         }
         self.snapshots(names)
     }
 
-    pub(super) fn holds(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn holds(&self, args: &[&str]) -> Result<Condition, Denied> {
         let ["-H", names @ ..] = args else { return Err(form("holds")) };
         self.snapshots(names)
     }
 }
 
-fn readable(columns: &str) -> Result<(), String> {
+fn readable(columns: &str) -> Result<(), Denied> {
     match columns.split(',').find(|column| !READABLE.contains(column)) {
-        Some(column) => Err(format!("the column or property {column:?} may not be read")),
+        Some(column) => Err(format!("the column or property {column:?} may not be read").into()),
         None => Ok(()),
     }
 }

@@ -7,13 +7,15 @@ mod source;
 mod target;
 
 use super::command_line::split;
+use super::denied::{Denial, Denied};
 use crate::exec::scripts::Script;
 use crate::model::ARRIVING;
+use names::{needs_allow_rollback, wrong_mode};
 
 pub use rules::{Condition, Mode, Permit, Receiving, Rules};
 
 /// What a line asks for, or why it is refused.
-pub fn permit(rules: &Rules, line: &str) -> Result<Permit, String> {
+pub fn permit(rules: &Rules, line: &str) -> Result<Permit, Denied> {
     let (script, argv) = split(line)?;
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     let condition = match words[..] {
@@ -22,7 +24,7 @@ pub fn permit(rules: &Rules, line: &str) -> Result<Permit, String> {
         ["id"] | ["zstd", "--version"] if script.is_none() => Condition::None,
         ["zfs", verb, ref rest @ ..] if fits(script, verb, rest) => rules.verb(verb, rest)?,
         ["zpool", "get", ref rest @ ..] if script.is_none() => rules.features(rest)?,
-        _ => return Err(format!("the program {:?} is none that zfs_replicate runs here", words[0])),
+        _ => return Err(format!("the program {:?} is none that zfs_replicate runs here", words[0]).into()),
     };
     Ok(Permit { argv, script, condition })
 }
@@ -39,9 +41,9 @@ fn fits(script: Option<Script>, verb: &str, args: &[&str]) -> bool {
 
 impl Rules {
     /// Each of many small commands must be permitted by itself.
-    fn many(&self, script: Option<Script>, words: &[&str]) -> Result<Condition, String> {
+    fn many(&self, script: Option<Script>, words: &[&str]) -> Result<Condition, Denied> {
         if self.mode != Mode::Send {
-            return Err("bookmarks are nothing for a receiving end".to_owned());
+            return Err(Denial::WrongMode.because("bookmarks are nothing for a receiving end"));
         }
         if script == Some(Script::Bookmark) {
             words.chunks(2).try_for_each(|pair| self.bookmark(pair).map(drop))?;
@@ -51,7 +53,7 @@ impl Rules {
         Ok(Condition::None)
     }
 
-    fn verb(&self, verb: &str, args: &[&str]) -> Result<Condition, String> {
+    fn verb(&self, verb: &str, args: &[&str]) -> Result<Condition, Denied> {
         match (self.mode, verb) {
             (_, "list") => self.list(args),
             (_, "get") => self.get(args),
@@ -66,25 +68,23 @@ impl Rules {
             (Mode::Receive, "inherit") => self.inherit(args),
             (Mode::Receive, "set") => self.mark(args),
             (Mode::Receive, "destroy") if !args.iter().any(|name| name.contains('@')) => {
-                self.destroy_placeholder(args).map_err(|reason| self.or_rollback(verb, reason))
+                self.destroy_placeholder(args).map_err(|denied| self.or_rollback(verb, denied))
             }
             (Mode::Receive, "rename") if args.iter().any(|name| name.contains(ARRIVING)) => {
-                self.put_in_place(args).map_err(|reason| self.or_rollback(verb, reason))
+                self.put_in_place(args).map_err(|denied| self.or_rollback(verb, denied))
             }
             (Mode::Receive, "rollback") if self.allow_rollback => self.rollback(args),
             (Mode::Receive, "destroy") if self.allow_rollback => self.destroy_snapshots(args),
             (Mode::Receive, "rename") if self.allow_rollback => self.rename(args),
-            (Mode::Receive, "rollback" | "destroy" | "rename") => {
-                Err(format!("`zfs {verb}` needs a gate with --allow-rollback"))
-            }
-            (Mode::Send, _) => Err(format!("`zfs {verb}` is nothing for a sending end")),
-            (Mode::Receive, _) => Err(format!("`zfs {verb}` is nothing for a receiving end")),
+            (Mode::Receive, "rollback" | "destroy" | "rename") => Err(needs_allow_rollback(verb)),
+            (Mode::Send, _) => Err(wrong_mode(verb, "sending")),
+            (Mode::Receive, _) => Err(wrong_mode(verb, "receiving")),
         }
     }
 
     /// Why something about placeholders is refused: where nothing else of the kind is let through, that says more.
-    fn or_rollback(&self, verb: &str, reason: String) -> String {
-        if self.allow_rollback { reason } else { format!("`zfs {verb}` needs a gate with --allow-rollback") }
+    fn or_rollback(&self, verb: &str, denied: Denied) -> Denied {
+        if self.allow_rollback { denied } else { needs_allow_rollback(verb) }
     }
 }
 

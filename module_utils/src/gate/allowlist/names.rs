@@ -1,17 +1,26 @@
 //! Names in commands, and what is said of commands that are none of ours. Pure.
 
+use crate::gate::denied::{Denial, Denied};
 use crate::model::{DatasetName, check_version_name};
 
-pub(super) fn form(verb: &str) -> String {
+pub(super) fn form(verb: &str) -> Denied {
     form_of("zfs", verb)
 }
 
-pub(super) fn form_of(program: &str, verb: &str) -> String {
-    format!("`{program} {verb}` with these options is nothing that zfs_replicate says")
+pub(super) fn form_of(program: &str, verb: &str) -> Denied {
+    format!("`{program} {verb}` with these options is nothing that zfs_replicate says").into()
 }
 
-pub(super) fn dataset(name: &str) -> Result<DatasetName, String> {
-    name.parse::<DatasetName>().map_err(|error| error.to_string())
+pub(super) fn wrong_mode(verb: &str, end: &str) -> Denied {
+    Denial::WrongMode.because(format!("`zfs {verb}` is nothing for a {end} end"))
+}
+
+pub(super) fn needs_allow_rollback(verb: &str) -> Denied {
+    Denial::AllowRollbackMissing.because(format!("`zfs {verb}` needs a gate with --allow-rollback"))
+}
+
+pub(super) fn dataset(name: &str) -> Result<DatasetName, Denied> {
+    Ok(name.parse()?)
 }
 
 /// A dataset, snapshot or bookmark by its name.
@@ -21,21 +30,21 @@ pub(super) struct Version {
 }
 
 /// A dataset, snapshot or bookmark.
-pub(super) fn version(name: &str) -> Result<Version, String> {
+pub(super) fn version(name: &str) -> Result<Version, Denied> {
     let Some((path, rest)) = name.split_once(['@', '#']) else {
         return Ok(Version { dataset: dataset(name)?, sign: None });
     };
-    check_version_name(rest).map_err(|error| error.to_string())?;
+    check_version_name(rest)?;
     if name.len() > crate::model::MAX_NAME {
-        return Err("a name is longer than 255 bytes".to_owned());
+        return Err("a name is longer than 255 bytes".into());
     }
     Ok(Version { dataset: dataset(path)?, sign: name[path.len()..].chars().next() })
 }
 
 /// The start of an incremental stream: only the sign and the name, so it cannot be of another dataset.
-pub(super) fn of_same_dataset(from: &str, signs: &str) -> Result<(), String> {
+pub(super) fn of_same_dataset(from: &str, signs: &str) -> Result<(), Denied> {
     match from.strip_prefix(|sign| signs.contains(sign)) {
-        Some(name) => check_version_name(name).map_err(|error| error.to_string()),
-        None => Err(format!("an incremental stream does not start from {from:?}")),
+        Some(name) => Ok(check_version_name(name)?),
+        None => Err(format!("an incremental stream does not start from {from:?}").into()),
     }
 }

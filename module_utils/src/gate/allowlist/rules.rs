@@ -2,6 +2,7 @@
 
 use super::names::{Version, version};
 use crate::exec::scripts::Script;
+use crate::gate::denied::{Denial, Denied};
 use crate::model::DatasetName;
 
 /// Which end the gate guards.
@@ -72,17 +73,17 @@ pub struct Receiving {
 
 impl Rules {
     /// Whether a dataset is one of the gate's, or lies below one: by whole components, so `tank/database` is not in `tank/data`.
-    pub fn within(&self, name: &DatasetName) -> Result<(), String> {
+    pub fn within(&self, name: &DatasetName) -> Result<(), Denied> {
         if self.datasets.iter().any(|ours| name.below(ours).is_some()) {
             Ok(())
         } else {
-            Err(format!("{name} is not within its datasets"))
+            Err(Denial::OutsideDatasets.because(format!("{name} is not within its datasets")))
         }
     }
 
-    pub(super) fn strictly_within(&self, name: &DatasetName) -> Result<(), String> {
+    pub(super) fn strictly_within(&self, name: &DatasetName) -> Result<(), Denied> {
         if self.is_own(name) {
-            Err(format!("{name} is the gate's own dataset, not below it"))
+            Err(Denial::OutsideDatasets.because(format!("{name} is the gate's own dataset, not below it")))
         } else {
             self.within(name)
         }
@@ -94,18 +95,18 @@ impl Rules {
         self.datasets.contains(name)
     }
 
-    pub(super) fn snapshots(&self, names: &[&str]) -> Result<Condition, String> {
+    pub(super) fn snapshots(&self, names: &[&str]) -> Result<Condition, Denied> {
         each(names, |name| match version(name)? {
             Version { dataset, sign: Some('@') } => self.within(&dataset),
-            _ => Err(format!("{name:?} is not a snapshot")),
+            _ => Err(format!("{name:?} is not a snapshot").into()),
         })
     }
 }
 
 /// Checks each of the names, of which there must be one at least.
-pub(super) fn each(names: &[&str], check: impl Fn(&str) -> Result<(), String>) -> Result<Condition, String> {
+pub(super) fn each(names: &[&str], check: impl Fn(&str) -> Result<(), Denied>) -> Result<Condition, Denied> {
     if names.is_empty() {
-        return Err("it names no dataset".to_owned());
+        return Err("it names no dataset".into());
     }
     names.iter().try_for_each(|name| check(name)).map(|()| Condition::None)
 }

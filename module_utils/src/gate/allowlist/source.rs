@@ -2,6 +2,7 @@
 
 use super::names::{form, of_same_dataset, version};
 use super::rules::{Condition, Rules};
+use crate::gate::denied::Denied;
 
 /// With which flags a stream may be sent: raw, or what both pools can take. None of them brings more along than the snapshots. Where
 /// the pools can take nothing, `--` stands before the name.
@@ -11,7 +12,7 @@ const SEND_FLAGS: [&str; 8] = ["-w", "-L", "-e", "-c", "-Le", "-Lc", "-ec", "-Le
 const MAX_TOKEN: usize = 16 * 1024;
 
 impl Rules {
-    pub(super) fn send(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn send(&self, args: &[&str]) -> Result<Condition, Denied> {
         let is_estimate = args.first() == Some(&"-nvP");
         let args = match args {
             ["-t" | "-nvPt", token] | ["-nvP", "-t", token] => {
@@ -21,7 +22,7 @@ impl Rules {
                 return if fits {
                     Ok(Condition::Token((*token).to_owned()))
                 } else {
-                    Err("it is no resume token".to_owned())
+                    Err("it is no resume token".into())
                 };
             }
             ["-nvP", rest @ ..] => rest,
@@ -47,29 +48,29 @@ impl Rules {
         Ok(Condition::None)
     }
 
-    pub(super) fn bookmark(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn bookmark(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [snapshot, bookmark] = args else { return Err(form("bookmark")) };
         let (from, to) = (version(snapshot)?, version(bookmark)?);
         if from.sign != Some('@') || from.dataset != to.dataset {
-            return Err("a bookmark is made of a snapshot of the same dataset".to_owned());
+            return Err("a bookmark is made of a snapshot of the same dataset".into());
         }
         self.own_bookmark(bookmark)
     }
 
-    pub(super) fn destroy_bookmark(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn destroy_bookmark(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [bookmark] = args else { return Err(form("destroy")) };
         self.own_bookmark(bookmark)
     }
 
     /// `DATASET#ferro_POOL_TARGET_GUID`: nothing else is made or destroyed on the sending end.
-    pub(super) fn own_bookmark(&self, name: &str) -> Result<Condition, String> {
+    pub(super) fn own_bookmark(&self, name: &str) -> Result<Condition, Denied> {
         let parsed = version(name)?;
         let (_, bookmark) = name.split_once('#').ok_or_else(|| format!("{name:?} is not a bookmark"))?;
         let parts: Vec<&str> = bookmark.split('_').collect();
         let hex = |text: &str, length| text.len() == length && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
         match parts[..] {
             ["ferro", pool, target, guid] if hex(pool, 16) && hex(target, 8) && hex(guid, 16) => {}
-            _ => return Err(format!("the bookmark #{bookmark} is none of zfs_replicate's")),
+            _ => return Err(format!("the bookmark #{bookmark} is none of zfs_replicate's").into()),
         }
         self.within(&parsed.dataset).map(|()| Condition::None)
     }

@@ -2,6 +2,7 @@
 
 use super::names::{dataset, form};
 use super::rules::{Condition, Receiving, Rules, each};
+use crate::gate::denied::Denied;
 use crate::model::DatasetName;
 use crate::model::marks::PLACEHOLDER;
 use crate::zfs::properties;
@@ -10,7 +11,7 @@ use crate::zfs::properties;
 const PLAIN: &str = "encryption=off";
 
 impl Rules {
-    pub(super) fn receive(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn receive(&self, args: &[&str]) -> Result<Condition, Denied> {
         if let ["-A", name] = args {
             return each(&[*name], |name| self.within(&dataset(name)?));
         }
@@ -32,7 +33,7 @@ impl Rules {
         }
     }
 
-    pub(super) fn create(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn create(&self, args: &[&str]) -> Result<Condition, Denied> {
         match args {
             ["-u", "-o", "canmount=off", "-o", mark, name]
             | ["-u", "-o", "canmount=off", "-o", mark, "-o", PLAIN, name]
@@ -40,12 +41,12 @@ impl Rules {
             {
                 each(&[*name], |name| self.strictly_within(&dataset(name)?))
             }
-            _ => Err("only parents without data are created here, unmounted and marked".to_owned()),
+            _ => Err("only parents without data are created here, unmounted and marked".into()),
         }
     }
 
     /// The mark of a placeholder says whose it is by the guid, as soon as that is known.
-    pub(super) fn mark(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn mark(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [setting, name] = args else { return Err(form("set")) };
         let value = setting.strip_prefix(PLACEHOLDER).and_then(|rest| rest.strip_prefix('='));
         let guid = value.filter(|value| value.bytes().all(|b| b.is_ascii_digit())).and_then(|value| value.parse().ok());
@@ -56,7 +57,7 @@ impl Rules {
     }
 
     /// Of what a swap takes, the end: the placeholder, which is empty by then.
-    pub(super) fn destroy_placeholder(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn destroy_placeholder(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [name] = args else { return Err(form("destroy")) };
         let place = dataset(name)?;
         self.strictly_within(&place)?;
@@ -65,7 +66,7 @@ impl Rules {
 
     /// Of what a swap takes, the renames: from below a placeholder to below what stands beside it, or beside one above it; and
     /// what stands beside to the place.
-    pub(super) fn put_in_place(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn put_in_place(&self, args: &[&str]) -> Result<Condition, Denied> {
         let (["-u", from, to] | [from, to]) = args else { return Err(form("rename")) };
         let (from, to) = (dataset(from)?, dataset(to)?);
         self.strictly_within(&from)?;
@@ -82,24 +83,26 @@ impl Rules {
                 // Where replicas may be set aside, what is below them moves on alike.
                 Ok(if self.allow_rollback { Condition::None } else { Condition::GivesWay(place) })
             }
-            _ => Err(format!("{from} may only be renamed from below a placeholder to below what takes its place")),
+            _ => {
+                Err(format!("{from} may only be renamed from below a placeholder to below what takes its place").into())
+            }
         }
     }
 
-    pub(super) fn inherit(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn inherit(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [property, name] = args else { return Err(form("inherit")) };
         if *property != PLACEHOLDER {
-            return Err(format!("the property {property} is none of zfs_replicate's"));
+            return Err(format!("the property {property} is none of zfs_replicate's").into());
         }
         each(&[*name], |name| self.within(&dataset(name)?))
     }
 
-    pub(super) fn rollback(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn rollback(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [name] = args else { return Err(form("rollback")) };
         self.snapshots(&[*name])
     }
 
-    pub(super) fn destroy_snapshots(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn destroy_snapshots(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [name] = args else { return Err(form("destroy")) };
         let (dataset, names) = name.split_once('@').ok_or("only snapshots are destroyed here")?;
         let all: Vec<String> = names.split(',').map(|name| format!("{dataset}@{name}")).collect();
@@ -107,13 +110,13 @@ impl Rules {
     }
 
     /// What has diverged is set aside under a name of its own beside it.
-    pub(super) fn rename(&self, args: &[&str]) -> Result<Condition, String> {
+    pub(super) fn rename(&self, args: &[&str]) -> Result<Condition, Denied> {
         let (["-u", from, to] | [from, to]) = args else { return Err(form("rename")) };
         let (from, to) = (dataset(from)?, dataset(to)?);
         self.strictly_within(&from)?;
         match to.as_str().strip_prefix(from.as_str()).and_then(|rest| rest.strip_prefix("_diverged_")) {
             Some(time) if !time.is_empty() && !time.contains('/') => Ok(Condition::None),
-            _ => Err(format!("{from} may only be renamed to {from}_diverged_TIME")),
+            _ => Err(format!("{from} may only be renamed to {from}_diverged_TIME").into()),
         }
     }
 }

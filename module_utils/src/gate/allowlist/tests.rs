@@ -3,6 +3,7 @@
 use super::{Condition, Mode, Receiving, Rules, permit, split};
 use crate::exec::cmd::{Cmd, login_shell_prefix};
 use crate::exec::scripts::Script;
+use crate::gate::denied::{Denial, Denied};
 use crate::model::DatasetName;
 use crate::plan::features::Feature;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
@@ -13,7 +14,7 @@ fn rules(mode: Mode, allow_rollback: bool) -> Rules {
     Rules { mode, datasets: vec!["tank/data".parse().unwrap()], allow_rollback, raw_only: false }
 }
 
-fn ask(rules: &Rules, words: &str) -> Result<Condition, String> {
+fn ask(rules: &Rules, words: &str) -> Result<Condition, Denied> {
     permit(rules, &format!("{}{words}", login_shell_prefix())).map(|permit| permit.condition)
 }
 
@@ -209,7 +210,7 @@ fn rollback_is_for_gates_that_allow_it() {
         "zfs rename -u tank/data/x tank/data/x_diverged_2026-11-21",
     ];
     for words in words {
-        assert!(ask(&rules(Mode::Receive, false), words).unwrap_err().ends_with("needs a gate with --allow-rollback"));
+        assert!(ask(&rules(Mode::Receive, false), words).unwrap_err().code == Denial::AllowRollbackMissing);
         assert_eq!(ask(&rules(Mode::Receive, true), words), Ok(Condition::None), "{words}");
     }
     let forced = ask(&rules(Mode::Receive, true), "zfs receive -u -F tank/data/x");
