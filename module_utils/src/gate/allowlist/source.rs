@@ -3,6 +3,7 @@
 use super::names::{form, of_same_dataset, version};
 use super::rules::{Condition, Rules};
 use crate::gate::denied::Denied;
+use crate::model::bookmark_name::BookmarkName;
 
 /// With which flags a stream may be sent: raw, or what both pools can take. None of them brings more along than the snapshots. Where
 /// the pools can take nothing, `--` stands before the name.
@@ -66,11 +67,8 @@ impl Rules {
     pub(super) fn own_bookmark(&self, name: &str) -> Result<Condition, Denied> {
         let parsed = version(name)?;
         let (_, bookmark) = name.split_once('#').ok_or_else(|| format!("{name:?} is not a bookmark"))?;
-        let parts: Vec<&str> = bookmark.split('_').collect();
-        let hex = |text: &str, length| text.len() == length && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
-        match parts[..] {
-            ["ferro", pool, target, guid] if hex(pool, 16) && hex(target, 8) && hex(guid, 16) => {}
-            _ => return Err(format!("the bookmark #{bookmark} is none of zfs_replicate's").into()),
+        if bookmark.parse::<BookmarkName>().is_err() {
+            return Err(format!("the bookmark #{bookmark} is none of zfs_replicate's").into());
         }
         self.within(&parsed.dataset).map(|()| Condition::None)
     }
