@@ -60,49 +60,65 @@ pub struct Request {
     pub destroys: bool,
 }
 
-impl Request {
-    /// Checks what was given and finds the users and groups.
-    pub fn new(given: Args, runner: &Runner) -> Result<Self, String> {
-        let named = |name: &String| name.parse::<DatasetName>().map_err(|error| format!("option dataset: {error}"));
-        let datasets = given.dataset.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
-        check_shape("permissions", &given.permissions)?;
-        check_shape("create_time", &given.create_time)?;
-        for (set, permissions) in &given.sets {
+impl Args {
+    /// Names of permissions and sets must look like some.
+    fn check_names(&self) -> Result<(), String> {
+        check_shape("permissions", &self.permissions)?;
+        check_shape("create_time", &self.create_time)?;
+        for (set, permissions) in &self.sets {
             check_shape("sets", permissions)?;
             check_shape("sets", [set])?;
             if !set.starts_with('@') {
                 return Err(format!("option sets: the name of a set starts with @, as in \"@{set}\""));
             }
-            if permissions.is_empty() && given.state != State::Absent {
+            if permissions.is_empty() && self.state != State::Absent {
                 return Err(format!("option sets: {set} is empty; a whole set is removed with state: absent"));
             }
         }
-        let nobody = given.users.is_empty() && given.groups.is_empty() && !given.everyone;
-        let nothing = given.permissions.is_empty() && given.jobs.is_empty();
-        let alone = !given.create_time.is_empty() || !given.sets.is_empty();
-        if datasets.is_empty() {
-            return Err("option dataset: at least one is needed".to_owned());
+        Ok(())
+    }
+
+    /// It must be said who gets what, and where.
+    fn check_together(&self) -> Result<(), &'static str> {
+        let nobody = self.users.is_empty() && self.groups.is_empty() && !self.everyone;
+        let nothing = self.permissions.is_empty() && self.jobs.is_empty();
+        let alone = !self.create_time.is_empty() || !self.sets.is_empty();
+        if self.dataset.is_empty() {
+            return Err("option dataset: at least one is needed");
         }
-        if nobody && !nothing {
-            return Err("permissions and jobs are for somebody: one of users, groups and everyone is needed".to_owned());
+        match (nobody, nothing) {
+            (true, false) => Err("permissions and jobs are for somebody: one of users, groups and everyone is needed"),
+            (true, true) if !alone => Err("one of users, groups, everyone, create_time and sets is needed"),
+            (false, true) if self.state != State::Absent => Err(
+                "users, groups or everyone need permissions or jobs; all that they have is taken away with state: absent",
+            ),
+            _ => Ok(()),
         }
-        if nobody && !alone {
-            return Err("one of users, groups, everyone, create_time and sets is needed".to_owned());
-        }
-        if !nobody && nothing && given.state != State::Absent {
-            return Err(
-                "users, groups or everyone need permissions or jobs; all that they have is taken away with state: absent".to_owned()
-            );
-        }
+    }
+
+    /// Finds the users and groups.
+    fn who(&self, runner: &Runner) -> Result<BTreeSet<Who>, String> {
         let resolved = |option: &str, database, names: &[String]| {
             let name =
                 |name: &String| resolve(runner, database, name).map_err(|error| format!("option {option}: {error}"));
             names.iter().map(name).collect::<Result<Vec<_>, _>>()
         };
         let mut who: BTreeSet<Who> = BTreeSet::new();
-        who.extend(resolved("users", Database::Users, &given.users)?.into_iter().map(Who::User));
-        who.extend(resolved("groups", Database::Groups, &given.groups)?.into_iter().map(Who::Group));
-        who.extend(given.everyone.then_some(Who::Everyone));
+        who.extend(resolved("users", Database::Users, &self.users)?.into_iter().map(Who::User));
+        who.extend(resolved("groups", Database::Groups, &self.groups)?.into_iter().map(Who::Group));
+        who.extend(self.everyone.then_some(Who::Everyone));
+        Ok(who)
+    }
+}
+
+impl Request {
+    /// Checks what was given and finds the users and groups.
+    pub fn new(given: Args, runner: &Runner) -> Result<Self, String> {
+        let named = |name: &String| name.parse::<DatasetName>().map_err(|error| format!("option dataset: {error}"));
+        let datasets = given.dataset.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
+        given.check_names()?;
+        given.check_together()?;
+        let who = given.who(runner)?;
         let destroys = given.jobs.contains(&Job::Prune) || given.permissions.iter().any(|name| name == "destroy");
         let of_jobs = given.jobs.iter().flat_map(|job| job.permissions());
         let permissions: Permissions = given.permissions.into_iter().chain(of_jobs).collect();

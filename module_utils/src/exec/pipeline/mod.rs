@@ -78,29 +78,8 @@ pub fn run(
         result.map_err(|stopped| (stopped, pump.end(&mut senders)))
     });
     let bytes = wire.as_ref().map_or_else(|| pump.bytes(), Wire::bytes);
-    let (ended, (sent, received)) = result.map_err(|(stopped, given_up)| {
-        with(
-            &given_up,
-            match stopped {
-                Stopped::Signal => send.not_run(&io::Error::from(io::ErrorKind::Interrupted)),
-                Stopped::Stalled => {
-                    let words = format!("no byte for {} seconds (stall_timeout)", flow.stall.as_secs());
-                    send.failure(None, words, Cause::ConnectionLost)
-                }
-                Stopped::Unfinished => {
-                    let words = format!(
-                        "it did not end within {} seconds (stall_timeout) after the last byte",
-                        flow.stall.as_secs()
-                    );
-                    receive.failure(None, words, Cause::Other)
-                }
-                Stopped::Refused(reason) => {
-                    send.failure(None, format!("the stream is refused: {reason}"), Cause::UnexpectedStream)
-                }
-                Stopped::Error(error) => send.not_run(&error),
-            },
-        )
-    })?;
+    let (ended, (sent, received)) =
+        result.map_err(|(stopped, given_up)| with(&given_up, failure(stopped, flow, &send, &receive)))?;
     if ended == Side::Sender {
         // Before anybody is blamed: a stream that never began has no end.
         let greeting = greeting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,6 +92,25 @@ pub fn run(
             Ok(()) => Ok(bytes),
             Err(reason) => Err(send.failure(None, format!("the stream is refused: {reason}"), Cause::UnexpectedStream)),
         },
+    }
+}
+
+/// The failure of a stream that was given up.
+fn failure(stopped: Stopped, flow: &Flow, send: &Attempt<'_>, receive: &Attempt<'_>) -> Failure {
+    let seconds = flow.stall.as_secs();
+    match stopped {
+        Stopped::Signal => send.not_run(&io::Error::from(io::ErrorKind::Interrupted)),
+        Stopped::Stalled => {
+            send.failure(None, format!("no byte for {seconds} seconds (stall_timeout)"), Cause::ConnectionLost)
+        }
+        Stopped::Unfinished => {
+            let words = format!("it did not end within {seconds} seconds (stall_timeout) after the last byte");
+            receive.failure(None, words, Cause::Other)
+        }
+        Stopped::Refused(reason) => {
+            send.failure(None, format!("the stream is refused: {reason}"), Cause::UnexpectedStream)
+        }
+        Stopped::Error(error) => send.not_run(&error),
     }
 }
 
