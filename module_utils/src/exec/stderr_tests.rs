@@ -16,10 +16,11 @@ fn the_literal_of_a_pattern_is_in_each_line_that_it_fits() {
     assert_eq!(literal(r"Unknown command:? '?zfs'?"), "Unknown command");
     assert_eq!(literal(r"cannot .+: NAME has (?:more|snapshots \(eg\. .+\))\."), "cannot ");
     assert_eq!(literal(r"a+b\.c"), "b.c");
-    let lines = MEANING.iter().flat_map(|(text, _)| text.lines());
-    for (line, (pattern, _)) in lines.flat_map(|line| COMPLAINTS.iter().map(move |row| (line, row))) {
-        let fits = compile(&whole(pattern)).is_some_and(|pattern| pattern.is_match(line.as_bytes()));
-        assert!(!fits || line.contains(&literal(pattern)), "{pattern} fits {line:?}");
+    for (pattern, _) in COMPLAINTS {
+        let (compiled, literal) = (compile(&whole(pattern)).unwrap(), literal(pattern));
+        for line in MEANING.iter().flat_map(|(text, _)| text.lines()) {
+            assert!(!compiled.is_match(line.as_bytes()) || line.contains(&literal), "{pattern} fits {line:?}");
+        }
     }
 }
 
