@@ -58,6 +58,7 @@ check: lint unit ## Run what a commit must pass: lint and unit tests
 lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format and lint of everything
 	cargo fmt --all --check
 	tools/layers
+	tools/sizes
 	.venv/bin/ruff format --quiet --check .
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy plugins

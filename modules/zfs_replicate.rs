@@ -284,13 +284,9 @@ fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome 
 }
 
 impl Args {
-    /// Checks everything that can be checked without running a command.
-    fn into_request(self, now: Timestamp, connections: &mut Connections) -> Result<Request, String> {
-        let (roots, mapping) =
-            Request::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
-        Request::receive_options(&self.receive_properties, &self.receive_exclude)?;
-        let globs = |option: &str, globs: &[String]| Globs::new(globs).map_err(|e| format!("option {option}: {e}"));
-        let wish = Wish {
+    /// What the options say about planning.
+    fn wish(&self) -> Result<Wish, String> {
+        Ok(Wish {
             include: globs("snapshots.include", &self.snapshots.include)?,
             exclude: globs("snapshots.exclude", &self.snapshots.exclude)?,
             initial: self.initial,
@@ -300,7 +296,15 @@ impl Args {
             on_diverged: self.on_diverged,
             plain_placeholders: self.placeholder_encryption == Placeholders::Off,
             send_flags: self.send_flags,
-        };
+        })
+    }
+
+    /// Checks everything that can be checked without running a command.
+    fn into_request(self, now: Timestamp, connections: &mut Connections) -> Result<Request, String> {
+        let (roots, mapping) =
+            Request::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
+        Request::receive_options(&self.receive_properties, &self.receive_exclude)?;
+        let wish = self.wish()?;
         let exclude = globs("exclude", &self.exclude)?;
         let limit = self.bandwidth_limit.map(|limit| limit.0);
         let is_local = self.source_host.is_none() && self.target_host.is_none();
@@ -338,4 +342,8 @@ impl Args {
             retry_delay: self.retry_delay.0,
         })
     }
+}
+
+fn globs(option: &str, globs: &[String]) -> Result<Globs, String> {
+    Globs::new(globs).map_err(|error| format!("option {option}: {error}"))
 }

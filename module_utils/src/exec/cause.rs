@@ -194,10 +194,12 @@ impl Cause {
     }
 
     fn of_receive(self) -> Option<&'static str> {
+        self.of_target().or_else(|| self.of_stream())
+    }
+
+    /// What is there is in the way.
+    fn of_target(self) -> Option<&'static str> {
         Some(match self {
-            Self::ModuleTooOld => {
-                "the ZFS kernel module there is too old for this stream; update ZFS there and reboot, as `zfs version` shows both"
-            }
             Self::PartialReceive => "an interrupted receive is in the way; run again to resume or discard it",
             Self::TargetChanged => "the target changed meanwhile; run again to see how the two sides differ",
             Self::IsClone => {
@@ -218,6 +220,16 @@ impl Cause {
             Self::IvSet => {
                 "raw streams do not follow on the target's history, as something was received there plain; rename it out of \
                  the way (zfs rename) and run again, or let on_diverged: set_aside do that"
+            }
+            _ => return None,
+        })
+    }
+
+    /// The stream does not fit.
+    fn of_stream(self) -> Option<&'static str> {
+        Some(match self {
+            Self::ModuleTooOld => {
+                "the ZFS kernel module there is too old for this stream; update ZFS there and reboot, as `zfs version` shows both"
             }
             Self::EmbeddedData => {
                 "the stream has embedded data, which an encrypted target cannot take; send plain (raw: never), or to a target \

@@ -3,8 +3,9 @@
 use super::commands::applies;
 use super::features::{self, PoolFeatures};
 use super::refusal::Obstacle;
-use super::report::utc_stamp;
+
 use super::request::Request;
+use crate::exec::clock::utc_stamp;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName, Partial};

@@ -125,24 +125,8 @@ fn of_target(
     if transfer.replaces == Replaces::Placeholder {
         need("userprop", target);
     }
-    if beside {
-        // What is set aside is renamed; only a placeholder is destroyed.
-        let is_set_aside = matches!(transfer.clearing, Some(Clearing::SetAside { .. }));
-        let destroy = (!is_set_aside).then_some("destroy");
-        for permission in ["rename", "create", "mount"].into_iter().chain(destroy) {
-            need(permission, target);
-        }
-    }
-    if request.holds {
-        need("hold", target);
-        need("release", target);
-    }
-    let clearing: &[&str] = match &transfer.clearing {
-        Some(Clearing::Rollback { .. }) => &["destroy", "rollback"],
-        Some(Clearing::SetAside { .. }) => &["create", "mount", "rename"],
-        None => &[],
-    };
-    for permission in clearing {
+    let holds: &[&str] = if request.holds { &["hold", "release"] } else { &[] };
+    for permission in to_take_the_place(transfer).iter().chain(holds).chain(to_clear(transfer)) {
         need(permission, target);
     }
     let receive = Need { to_be_made: !exists(&place), ..Need::new("receive", &place) };
@@ -153,6 +137,25 @@ fn of_target(
         needs.push(Need::new("destroy", target).only_for(DISCARD));
     }
     needs
+}
+
+/// What it needs that a dataset arrives beside its place.
+fn to_take_the_place(transfer: &Transfer) -> &'static [&'static str] {
+    match (&transfer.replaces, &transfer.clearing) {
+        // What is set aside is renamed; only a placeholder is destroyed.
+        (Replaces::Beside(_), Some(Clearing::SetAside { .. })) => &["rename", "create", "mount"],
+        (Replaces::Beside(_), _) => &["rename", "create", "mount", "destroy"],
+        _ => &[],
+    }
+}
+
+/// What it needs that what is in the way goes.
+fn to_clear(transfer: &Transfer) -> &'static [&'static str] {
+    match &transfer.clearing {
+        Some(Clearing::Rollback { .. }) => &["destroy", "rollback"],
+        Some(Clearing::SetAside { .. }) => &["create", "mount", "rename"],
+        None => &[],
+    }
 }
 
 const DISCARD: &str = "the interrupted receive there cannot be discarded";

@@ -7,7 +7,6 @@ use crate::plan::conflict::Conflict;
 use crate::plan::resume::Discard;
 use crate::plan::steps::{Step, StepKind};
 use crate::plan::transfer::{Clearing, PartialPlan, Plan};
-use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt::Display;
 
@@ -389,29 +388,5 @@ pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
         0 => None,
         1 => Some(failed.concat()),
         n => Some(format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n"))),
-    }
-}
-
-/// `20260102T030405Z`: a time that may stand in the name of a dataset.
-#[must_use]
-pub fn utc_stamp(time: Timestamp) -> String {
-    time.strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::utc_stamp;
-    use jiff::Timestamp;
-
-    #[test]
-    fn stamps_are_utc() {
-        for (seconds, stamp) in [
-            (0, "19700101T000000Z"),
-            (951_782_400, "20000229T000000Z"),
-            (1_767_322_999, "20260102T030319Z"),
-            (4_107_542_399, "21000228T235959Z"),
-        ] {
-            assert_eq!(utc_stamp(Timestamp::from_second(seconds).unwrap()), stamp);
-        }
     }
 }
