@@ -49,12 +49,12 @@ pub struct Run {
 }
 
 impl Cli {
-    /// Reads the command line, without the program's name.
-    pub fn parse<Word: Into<OsString>>(argv: impl IntoIterator<Item = Word>) -> Result<Self, String> {
-        Self::read(&mut Parser::from_args(argv)).map_err(|error| format!("{error}; see --help"))
+    /// Reads the command line, without the program's name. `file` is what stands for the file where none is named; none if one must be.
+    pub fn parse<Word: Into<OsString>>(argv: impl IntoIterator<Item = Word>, file: Option<&str>) -> Result<Self, String> {
+        Self::read(&mut Parser::from_args(argv), file).map_err(|error| format!("{error}; see --help"))
     }
 
-    fn read(parser: &mut Parser) -> Result<Self, lexopt::Error> {
+    fn read(parser: &mut Parser, file: Option<&str>) -> Result<Self, lexopt::Error> {
         let mut files = Vec::new();
         let (mut text, mut quiet, mut check, mut debug) = (false, false, false, false);
         let (mut result, mut metrics) = (None, None);
@@ -79,6 +79,9 @@ impl Cli {
             (true, false) => Output::Text,
             (false, false) => Output::Json,
         };
+        if files.is_empty() {
+            files.extend(file.map(PathBuf::from));
+        }
         match <[PathBuf; 1]>::try_from(files) {
             Ok([file]) => Ok(Self::Run(Run { file, output, check, debug, result, metrics })),
             Err(files) => Err(format!("expected one file with the arguments, got {}", files.len()).into()),
@@ -90,9 +93,9 @@ fn path(what: &str, value: OsString) -> Result<PathBuf, lexopt::Error> {
     if value.is_empty() { Err(format!("{what} wants the path of a file").into()) } else { Ok(value.into()) }
 }
 
-/// The usage text.
+/// The usage text; `own` are lines about options that only this program has.
 #[must_use]
-pub fn usage(name: &str) -> String {
+pub fn usage(name: &str, own: &str) -> String {
     format!(
         "Usage: {name} [--text | --quiet] [--check] [--debug] [--result FILE] [--metrics FILE] FILE
 
@@ -105,6 +108,7 @@ All options, with examples: ansible-doc -t module ferro.zfs.{name}
   --debug         with --text: show every command that was run
   --result FILE   also keep the JSON object there, of a failed run too, with finished and last_success (seconds since 1970)
   --metrics FILE  also keep figures there for Prometheus (the textfile collector of node_exporter)
+{own}\
   --version       print the version
   --help          print this
 "
@@ -114,9 +118,10 @@ All options, with examples: ansible-doc -t module ferro.zfs.{name}
 #[cfg(test)]
 mod tests {
     use super::{Cli, Output, Run};
+    use std::path::PathBuf;
 
     fn parse(line: &str) -> Result<Cli, String> {
-        Cli::parse(line.split_whitespace())
+        Cli::parse(line.split_whitespace(), None)
     }
 
     #[test]
@@ -134,6 +139,8 @@ mod tests {
             parse("--debug --check --text --result /r.json -")
         );
         assert_eq!(parse("--text --check --result /r.json - --debug"), Ok(Cli::Run(run)));
+        let Ok(Cli::Run(run)) = Cli::parse(["--text"], Some("")) else { panic!("no file is needed") };
+        assert_eq!(run.file, PathBuf::new());
         assert_eq!(parse("a.json --help"), Ok(Cli::Help));
         for (line, message) in [
             ("a.json --result", "missing argument for option '--result'; see --help"),

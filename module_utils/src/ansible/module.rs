@@ -5,15 +5,16 @@
 use crate::ansible::args;
 use crate::ansible::cli::{Cli, Output};
 use crate::ansible::fault::{self, Fault};
-use crate::ansible::outcome::Outcome;
+use crate::ansible::outcome::{Outcome, Shown};
 use crate::ansible::status_file::Record;
 use crate::ansible::task::Task;
-use crate::exec::clock;
 use crate::exec::foreign;
+use crate::exec::{atomic_file, clock};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -31,27 +32,53 @@ pub trait Arguments: DeserializeOwned + schemars::JsonSchema {}
 #[cfg(feature = "argspec")]
 impl<T: DeserializeOwned + schemars::JsonSchema> Arguments for T {}
 
+/// A program, and what sets it apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Lines of the usage text about options that only it has.
+    pub usage: &'static str,
+    /// It runs without a file with arguments, too.
+    pub needs_no_file: bool,
+    /// How it says that it could not do anything, if in its own way.
+    pub failed: Option<fn(&str) -> Shown>,
+}
+
 /// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
 pub fn main<A: Arguments, E: Display + AsRef<dyn Error>>(
     name: &'static str,
     about: &'static str,
     run: fn(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
+    let argv = std::env::args_os().skip(1);
+    main_as(Program { name, about, usage: "", needs_no_file: false, failed: None }, argv, run)
+}
+
+/// The same for a program with options of its own, which are no longer in `argv`.
+pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
+    program: Program,
+    argv: impl IntoIterator<Item = OsString>,
+    run: impl FnOnce(A, Task) -> Result<Outcome, E>,
+) -> ExitCode {
     let started = clock::now();
-    let cli = match Cli::parse(std::env::args_os().skip(1)) {
+    let Program { name, about, usage, needs_no_file, failed } = program;
+    let cli = match Cli::parse(argv, needs_no_file.then_some(NO_FILE)) {
         Ok(Cli::Run(run)) => run,
-        Ok(Cli::Help) => return say(&format!("{name}: {about}\n\n{}", crate::ansible::cli::usage(name))),
+        Ok(Cli::Help) => return say(&format!("{name}: {about}\n\n{}", crate::ansible::cli::usage(name, usage))),
         Ok(Cli::Version) => return say(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
         #[cfg(feature = "argspec")]
         Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::ansible::argspec::of::<A>(name))),
         Err(message) => {
             let nowhere = Record { program: name, result: None, metrics: None, started };
-            return Printer { output: Output::Json, check: false, debug: false, record: nowhere }
-                .failure(&Fault::InvalidOption(message));
+            let printer = Printer { output: Output::Json, check: false, debug: false, record: nowhere, failed };
+            return printer.failure(&Fault::InvalidOption(message));
         }
     };
     let record = Record { program: name, result: cli.result, metrics: cli.metrics, started };
-    let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record };
+    let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record, failed };
     report_panics(printer.clone());
     // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
     if cli.file == Path::new("-") && cli.output == Output::Json {
@@ -95,7 +122,13 @@ fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), Strin
     Ok((args, task))
 }
 
+/// Stands for a file without any argument.
+const NO_FILE: &str = "";
+
 fn read(file: &Path) -> Result<String, String> {
+    if file == Path::new(NO_FILE) {
+        return Ok("{}".to_owned());
+    }
     if file == Path::new("-") {
         let mut text = String::new();
         return match io::stdin().lock().read_to_string(&mut text) {
@@ -113,6 +146,7 @@ struct Printer {
     check: bool,
     debug: bool,
     record: Record,
+    failed: Option<fn(&str) -> Shown>,
 }
 
 static PRINTED: AtomicBool = AtomicBool::new(false);
@@ -127,7 +161,17 @@ impl Printer {
         let (code, report) = fault::coded(error);
         let mut body = Map::from_iter([("code".to_owned(), json!(code))]);
         body.extend(report.map(|report| ("error".to_owned(), json!(report))));
-        self.outcome(Outcome { failure: Some(message), body, ..Outcome::default() })
+        let shown = self.failed.map(|failed| failed(&message));
+        self.outcome(Outcome { failure: Some(message), body, shown, ..Outcome::default() })
+    }
+
+    /// Keeps what later readers look for.
+    fn keep(&self, result: &Value, is_idle: bool, metrics: Option<&str>) -> Result<(), String> {
+        let (Some(metrics), Some(path)) = (metrics, &self.record.metrics) else {
+            return self.record.keep(result, is_idle);
+        };
+        Record { metrics: None, ..self.record.clone() }.keep(result, is_idle)?;
+        atomic_file::replace(path, metrics).map_err(|error| format!("{} cannot be written: {error}", path.display()))
     }
 
     #[allow(clippy::print_stderr, reason = "one of two files that print")]
@@ -142,7 +186,10 @@ impl Printer {
         result.extend(outcome.body);
         let result = Value::Object(result);
         let text = result.to_string();
-        let kept = self.record.keep(&result, self.check || outcome.is_idle);
+        let kept = self.keep(&result, self.check || outcome.is_idle, outcome.metrics.as_deref());
+        if let Some(shown) = outcome.shown {
+            return in_its_own_way(&shown, kept.err());
+        }
         let listed =
             |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         match self.output {
@@ -165,6 +212,18 @@ impl Printer {
             eprintln!("error: {message}");
         }
         if failed || kept.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "one of two files that print")]
+fn in_its_own_way(shown: &Shown, error: Option<String>) -> ExitCode {
+    print_once(shown.text.trim_end());
+    match error {
+        None => ExitCode::from(shown.status),
+        Some(error) => {
+            eprintln!("error: {}", foreign::shown(&error));
+            ExitCode::from(shown.status.max(1))
+        }
     }
 }
 
@@ -195,7 +254,7 @@ fn say(text: &str) -> ExitCode {
 fn report_panics(printer: Printer) {
     std::panic::set_hook(Box::new(move |panic| {
         printer.failure(&Fault::InternalError(panic.to_string()));
-        std::process::exit(1);
+        std::process::exit(printer.failed.map_or(1, |failed| i32::from(failed("").status)));
     }));
 }
 

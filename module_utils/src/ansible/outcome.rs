@@ -15,6 +15,19 @@ pub struct Outcome {
     pub is_idle: bool,
     /// The rest of the result.
     pub body: Map<String, Value>,
+    /// What is printed in place of the JSON object or of lines.
+    pub shown: Option<Shown>,
+    /// What is kept with `--metrics` in place of figures of this run.
+    pub metrics: Option<String>,
+}
+
+/// What a program prints in its own way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// All of it.
+    pub text: String,
+    /// The exit status.
+    pub status: u8,
 }
 
 /// What Ansible shows with `--diff`; many at once are a list of them.
