@@ -1,4 +1,4 @@
-//! What the modules share: nine folders, the lowest first. A folder uses only those that stand before it (`tools/layers` checks that).
+//! What the modules share: folders, the lowest first. A folder uses only those that stand before it (`tools/layers` checks that).
 
 #![cfg_attr(test, allow(clippy::too_many_lines, reason = "a table of cases is as long as it has cases"))]
 
@@ -16,3 +16,5 @@ pub mod replicate;
 pub mod gate;
 
 pub mod ansible;
+
+pub mod status;

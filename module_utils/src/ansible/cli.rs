@@ -50,7 +50,10 @@ pub struct Run {
 
 impl Cli {
     /// Reads the command line, without the program's name. `file` is what stands for the file where none is named; none if one must be.
-    pub fn parse<Word: Into<OsString>>(argv: impl IntoIterator<Item = Word>, file: Option<&str>) -> Result<Self, String> {
+    pub fn parse<Word: Into<OsString>>(
+        argv: impl IntoIterator<Item = Word>,
+        file: Option<&str>,
+    ) -> Result<Self, String> {
         Self::read(&mut Parser::from_args(argv), file).map_err(|error| format!("{error}; see --help"))
     }
 

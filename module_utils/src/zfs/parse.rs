@@ -14,7 +14,7 @@ pub struct Unexpected {
     line: String,
 }
 
-pub(super) fn unexpected(command: &'static str, expected: &'static str, line: &str) -> Unexpected {
+pub(crate) fn unexpected(command: &'static str, expected: &'static str, line: &str) -> Unexpected {
     // A line may be endless.
     Unexpected { command, expected, line: foreign::shortened(line, 300) }
 }

@@ -1,0 +1,94 @@
+//! Series of jobs and of replication. Those that jobs write themselves with `--metrics` have the same names.
+
+use super::{Families, flag};
+use crate::status::model::{Job, Replica};
+use crate::status::report::Status;
+use std::collections::BTreeMap;
+
+pub fn add(status: &Status, families: &mut Families) {
+    for job in status.facts.jobs.iter().flatten() {
+        of_job(job, families);
+    }
+    let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
+    for replica in status.facts.replication.iter().flatten() {
+        of_replica(replica, families);
+        let most = allowed.entry(&replica.name).or_default();
+        *most = (*most).max(replica.max_age_seconds);
+    }
+    for (name, seconds) in allowed {
+        families.gauge(
+            "ferro_zfs_replica_max_age_seconds",
+            "How old the newest common snapshot may be.",
+            &[("name", name)],
+            seconds,
+        );
+    }
+}
+
+fn of_job(job: &Job, families: &mut Families) {
+    let labels = [("program", job.program.unwrap_or_default()), ("name", job.name.as_str())];
+    let run = job.last_run.as_ref();
+    let last = run.and_then(|run| run.finished_at).map_or(0, |at| at.0);
+    families.gauge(
+        "ferro_zfs_last_run_timestamp_seconds",
+        "When the last run ended; 0 if it never ran.",
+        &labels,
+        last,
+    );
+    families.gauge(
+        "ferro_zfs_last_success_timestamp_seconds",
+        "When the last run ended that did all it should; 0 if none did.",
+        &labels,
+        job.last_success_at.map_or(0, |at| at.0),
+    );
+    families.known(
+        "ferro_zfs_success",
+        "1 if the last run did all it should.",
+        &labels,
+        run.map(|run| flag(!run.failed)),
+    );
+    families.known(
+        "ferro_zfs_duration_seconds",
+        "How long the last run took.",
+        &labels,
+        run.and_then(|run| run.seconds),
+    );
+    families.gauge("ferro_zfs_job_max_age_seconds", "How old the last success may be.", &labels, job.max_age_seconds);
+    families.known("ferro_zfs_job_running", "1 while it runs.", &labels, job.running.map(flag));
+}
+
+fn of_replica(replica: &Replica, families: &mut Families) {
+    let labels = [
+        ("name", replica.name.as_str()),
+        ("source_host", replica.source_host.as_deref().unwrap_or_default()),
+        ("source", &replica.source),
+        ("target_host", replica.target_host.as_deref().unwrap_or_default()),
+        ("target", &replica.target),
+    ];
+    let newest = match &replica.newest {
+        None => Some(0),
+        Some(newest) => newest.created_at.map(|at| at.0),
+    };
+    families.known(
+        "ferro_zfs_replica_newest_timestamp_seconds",
+        "When the newest snapshot was taken that both have; 0 if there is none.",
+        &labels,
+        newest,
+    );
+    let ended = matches!(replica.status.as_str(), "ok" | "no_snapshots");
+    let success = (replica.status != "never").then_some(flag(ended));
+    families.known("ferro_zfs_replica_success", "1 if the last run did all it should for it.", &labels, success);
+    families.known("ferro_zfs_replica_last_bytes", "Bytes of the last run.", &labels, replica.last_bytes);
+    families.known(
+        "ferro_zfs_replica_last_duration_seconds",
+        "How long the last run took for it.",
+        &labels,
+        replica.last_seconds,
+    );
+    families.gauge(
+        "ferro_zfs_replica_last_success_timestamp_seconds",
+        "When a run last did all it should for it; 0 if none did.",
+        &labels,
+        replica.last_success_at.map_or(0, |at| at.0),
+    );
+}

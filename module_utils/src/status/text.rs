@@ -1,0 +1,204 @@
+//! One screen for a person: the verdict, what is wrong and what to do, pools, backups, datasets and jobs. Pure.
+
+mod table;
+
+use super::ages::{age, span};
+use super::checks::course;
+use super::checks::{Problem, Severity, Verdict};
+use super::model::{At, Dataset, Job, Pool, PoolState, Replica, ScanState};
+use super::report::Status;
+use crate::exec::foreign;
+use crate::model::units::ByteSize;
+use crate::plan::period::Interval;
+use std::fmt::Write as _;
+use table::{Cell, Table, Tone};
+
+/// Rows of a table; who wants them all reads JSON.
+const ROWS: usize = 40;
+
+/// Cells of a bar.
+const BAR: u64 = 20;
+
+/// The screen. With `color` it has the sequences that a terminal makes colours of.
+#[must_use]
+pub fn screen(status: &Status, color: bool) -> String {
+    let now = status.facts.collected_at.0;
+    let tone = match status.verdict {
+        Verdict::Ok => Tone::Good,
+        Verdict::Warning => Tone::Warning,
+        Verdict::Unknown => Tone::Unknown,
+        Verdict::Critical => Tone::Bad,
+    };
+    let verdict = Cell::new(status.verdict.word(), tone).shown(color);
+    let mut text = format!("{verdict}  {}  {}\n", foreign::clean(&status.host), status.facts.collected_at);
+    problems(&mut text, &status.problems, color);
+    if let Some(pools) = &status.facts.pools {
+        section(&mut text, "POOLS", pools.iter().map(|pool| pool_row(pool, now)), color);
+    }
+    if let Some(replicas) = status.facts.replication.as_ref().filter(|all| !all.is_empty()) {
+        let rows = sorted(replicas, |replica| replica.overdue);
+        section(&mut text, "BACKUPS", rows.map(|replica| replica_row(replica, now)), color);
+    }
+    if let Some(datasets) = &status.facts.datasets {
+        let shown = datasets.iter().filter(|dataset| dataset.snapshots.is_some());
+        let worth: Vec<&Dataset> = shown.filter(|dataset| dataset.policy.is_some() || has_any(dataset)).collect();
+        let rows =
+            sorted(&worth, |dataset| dataset.snapshots.as_ref().is_some_and(super::model::Snapshots::is_overdue));
+        let rows = std::iter::once(heading())
+            .filter(|_| !worth.is_empty())
+            .chain(rows.map(|dataset| dataset_row(dataset, now)));
+        section(&mut text, "DATASETS", rows, color);
+    }
+    if let Some(jobs) = &status.facts.jobs {
+        section(&mut text, "JOBS", jobs.iter().map(|job| job_row(job, now)), color);
+    }
+    text
+}
+
+fn has_any(dataset: &Dataset) -> bool {
+    dataset.snapshots.as_ref().is_some_and(|snapshots| snapshots.total > 0)
+}
+
+/// What is bad first, so that it is seen where not all is shown.
+fn sorted<T>(all: &[T], is_bad: impl Fn(&T) -> bool) -> impl Iterator<Item = &T> {
+    let (bad, good): (Vec<&T>, Vec<&T>) = all.iter().partition(|one| is_bad(one));
+    bad.into_iter().chain(good)
+}
+
+fn section(text: &mut String, title: &str, rows: impl Iterator<Item = Vec<Cell>>, color: bool) {
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    text.push('\n');
+    text.push_str(&Cell::new(title, Tone::Title).shown(color));
+    text.push('\n');
+    if rows.is_empty() {
+        text.push_str("  none\n");
+    }
+    let more = rows.len().saturating_sub(ROWS);
+    text.push_str(&Table(rows.into_iter().take(ROWS).collect()).shown(color));
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more: see the JSON");
+    }
+}
+
+fn problems(text: &mut String, problems: &[Problem], color: bool) {
+    for problem in problems.iter().take(ROWS) {
+        let (word, tone) = match problem.severity {
+            Severity::Critical => ("critical", Tone::Bad),
+            Severity::Unknown => ("unknown", Tone::Unknown),
+            Severity::Warning => ("warning", Tone::Warning),
+            Severity::Info => ("info", Tone::Plain),
+        };
+        let said = foreign::shown(&format!("{}: {}", problem.subject, problem.message));
+        let _ = writeln!(text, "\n{} {said}", Cell::new(&format!("{word:<8}"), tone).shown(color));
+        let _ = writeln!(text, "         -> {}", foreign::shown(&problem.advice));
+    }
+    if problems.len() > ROWS {
+        let _ = writeln!(text, "\n  and {} more: see the JSON", problems.len() - ROWS);
+    }
+}
+
+fn plain(text: impl AsRef<str>) -> Cell {
+    Cell::new(text.as_ref(), Tone::Plain)
+}
+
+fn ago(now: i64, at: Option<At>) -> String {
+    at.map_or_else(|| "never".to_owned(), |at| span(age(now, at.0)))
+}
+
+fn pool_row(pool: &Pool, now: i64) -> Vec<Cell> {
+    let tone = if pool.state == PoolState::Online { Tone::Good } else { Tone::Bad };
+    let properties = &pool.properties;
+    let bar = properties.capacity_percent.map_or_else(String::new, |percent| {
+        let full = (percent.min(100) * BAR).div_ceil(100);
+        let cells = |count: u64, cell: &str| cell.repeat(usize::try_from(count).unwrap_or(0));
+        format!("[{}{}] {percent:>3} %", cells(full, "#"), cells(BAR - full, "."))
+    });
+    let size = match (properties.allocated_bytes, properties.size_bytes) {
+        (Some(used), Some(size)) => format!("{} of {}", ByteSize(used), ByteSize(size)),
+        _ => String::new(),
+    };
+    let fragmentation =
+        properties.fragmentation_percent.map_or_else(String::new, |percent| format!("frag {percent} %"));
+    let scrub = match &pool.status {
+        None => "scrub unknown".to_owned(),
+        Some(status) => match &status.scan {
+            None => "never scrubbed".to_owned(),
+            Some(scan) if scan.state == ScanState::Running => format!("{:?} running", scan.function).to_lowercase(),
+            Some(scan) => {
+                format!("{:?} {} ago", scan.function, ago(now, scan.finished_at.or(scan.started_at))).to_lowercase()
+            }
+        },
+    };
+    vec![plain(&pool.name), Cell::new(&pool.health, tone), plain(bar), plain(size), plain(fragmentation), plain(scrub)]
+}
+
+fn replica_row(replica: &Replica, now: i64) -> Vec<Cell> {
+    let tone = if replica.overdue { Tone::Bad } else { Tone::Good };
+    let newest = ago(now, replica.newest.as_ref().and_then(|newest| newest.created_at));
+    let sent = replica.last_bytes.map_or_else(String::new, |bytes| format!(", {}", ByteSize(bytes)));
+    vec![
+        plain(&replica.name),
+        plain(course(replica)),
+        Cell::new(&format!("{newest} of {}", span(replica.max_age_seconds)), tone),
+        plain(format!("last run {}{sent}", replica.status)),
+    ]
+}
+
+/// The letters of the seeds' card.
+fn heading() -> Vec<Cell> {
+    let mut row = vec![plain("dataset"), plain("policy")];
+    row.extend(Interval::ALL.map(|interval| plain(interval.to_string()[..1].to_ascii_uppercase())));
+    row.push(plain("newest"));
+    row
+}
+
+fn dataset_row(dataset: &Dataset, now: i64) -> Vec<Cell> {
+    let role = if dataset.role == super::model::Role::Replica { " (replica)" } else { "" };
+    let mut row = vec![plain(&dataset.name), plain(format!("{}{role}", dataset.policy.as_deref().unwrap_or("-")))];
+    let Some(snapshots) = &dataset.snapshots else { return row };
+    for interval in Interval::ALL {
+        let cell = match snapshots.intervals.get(&interval) {
+            None => plain("-"),
+            Some(of) if of.wanted == 0 => plain(of.kept.to_string()),
+            Some(of) => {
+                let tone = match (of.overdue, of.kept < of.expected) {
+                    (true, _) => Tone::Bad,
+                    (false, true) => Tone::Warning,
+                    (false, false) => Tone::Good,
+                };
+                Cell::new(&format!("{}/{}", of.kept, of.wanted), tone)
+            }
+        };
+        row.push(cell);
+    }
+    let tone = if snapshots.is_overdue() { Tone::Bad } else { Tone::Plain };
+    row.push(Cell::new(&ago(now, snapshots.newest.as_ref().and_then(|newest| newest.created_at)), tone));
+    row
+}
+
+fn job_row(job: &Job, now: i64) -> Vec<Cell> {
+    let failed = job.last_run.as_ref().is_some_and(|run| run.failed);
+    let (word, tone) = match (job.running, job.overdue, failed) {
+        (_, true, _) => ("overdue", Tone::Bad),
+        (_, _, true) => ("failed", Tone::Warning),
+        (Some(true), ..) => ("running", Tone::Good),
+        _ if job.last_run.is_none() => ("never ran", Tone::Plain),
+        _ => ("ok", Tone::Good),
+    };
+    let last = job.last_run.as_ref().and_then(|run| run.finished_at);
+    let next = match job.next_run_at {
+        Some(at) if at.0 > now => format!("next in {}", span(age(at.0, now))),
+        _ => String::new(),
+    };
+    vec![
+        plain(&job.name),
+        Cell::new(word, tone),
+        plain(format!("last run {}", ago(now, last))),
+        plain(format!("last success {}", ago(now, job.last_success_at))),
+        plain(next),
+    ]
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;
