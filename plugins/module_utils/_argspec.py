@@ -62,6 +62,102 @@ SPECS = {
             },
         },
     },
+    "zfs_info": {
+        "argument_spec": {
+            "pools": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "parts": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["pools", "datasets", "snapshots", "jobs", "replication"],
+                "default": ["pools", "datasets", "snapshots", "jobs", "replication"],
+            },
+            "datasets": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "dataset": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "policy": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "snapshots_discover_children": {
+                        "type": "bool",
+                        "default": False,
+                    },
+                },
+            },
+            "policies": {
+                "type": "dict",
+            },
+            "prefix": {
+                "type": "str",
+            },
+            "frequently_minutes": {
+                "type": "int",
+            },
+            "skip_unchanged": {
+                "type": "bool",
+            },
+            "replicas": {
+                "type": "list",
+                "elements": "str",
+            },
+            "overdue_after": {
+                "type": "int",
+                "default": 2,
+            },
+            "job_max_age": {
+                "type": "str",
+                "default": "93600s",
+            },
+            "scrub_max_age": {
+                "type": "str",
+                "default": "3456000s",
+            },
+            "target_max_age": {
+                "type": "str",
+                "default": "259200s",
+            },
+            "capacity_warning": {
+                "type": "int",
+                "default": 85,
+            },
+            "capacity_critical": {
+                "type": "int",
+                "default": 95,
+            },
+            "timeout": {
+                "type": "str",
+                "default": "10s",
+            },
+            "listing_timeout": {
+                "type": "str",
+                "default": "600s",
+            },
+            "option_folder": {
+                "type": "str",
+                "default": "/etc/ferro-zfs",
+            },
+            "result_folder": {
+                "type": "str",
+                "default": "/var/lib/ferro-zfs",
+            },
+        },
+        "required_by": {
+            "policies": ["datasets"],
+            "prefix": ["datasets"],
+            "frequently_minutes": ["datasets"],
+            "skip_unchanged": ["datasets"],
+            "replicas": ["datasets"],
+        },
+    },
     "zfs_policy_snapshot": {
         "argument_spec": {
             "datasets": {

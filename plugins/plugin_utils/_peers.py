@@ -12,7 +12,7 @@ from pathlib import Path
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import ARCHITECTURES, NATIVE
 
-PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
+PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_info", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
 
 # Variables that roles and playbooks read of another host than the one they run on, or by which they
 # act on one.

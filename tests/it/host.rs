@@ -238,6 +238,7 @@ impl Run<'_> {
             .env("STATE_DIRECTORY", host.path("state"))
             .env("TZ", "UTC0")
             .env("FERRO_NOW", NOW)
+            .env("FERRO_KSTAT", host.path("kstat"))
             .stdin(fs::File::open(host.path("stdin")).unwrap())
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands about pools."""
 
+import json
 from pathlib import Path
 
 from fake_zfs.state import STATE, Refused, options, pairs
@@ -17,6 +18,23 @@ def zpool_get(fake, words):
     wanted = None if asked == "all" else asked.split(",")
     rows = [{"name": name, "property": prop, "value": value} for name, of in pools.items() for prop, value in of.items() if wanted is None or prop in wanted]
     return ["\t".join(row[column] for column in columns) for row in rows], []
+
+
+def zpool_list(fake, words):
+    given, names = options(words, "o", "Hp")
+    for name in names:
+        if name not in fake.pools:
+            raise Refused(f"cannot open '{name}': no such pool")
+    rows = [{"name": name, **fake.pools[name]} for name in names or fake.pools]
+    return ["\t".join(str(row.get(column, "-")) for column in given["o"][0].split(",")) for row in rows], []
+
+
+def zpool_status(fake, words):
+    *_, name = words
+    if "-j" not in words or name not in fake.pools:
+        raise Refused(f"cannot open '{name}': no such pool" if "-j" in words else "the fake knows -j only")
+    of = {"name": name, "state": fake.pools[name]["health"], "error_count": 0, **fake.pools[name].get("status", {})}
+    return [json.dumps({"pools": {name: of}})], []
 
 
 def zpool_create(fake, words):
