@@ -165,10 +165,13 @@ def test_a_refusal_is_reported_as_such(hosts: Hosts, key: Path) -> None:
     hosts.sh("source", "for i in $(seq 100); do [ -S /dev/log ] && exit 0; sleep 0.05; done; exit 1")
     result = hosts.replicate("backup", **{**PULL, "source": ["tank/database"]})
     assert "list on root@source failed" in result["msg"]
-    assert "zfs_gate: refused: tank/database is not within its datasets" in result["msg"]
+    assert "zfs_gate: refused: tank/database is not within its datasets [outside_datasets]" in result["msg"]
+    assert (result["code"], result["error"]["host"]) == ("gate_refused", "root@source")
     assert "the gate in authorized_keys there does not let it through" in result["msg"]
     log = hosts.sh("source", "cat /tmp/log; pkill -x perl; rm -f /dev/log")
-    assert re.search(r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets; from 10\.99\.0\.2: sh -c 'echo ferro", log, re.MULTILINE)
+    assert re.search(
+        r"^<84>zfs_gate\[\d+\]: refused: tank/database is not within its datasets \[outside_datasets\]; from 10\.99\.0\.2: sh -c 'echo ferro", log, re.MULTILINE
+    )
     assert through(hosts, "source", key, "").returncode == REFUSED
 
 

@@ -186,8 +186,8 @@ def test_a_playbook_takes_skips_and_prunes_what_the_table_says(box: Box, install
     first = sorted(critical + high + low)
     pruned_first = sorted([f"fast/compositions@{n}" for n in hours[:5]] + [f"fast/media/films@{n}" for n in hours[:17]])
     skipped = [
-        {"dataset": "fast/compositions/logs", "reason": "policy none takes no snapshots"},
-        {"dataset": "fast/scratch", "reason": "policy none takes no snapshots"},
+        {"dataset": "fast/compositions/logs", "code": "policy_takes_none", "reason": "policy none takes no snapshots"},
+        {"dataset": "fast/scratch", "code": "policy_takes_none", "reason": "policy none takes no snapshots"},
     ]
 
     before = box.snapshots()
@@ -269,7 +269,7 @@ def test_a_dataset_that_vanishes_does_not_stop_the_others(box: Box) -> None:
     path = box.race("*snapshot?-o?name*", "/usr/sbin/zfs destroy -r tank/b")
     result = box.snapshot({"tank": "high+"}, interval="hourly", before=path)
     assert [name.partition("@")[0] for name in result["created"]] == ["tank", "tank/a", "tank/c"]
-    assert result["left_out"] == [{"dataset": "tank/b", "reason": "vanished: it was destroyed or renamed meanwhile"}]
+    assert result["left_out"] == [{"dataset": "tank/b", "code": "vanished", "reason": "vanished: it was destroyed or renamed meanwhile"}]
     box.sh("zfs create tank/b; for d in a b c; do for n in 1 2; do zfs snapshot tank/$d@autosnap_2026-01-01_00:0$n:00_daily; done; done")
     path = box.race("*userrefs*", "/usr/sbin/zfs destroy -r tank/b")
     result = box.prune({"tank": "one+"}, policies={"one": {"hourly": 1}}, before=path)
@@ -291,7 +291,7 @@ def test_a_read_only_pool_fails_and_the_other_does_not(box: Box) -> None:
     assert "pool is read-only (the pool is imported read-only there)" in result["msg"].replace("\nno snapshots were created", "")
     result = box.prune({"ro/a": "one", "tank/a": "one"}, policies={"one": {"hourly": 1}})
     assert result["failures"][0]["dataset"] == "ro/a"
-    assert "pool is read-only" in result["failures"][0]["stderr"]
+    assert "pool is read-only" in result["failures"][0]["stderr"] and result["failures"][0]["code"] == "pool_read_only"
 
 
 def test_without_permission_each_dataset_is_named_and_what_may_be_done_is_done(box: Box) -> None:
@@ -307,6 +307,7 @@ def test_without_permission_each_dataset_is_named_and_what_may_be_done_is_done(b
     result = box.snapshot(datasets, interval="hourly", user="operator")
     assert [name.partition("@")[0] for name in result["created"]] == ["tank/b"]
     assert sorted(failure["dataset"] for failure in result["failures"]) == ["tank/a", "tank/c"]
+    assert {failure["code"] for failure in result["failures"]} == {"permission_missing"}
     box.sh("for d in a b; do for n in 1 2; do zfs snapshot tank/$d@autosnap_2026-01-01_00:0$n:00_daily; done; done; zfs allow operator destroy,mount tank/a")
     result = box.prune(datasets, policies={"high": {"hourly": 1}}, user="operator")
     assert result["destroyed"] == ["tank/a@autosnap_2026-01-01_00:01:00_daily"]
@@ -385,7 +386,7 @@ def test_nothing_new_nothing_young_and_more_than_allowed(box: Box) -> None:
     box.sh("echo new >/tank/a/file; sync -f /tank/a/file; zpool sync tank")
     result = box.snapshot(both, interval="hourly", skip_unchanged=True)
     assert without_seconds(result["created"]) == ["tank/a@autosnap_2026-11-21_11:00_hourly"]
-    assert result["left_out"] == [{"dataset": "tank/b", "reason": "nothing was written since its newest snapshot"}]
+    assert result["left_out"] == [{"dataset": "tank/b", "code": "unchanged", "reason": "nothing was written since its newest snapshot"}]
     box.clock("2026-11-21 12:00:05")
     box.snapshot(both, interval="hourly")
     one = {"high": {"hourly": 1}}

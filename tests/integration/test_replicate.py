@@ -238,6 +238,13 @@ def test_conflicts_name_both_sides_and_touch_nothing(hosts: Hosts) -> None:
         "tank/c": "failed",
         "tank/d": "ok",
     }
+    assert {name: report["error"]["code"] for name, report in reports.items() if "error" in report} == {
+        "tank/a": "diverged",
+        "tank/b": "target_modified",
+        "tank/c": "no_common_snapshot",
+    }
+    assert reports["tank/a"]["error"]["conflict"] == {"common": "@s1", "target_only": ["@local"], "source_only": ["@s2"]}
+    assert reports["tank/c"]["error"]["conflict"] == {"source_only": ["@s1", "@s2"], "target_only": ["@other"]}
     assert "newest common snapshot is @s1, after it the target alone has @local and the source alone has @s2" in result["msg"]
     assert "tank/b -> vault/tank/b: the target was written to" in result["msg"]
     assert "source has @s1, @s2; target has @other" in result["msg"]
@@ -274,8 +281,10 @@ def test_raw_and_plain_are_not_mixed(hosts: Hosts) -> None:
     hosts.replicated("source", **raw)
     hosts.replicated("source", **plain, require_encrypted_target=True)
     hosts.sh("source", "echo x > /tank/e/f; zfs snapshot -r tank@s2")
-    assert "received raw" in hosts.replicate("source", **raw | {"raw": "never"})["msg"]
-    assert "received plain" in hosts.replicate("source", **plain | {"raw": "auto"})["msg"]
+    for args, code, said in ((raw | {"raw": "never"}, "plain_onto_raw", "received raw"), (plain | {"raw": "auto"}, "raw_onto_plain", "received plain")):
+        result = hosts.replicate("source", **args)
+        assert [report["error"]["code"] for report in result["datasets"]] == [code], result
+        assert said in result["msg"]
     hosts.replicated("source", **raw)
     hosts.replicated("source", **plain)
     result = hosts.replicate("source", source="tank/e", target="vault", raw="never", require_encrypted_target=True)

@@ -10,12 +10,13 @@ from zfs_hosts import Hosts
 POOL = "truncate -s 500M /big/{0}.img; zpool create {1} {0} /big/{0}.img;"
 TANK = POOL.format("tank", "") + "zfs create -o recordsize=1M tank/a; head -c 3M /dev/urandom > /tank/a/f; zfs snapshot -r tank@s1;"
 # Of all features only what receiving takes; a newer one would bring large_blocks along.
-CAUSES: dict[str, tuple[str, dict[str, Any], str, str]] = {
+CAUSES: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     "a volume above the target": (
         TANK + POOL.format("vault", "") + "zfs create -V 8M vault/vol",
         {"target": "vault/vol"},
         "is not a filesystem",
         "a volume has no children; rename what is there out of the way",
+        "kind_differs",
     ),
     "a clone of what a rollback destroys": (
         TANK
@@ -25,6 +26,7 @@ CAUSES: dict[str, tuple[str, dict[str, Any], str, str]] = {
         {"source": ["tank/a"], "strip_prefix": "tank", "on_diverged": "rollback"},
         "has dependent clones",
         "a clone hangs on it: promote the clone (zfs promote) or destroy it",
+        "cloned",
     ),
     "a hold on what a rollback destroys": (
         TANK
@@ -33,25 +35,28 @@ CAUSES: dict[str, tuple[str, dict[str, Any], str, str]] = {
         {"source": ["tank/a"], "strip_prefix": "tank", "on_diverged": "rollback"},
         "it's being held",
         "a hold keeps it; `zfs holds` there shows whose",
+        "held",
     ),
     "a pool that is read-only": (
         TANK + POOL.format("vault", "") + "zpool export vault; zpool import -d /big -o readonly=on vault",
         {},
         "read-only",
         "the pool is imported read-only there",
+        "pool_read_only",
     ),
     "a quota": (
         TANK + POOL.format("vault", "") + "zfs set quota=2M vault",
         {},
         "",
         "the pool is full or a quota is reached there",
+        "no_space",
     ),
 }
 
 
 @pytest.mark.parametrize("name", CAUSES)
 def test_a_refusal_of_zfs_has_a_cause_and_an_advice(hosts: Hosts, name: str) -> None:
-    script, args, said, advice = CAUSES[name]
+    script, args, said, advice, code = CAUSES[name]
     hosts.sh("source", script)
     try:
         result = hosts.replicate("source", **{**LOCAL, **args, "retries": 0})
@@ -59,6 +64,7 @@ def test_a_refusal_of_zfs_has_a_cause_and_an_advice(hosts: Hosts, name: str) -> 
         assert errors, result
         assert any(said in error["stderr"] for error in errors), errors
         assert any(advice in (error["caused_by"] or "") for error in errors), errors
+        assert code in {error["code"] for error in errors}, errors
         assert advice in result["msg"]
     finally:
         hosts.sh("source", "zfs release mine vault/a@own 2>/dev/null || true")

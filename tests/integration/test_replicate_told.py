@@ -146,11 +146,13 @@ def test_renamed_swapped_and_promoted_sources_are_recognised(hosts: Hosts) -> No
     said = {name: report.get("error", {}).get("caused_by", "") for name, report in by_source(hosts.replicate("source", **LOCAL)).items()}
     assert "But vault/tank/b on the target has snapshots of this source" in said["tank/a"]
     assert "But vault/tank/a on the target has snapshots of this source" in said["tank/b"]
-    only = by_source(hosts.replicate("source", source=["tank/a"], target="vault"))["tank/a"]["error"]["caused_by"]
-    assert "But vault/tank/b on the target has snapshots of this source" in only
+    only = by_source(hosts.replicate("source", source=["tank/a"], target="vault"))["tank/a"]["error"]
+    assert "But vault/tank/b on the target has snapshots of this source" in only["caused_by"]
+    assert (only["code"], only["conflict"]["elsewhere"]) == ("no_common_snapshot", {"on_target": "vault/tank/b"})
     hosts.sh("source", f"zfs clone tank/c@s1 tank/d; zfs promote tank/d; zfs snapshot tank/c@s2; {clean}")
-    promoted = by_source(hosts.replicate("source", **LOCAL))["tank/c"]["error"]["caused_by"]
-    assert "`zfs promote tank/c` gives it its snapshots back" in promoted
+    promoted = by_source(hosts.replicate("source", **LOCAL))["tank/c"]["error"]
+    assert "`zfs promote tank/c` gives it its snapshots back" in promoted["caused_by"]
+    assert promoted["conflict"]["elsewhere"] == {"at_origin": "tank/d@s1"}
     hosts.sh("source", "zfs promote tank/c")
     assert by_source(hosts.replicate("source", **LOCAL))["tank/c"]["action"] == "incremental"
 
