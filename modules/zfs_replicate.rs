@@ -98,7 +98,7 @@ pub struct Args {
     /// Refuse before the first byte if data would land unencrypted.
     #[serde(default)]
     require_encrypted_target: bool,
-    /// Whether parents without data, which are made where a dataset's own are missing on the target, are encrypted.
+    /// Whether placeholders, which are made where a dataset's own parents are missing on the target, are encrypted.
     #[serde(default)]
     placeholder_encryption: Placeholders,
     /// Leave a bookmark of the last replicated snapshot on the source, so that the snapshot can be pruned there. Older
@@ -161,7 +161,7 @@ struct Snapshots {
     exclude: Vec<String>,
 }
 
-/// Whether parents without data are encrypted.
+/// Whether placeholders are encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

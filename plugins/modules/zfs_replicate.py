@@ -226,7 +226,7 @@ options:
     default: false
   placeholder_encryption:
     description:
-      - Whether parents without data, which are made where a dataset's own are missing on the target, are encrypted.
+      - Whether placeholders, which are made where a dataset's own parents are missing on the target, are encrypted.
       - V(inherit) - As the dataset above them, whose key must be loaded then.
       - V(off) - Never, so that raw streams arrive below a dataset whose key is not loaded. What is received plain below them is not encrypted
         either; O(require_encrypted_target) refuses that.

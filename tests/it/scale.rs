@@ -101,7 +101,7 @@ fn a_hundred_thousand_snapshots_are_planned_in_little_time_and_memory() {
             "incremental",
         ),
         (
-            "one dataset, gone apart",
+            "one dataset, diverged",
             Shape { datasets: 1, snapshots: 200_000, ours: second_half, theirs: first_half },
             "failed",
         ),

@@ -56,7 +56,7 @@ pub struct Request {
     pub datasets: Vec<DatasetName>,
     /// What, the same for each.
     pub wanted: Wanted,
-    /// It was asked for in so many words that the user may destroy.
+    /// `destroy` was granted explicitly.
     pub destroys: bool,
 }
 

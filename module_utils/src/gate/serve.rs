@@ -111,7 +111,7 @@ fn check_plain(dataset: &DatasetName) -> Result<(), Denied> {
     }
 }
 
-/// A parent without data, which has no snapshot and bears our mark itself: children of such a parent inherit it. Gives its guid.
+/// A placeholder, which has no snapshot and bears our mark itself: children of such a parent inherit it. Gives its guid.
 fn check_placeholder(place: &DatasetName) -> Result<u64, Denied> {
     let name = place.as_str();
     let said = ask(&["get", "-Hp", "-o", "property,value,source", &format!("guid,{PLACEHOLDER}"), name])?;

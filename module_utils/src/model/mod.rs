@@ -264,7 +264,7 @@ pub struct Dataset {
     pub written: u64,
     /// What an interrupted `zfs receive -s` left.
     pub partial: Option<Partial>,
-    /// Made by us as a parent without data, so the first full stream may take its place.
+    /// A placeholder, made by us, so the first full stream may take its place.
     pub placeholder: bool,
     /// The guid of the dataset that this one is a replica of, as its mark says. Children inherit it.
     pub replica_of: Option<u64>,

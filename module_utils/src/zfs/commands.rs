@@ -203,7 +203,7 @@ impl Zfs<'_> {
         self.run("discard", &Cmd::new("zfs").args(["receive", "-A"]).arg(name)).map(drop)
     }
 
-    /// Forgets that a dataset was a parent without data.
+    /// Forgets that a dataset was a placeholder.
     pub fn unmark_placeholder(&self, name: &DatasetName) -> Result<(), Failure> {
         self.run("unmark", &Cmd::new("zfs").args(["inherit", PLACEHOLDER]).arg(name)).map(drop)
     }

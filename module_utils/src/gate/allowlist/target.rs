@@ -41,7 +41,7 @@ impl Rules {
             {
                 each(&[*name], |name| self.strictly_within(&dataset(name)?))
             }
-            _ => Err("only parents without data are created here, unmounted and marked".into()),
+            _ => Err("only placeholders are created here, unmounted and marked".into()),
         }
     }
 
