@@ -94,7 +94,8 @@ fn ssh_user_who_lacks_permissions_is_told_before_the_first_byte() {
 #[test]
 fn ssh_stream_of_something_else_is_not_received() {
     let host = Host::new("vault\n").reaches("nas", "tank @1\n");
-    let swapped = json!({"command": "send *", "meanwhile": "destroy tank@1;snapshot tank@1"});
+    // Not at once, or the receiver is ended before it has said that it is there.
+    let swapped = json!({"command": "send *", "sleeps": 1, "meanwhile": "destroy tank@1;snapshot tank@1"});
     plainly(&host, json!({"source_host": "root@nas"})).fault("nas", swapped).is("
         * tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
         ! error: tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
