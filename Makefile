@@ -81,7 +81,7 @@ advisories: $(VENV) ## Look whether anything bad is known about the libraries (n
 unit: $(VENV) ## Run unit tests of Rust and Python
 	cargo test --quiet --workspace --locked
 	cargo test --quiet --package module_utils --features argspec --locked argspec
-	$(PYTEST) tests/unit
+	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit
 
 .PHONY: test-fast
 test-fast: check ## Run all tests that need neither a lab nor several Ansibles

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands about permissions."""
 
-from fake_zfs.state import STATE, ancestors, options
+from fake_zfs.state import ancestors, options, read
 
 SECTIONS = {
     "s": "Permission sets:",
@@ -15,7 +15,7 @@ SECTIONS = {
 
 def zfs_allow(fake, words, give=True):
     if words == ["-h"]:
-        return (STATE / "allow-help").read_text().splitlines(), []
+        return read("allow-help").splitlines(), []
     if len(words) == 1:
         return [line for name in [words[0], *ancestors(words[0])] for line in grants(name, fake.dataset(name)["grants"])], []
     given, names = options(words, "ugs", "ldec")

@@ -3,9 +3,9 @@
 """The commands about pools."""
 
 import json
-from pathlib import Path
+import os
 
-from fake_zfs.state import STATE, Refused, options, pairs
+from fake_zfs.state import Refused, options, pairs, path_of
 
 
 def zpool_get(fake, words):
@@ -39,7 +39,7 @@ def zpool_status(fake, words):
 
 def zpool_create(fake, words):
     given, (name, *devices) = options(words, "oO", "n")
-    if Path(STATE / "no-disks").exists():
+    if os.path.exists(path_of("no-disks")):
         raise Refused(f"cannot open '{devices[-1]}': no such device in /dev", "must be a full path or shorthand device name")
     if "n" in given:
         return

@@ -4,13 +4,13 @@
 
 import fcntl
 import json
+import os
 import sys
 import time
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from fake_zfs import datasets, grants, pools, streams
-from fake_zfs.state import STATE, Fake, Refused
+from fake_zfs.state import Fake, Refused, path_of, read
 
 
 class Fault:
@@ -57,20 +57,18 @@ def command_of(program, verb):
 
 def note(line):
     """Says what was asked, where somebody wants to know. In one write, or two hosts' lines would mix."""
-    log = STATE / "log"
-    if log.exists():
-        name = STATE / "name"
-        host = f"{name.read_text()}: " if name.exists() else ""
-        with log.open("ab", buffering=0) as file:
+    if os.path.exists(path_of("log")):
+        name = read("name")
+        host = f"{name}: " if name else ""
+        with open(path_of("log"), "ab", buffering=0) as file:
             file.write(f"{host}{line}\n".encode())
 
 
 def answered(line):
     """Whether this is one of the commands whose output lies ready."""
-    path = STATE / "answers"
-    for pattern, name in json.loads(path.read_text()) if path.exists() else []:
+    for pattern, name in json.loads(read("answers", "[]")):
         if fnmatchcase(line, pattern):
-            with (STATE / name).open("rb") as file:
+            with open(path_of(name), "rb") as file:
                 while block := file.read(1 << 20):
                     sys.stdout.buffer.write(block)
             return True
@@ -79,10 +77,9 @@ def answered(line):
 
 def change(act):
     """Reads the state, lets `act` change it, and writes it, all while nobody else does."""
-    with (STATE / "lock").open("a") as lock:
+    with open(path_of("lock"), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        path = STATE / "state.json"
-        before = path.read_text() if path.exists() else '{"pools": {}, "datasets": {}, "txg": 4}'
+        before = read("state.json", '{"pools": {}, "datasets": {}, "txg": 4}')
         state = json.loads(before)
         kept = True
         try:
@@ -93,7 +90,8 @@ def change(act):
         finally:
             after = json.dumps(state)
             if kept and after != before:
-                path.write_text(after)
+                with open(path_of("state.json"), "w", encoding="utf-8") as file:
+                    file.write(after)
 
 
 def carry_out(command, words, stdin, fault, state):
@@ -107,6 +105,14 @@ def carry_out(command, words, stdin, fault, state):
     return answer
 
 
+def expects_faults():
+    """Whether anything is to go wrong at all, without reading all of a state that may be large."""
+    with open(path_of("lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        _, key, rest = read("state.json").rpartition('"faults":')
+    return bool(key) and not rest.lstrip().startswith("[]")
+
+
 def meet(line, state):
     """The fault of this command, if it has one, once it has done what comes before."""
     fault = Fault(state, line)
@@ -118,17 +124,16 @@ def meet(line, state):
 
 
 def main():
-    program, words = Path(sys.argv[0]).name, sys.argv[2:]
+    program, words = os.path.basename(sys.argv[0]), sys.argv[2:]
     line = " ".join(sys.argv[1:])
     line = line if program == "zfs" else f"{program} {line}"
     note(line)
     if answered(line):
         return 0
     command = command_of(program, sys.argv[1])
-    broken = STATE / "BROKEN"
-    if broken.exists():
-        raise Refused(broken.read_text().strip())
-    fault = change(lambda state: meet(line, state))
+    if os.path.exists(path_of("BROKEN")):
+        raise Refused(read("BROKEN").strip())
+    fault = change(lambda state: meet(line, state)) if expects_faults() else Fault({}, line)
     if fault.sleeps:
         time.sleep(fault.sleeps)
     if fault.is_early:

@@ -6,10 +6,10 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
-HERE = Path(sys.argv[0]).parent
-STATE = HERE if (HERE / "state.json").exists() else Path("/var/lib/fake-zfs")
+# Without pathlib: to import it takes a fifth of the time of a command, and tests run thousands.
+HERE = os.path.dirname(sys.argv[0])
+STATE = HERE if os.path.exists(f"{HERE}/state.json") else "/var/lib/fake-zfs"
 PAYLOAD = 64 * 1024
 INHERITED = {"compression", "recordsize", "atime", "exec", "setuid", "devices", "readonly", "encryption", "keyformat"}
 DEFAULTS = {
@@ -35,6 +35,20 @@ DEFAULTS = {
     "receive_resume_token": "-",
     "origin": "-",
 }
+
+
+def path_of(name):
+    """Where a host keeps this of its state."""
+    return f"{STATE}/{name}"
+
+
+def read(name, otherwise=""):
+    """What is in this file of its state, if it is there."""
+    try:
+        with open(path_of(name), encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return otherwise
 
 
 class Refused(Exception):
