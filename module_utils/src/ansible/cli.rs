@@ -109,7 +109,7 @@ All options, with examples: ansible-doc -t module ferro.zfs.{name}
   --quiet         print nothing but errors
   --check         run only commands that read, and say what would be done
   --debug         with --text: show every command that was run
-  --result FILE   also keep the JSON object there, of a failed run too, with finished and last_success (seconds since 1970)
+  --result FILE   also keep the JSON object there, of a failed run too, with started, finished, last_success (seconds since 1970)
   --metrics FILE  also keep figures there for Prometheus (the textfile collector of node_exporter)
 {own}\
   --version       print the version

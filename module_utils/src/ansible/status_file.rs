@@ -30,8 +30,11 @@ impl Record {
             atomic_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
         if let Some(path) = &self.result {
-            let last_success = last_success(|| recorded(path), result, finished, is_idle);
-            let kept = Kept { finished: seconds(finished), last_success, result };
+            let earlier = recorded(path);
+            let last_success = last_success(|| earlier.last_success, result, finished, is_idle);
+            let totals = if is_idle { earlier.totals } else { earlier.totals.with(result) };
+            let (started, finished) = (seconds(self.started), seconds(finished));
+            let kept = Kept { started, finished, last_success, totals, result };
             let text = serde_json::to_string(&kept).map_err(|error| format!("the result is no JSON: {error}"))?;
             replaced(path, &(text + "\n"))?;
         }
@@ -49,8 +52,10 @@ impl Record {
 /// The JSON object: the result, and when that was.
 #[derive(Serialize)]
 struct Kept<'a> {
+    started: u64,
     finished: u64,
     last_success: Option<u64>,
+    totals: Totals,
     #[serde(flatten)]
     result: &'a Value,
 }
@@ -58,15 +63,41 @@ struct Kept<'a> {
 /// More than any record has.
 const LONGEST: u64 = 1 << 30;
 
-/// The last success that an earlier record has as JSON.
-fn recorded(path: &Path) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Earlier {
-        last_success: Option<u64>,
+/// Of all runs that have been kept there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+struct Totals {
+    runs: u64,
+    failed_runs: u64,
+    /// Bytes that were sent.
+    bytes: u64,
+}
+
+impl Totals {
+    /// With one run more.
+    fn with(self, result: &Value) -> Self {
+        let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
+        let bytes = result.pointer("/summary/bytes").and_then(Value::as_u64).unwrap_or(0);
+        Self {
+            runs: self.runs.saturating_add(1),
+            failed_runs: self.failed_runs.saturating_add(u64::from(failed)),
+            bytes: self.bytes.saturating_add(bytes),
+        }
     }
-    let file = atomic_file::open(path).ok()?;
-    let earlier: Earlier = serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()?;
-    earlier.last_success
+}
+
+/// What an earlier record has as JSON that goes on.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Earlier {
+    last_success: Option<u64>,
+    totals: Totals,
+}
+
+/// An earlier record; an empty one where there is none.
+fn recorded(path: &Path) -> Earlier {
+    let file = atomic_file::open(path).ok();
+    file.and_then(|file| serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()).unwrap_or_default()
 }
 
 /// The same in the format of Prometheus.
@@ -151,6 +182,8 @@ mod tests {
         assert!(well["last_success"].as_u64().unwrap() > 1_700_000_000 && well["finished"] == well["last_success"]);
         keep(json!({"failed": true, "msg": "gone"}));
         assert_eq!((&read()["msg"], &read()["last_success"]), (&json!("gone"), &well["last_success"]));
+        assert_eq!(read()["totals"], json!({"runs": 3, "failed_runs": 2, "bytes": 7}));
+        assert!(read()["started"].as_u64().unwrap() + 5 <= read()["finished"].as_u64().unwrap());
         let text = std::fs::read_to_string(&metrics).unwrap();
         let label = "{program=\"zfs_replicate\",name=\"pull-nas\"}";
         assert!(text.contains(&format!("ferro_zfs_success{label} 0\n")), "{text}");
@@ -158,6 +191,9 @@ mod tests {
             text.contains(&format!("ferro_zfs_last_success_timestamp_seconds{label} {}\n", well["finished"])),
             "{text}"
         );
+        // Check mode does nothing that counts.
+        record.keep(&json!({"changed": true}), true).unwrap();
+        assert_eq!(read()["totals"]["runs"], 3);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
         // The owner of the folder may put anything there: a link, or a pipe that would hold the run for ever.
         for path in [&result, &metrics] {
