@@ -101,7 +101,7 @@ def test_all_is_well(box: Box) -> None:
     assert data["snapshots"]["newest"]["created_at"] == created.splitlines()[1]
     status, said = box.nagios(**args)
     assert status == 0, said
-    assert said.startswith("ZFS OK - 1 pools, 2 datasets"), said
+    assert said.startswith("ZFS OK - 1 pool, 2 datasets"), said
     assert "'tank_used'=" in said
 
 
@@ -253,6 +253,8 @@ def test_replicas_and_jobs_by_what_they_leave(box: Box) -> None:
     assert [(job["name"], job["overdue"], job["last_run"]["failed"]) for job in facts["jobs"]] == [("push@vault", False, False), ("snapshot", False, False)]
     replicas = {replica["source"]: replica for replica in facts["replication"]}
     assert sorted(replicas) == ["tank/data", "tank/data/child"]
+    totals = facts["jobs"][0]["totals"]
+    assert (totals["runs"], totals["failed_runs"], totals["sent_bytes"] > 0) == (1, 0, True)
     newest = replicas["tank/data/child"]["newest"]
     assert newest["snapshot"].endswith("_hourly")
     assert newest["created_at"] is not None

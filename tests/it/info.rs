@@ -6,6 +6,7 @@ mod host;
 
 use host::{Ended, Host};
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::fs;
 
 const INFO: &str = env!("CARGO_BIN_EXE_zfs_info");
@@ -248,4 +249,46 @@ fn it_needs_no_file_and_changes_nothing() {
     assert!(ended.commands.iter().all(reads), "{:?}", ended.commands);
     let all: Map<String, Value> = serde_json::from_str(&host.program(&[INFO]).ended().stdout).unwrap();
     assert_eq!(all["ferro_zfs"]["pools"].as_array().unwrap().len(), 1);
+}
+
+/// Of very many snapshots only few are asked when they were taken, and all of them in few commands.
+#[test]
+fn very_many_snapshots_take_few_commands() {
+    let host = host("tank", &[("tank", "ONLINE")]);
+    let (mut datasets, mut snapshots, mut marks) = (String::new(), String::new(), String::new());
+    for name in std::iter::once("tank".to_owned()).chain((0..400).map(|number| format!("tank/d{number:03}"))) {
+        writeln!(datasets, "{name}\tfilesystem\t1780000000\t1\t1\t1\t1\t1\t1\t1\t0\t-\t1.00\toff\t-\toff\tyes\t-\t/x")
+            .unwrap();
+        writeln!(marks, "{name}\tferro.zfs:replica\t-\n{name}\tferro.zfs:placeholder\t-").unwrap();
+        for number in 0..250 {
+            let (day, hour) = (1 + number / 24, number % 24);
+            writeln!(snapshots, "{name}@autosnap_2026-06-{day:02}_{hour:02}:00:00_hourly\t{number}\t{number}").unwrap();
+        }
+    }
+    let times = "x@y\t1781518000\n";
+    for (file, text) in
+        [("datasets", datasets.as_str()), ("snapshots", &snapshots), ("marks", &marks), ("times", times)]
+    {
+        fs::write(host.path(file), text).unwrap();
+    }
+    let answers = json!([
+        ["get -H -r *", "marks"],
+        ["list *snapshot,bookmark*", "snapshots"],
+        ["list * -r tank", "datasets"],
+        ["list *name,creation *", "times"],
+    ]);
+    fs::write(host.path("answers"), answers.to_string()).unwrap();
+    let facts = facts(&host, policy());
+    assert_eq!((&facts["summary"]["snapshots"], &facts["summary"]["datasets"]), (&json!(401 * 250), &json!(401)));
+    assert_eq!(facts["datasets"][7]["snapshots"]["intervals"]["hourly"]["kept"], 250);
+    let log = host.log();
+    assert_eq!(
+        log.lines().count(),
+        6,
+        "{}",
+        log.lines().map(|line| &line[..line.len().min(80)]).collect::<Vec<_>>().join("\n")
+    );
+    let asked = log.lines().find(|line| line.contains("name,creation")).unwrap();
+    // The newest and the oldest of each.
+    assert_eq!(asked.matches('@').count(), 401 * 2);
 }

@@ -2,7 +2,7 @@
 
 use super::ages::age;
 use super::files::Found;
-use super::model::{At, Job, LastRun};
+use super::model::{At, Job, LastRun, Totals};
 use super::timers::{Timer, Timers};
 use crate::ansible::args::from_args;
 use crate::policy::request::{self, DatasetArg, Policies};
@@ -171,6 +171,7 @@ pub fn job(name: &str, known: &Known, timers: Option<&Timers>, fallback: u64, no
         timer_active: timer.map(|timer| timer.active),
         running: timer.map(|timer| timer.running),
         max_age_seconds,
+        totals: known.result.as_ref().and_then(totals),
         overdue: declared && since.is_none_or(|since| age(now, since.0) > max_age_seconds),
     }
 }
@@ -186,6 +187,11 @@ fn program(name: &str, known: &Known) -> Option<&'static str> {
 /// A time of a result, in seconds since 1970.
 pub(super) fn at(result: &Map<String, Value>, key: &str) -> Option<At> {
     result.get(key).and_then(Value::as_i64).map(At)
+}
+
+fn totals(result: &Map<String, Value>) -> Option<Totals> {
+    let of = |key: &str| result.get("totals")?.get(key)?.as_u64();
+    Some(Totals { runs: of("runs")?, failed_runs: of("failed_runs")?, sent_bytes: of("bytes")? })
 }
 
 fn last_run(result: &Map<String, Value>) -> LastRun {

@@ -1,6 +1,6 @@
 use super::{Known, job, known};
 use crate::status::files::Found;
-use crate::status::model::At;
+use crate::status::model::{At, Totals};
 use crate::status::timers::{Timer, Timers};
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn options_and_results_find_each_other() {
         ),
         file(
             "snapshot",
-            &json!({"finished": NOW - 9, "started": NOW - 12, "last_success": NOW - 9, "summary": {"created": 3}}),
+            &json!({"finished": NOW - 9, "started": NOW - 12, "last_success": NOW - 9, "totals": {"runs": 9, "failed_runs": 2, "bytes": 5}, "summary": {"created": 3}}),
         ),
         file("arrivals/123", &json!({"finished": 1})),
         file("other", &json!({"finished": 5, "last_success": null})),
@@ -48,6 +48,7 @@ fn options_and_results_find_each_other() {
     assert_eq!((run.failed, run.message.as_deref(), run.seconds), (true, Some("no"), Some(2.5)));
     let snapshot = job("snapshot", &jobs["snapshot"], None, 1_000, NOW);
     assert_eq!(snapshot.last_run.unwrap().seconds, Some(3.0));
+    assert_eq!(snapshot.totals, Some(Totals { runs: 9, failed_runs: 2, sent_bytes: 5 }));
     // Nobody says that it is to run.
     let other = job("other", &jobs["other"], None, 1_000, NOW);
     assert_eq!((other.declared, other.last_success_at, other.overdue), (false, None, false));

@@ -67,12 +67,14 @@ fn plain(text: &str) -> String {
 
 fn well(status: &Status) -> String {
     let summary = &status.summary;
-    let count = |number: Option<usize>, what: &str| number.map(|number| format!("{number} {what}"));
+    let count = |number: Option<usize>, what: &str| {
+        number.map(|number| format!("{number} {what}{}", if number == 1 { "" } else { "s" }))
+    };
     let counts = [
-        count(summary.pools, "pools"),
-        count(summary.datasets, "datasets"),
-        count(summary.jobs, "jobs"),
-        count(summary.replicas, "replicas"),
+        count(summary.pools, "pool"),
+        count(summary.datasets, "dataset"),
+        count(summary.jobs, "job"),
+        count(summary.replicas, "replica"),
     ];
     counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

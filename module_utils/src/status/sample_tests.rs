@@ -3,7 +3,7 @@
 use super::checks::{Problem, judge};
 use super::model::{
     At, Dataset, Facts, Job, LastRun, Limits, OfInterval, Part, Pool, PoolProperties, PoolState, PoolStatus, Replica,
-    Role, Scan, ScanFunction, ScanState, Snapshot, Snapshots, Space, Vdev,
+    Role, Scan, ScanFunction, ScanState, Snapshot, Snapshots, Space, Totals, Vdev,
 };
 use super::report::Status;
 use crate::plan::period::Interval;
@@ -136,6 +136,7 @@ pub fn job() -> Job {
         running: Some(false),
         max_age_seconds: 15_000,
         overdue: false,
+        totals: Some(Totals { runs: 5, failed_runs: 1, sent_bytes: 900 }),
     }
 }
 

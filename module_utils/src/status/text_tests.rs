@@ -68,7 +68,7 @@ fn one_line_for_nagios() {
     assert_eq!((text.lines().count(), exit), (3, 2));
     assert!(text.lines().skip(1).all(|line| !line.contains('|')));
     let (text, exit) = nagios::answer(&status(|_| {}), &LIMITS);
-    assert!(text.starts_with("ZFS OK - 1 pools, 1 datasets, 1 jobs, 1 replicas | 'tank_used'=42%"), "{text}");
+    assert!(text.starts_with("ZFS OK - 1 pool, 1 dataset, 1 job, 1 replica | 'tank_used'=42%"), "{text}");
     assert_eq!(exit, 0);
     assert_eq!(nagios::unknown("a|b\nc"), ("ZFS UNKNOWN - a/b c\n".to_owned(), 3));
     let warning = status(|facts| facts.pools.as_mut().unwrap()[0].properties.capacity_percent = Some(90));

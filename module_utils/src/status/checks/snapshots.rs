@@ -31,7 +31,8 @@ pub fn against_policy(facts: &Facts, found: &mut Found) {
     for pool in facts.pools.iter().flatten() {
         if facts.has_policies && !pool.unmanaged.is_empty() {
             let count = pool.unmanaged.len();
-            let message = format!("{count} datasets have no policy: {}", some(&pool.unmanaged));
+            let what = if count == 1 { "1 dataset has".to_owned() } else { format!("{count} datasets have") };
+            let message = format!("{what} no policy: {}", some(&pool.unmanaged));
             let advice = "give each a policy in the zfs tree; `none` says that nothing is to be taken";
             found.add(Severity::Info, "unmanaged", &pool.name, message, advice);
         }

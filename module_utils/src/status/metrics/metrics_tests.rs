@@ -49,6 +49,7 @@ fn times_and_never_and_unknown() {
     let job = "{program=\"zfs_replicate\",name=\"pull@nas\"}";
     assert_eq!(value(&format!("ferro_zfs_last_success_timestamp_seconds{job}")), Some("0"));
     assert_eq!(value(&format!("ferro_zfs_success{job}")), None);
+    assert_eq!(value(&format!("ferro_zfs_sent_bytes_total{job}")), Some("900"));
     let replica = "{name=\"pull@nas\",source_host=\"backup@nas\",source=\"tank/data\",target_host=\"\",target=\"vault/nas/tank/data\"}";
     assert_eq!(value(&format!("ferro_zfs_replica_newest_timestamp_seconds{replica}")), Some("0"));
     assert_eq!(value("ferro_zfs_snapshot_max_age_seconds{interval=\"hourly\"}"), Some("7200"));

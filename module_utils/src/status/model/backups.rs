@@ -28,6 +28,19 @@ pub struct Job {
     pub max_age_seconds: u64,
     /// It is older than that.
     pub overdue: bool,
+    /// Of all its runs; none where its result is of a version that did not count.
+    pub totals: Option<Totals>,
+}
+
+/// Of all runs of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Runs that did something.
+    pub runs: u64,
+    /// Those that did not do all they should.
+    pub failed_runs: u64,
+    /// Bytes that were sent.
+    pub sent_bytes: u64,
 }
 
 /// The last run of a job.
