@@ -24,7 +24,7 @@ use std::process::ExitCode;
 const USAGE: &str =
     "  --nagios        print one line with figures for Nagios and the like; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
   --only PARTS    with --nagios: only these, of pools,scrub,errors,capacity,snapshots,jobs,replication
-Without FILE everything is looked at, with the policies of the jobs that are installed.
+                  Without FILE everything is looked at, by the policies of the jobs that are installed
 ";
 
 fn main() -> ExitCode {

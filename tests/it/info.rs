@@ -226,6 +226,8 @@ fn text_and_metrics_say_the_same() {
     let first = ended.stdout.lines().next().unwrap();
     assert!(first.starts_with("CRITICAL  ") && !first.contains('\u{1b}'), "{first}");
     assert!(ended.stdout.contains("tank/data        few     -  2/2  -  -  -  -  10 d"), "{}", ended.stdout);
+    let debug = host.run(INFO, options(&host, policy())).flag("--debug").ended().stdout;
+    assert!(debug.starts_with("  $ zpool list -Hp") && debug.contains("\nCRITICAL  "), "{debug}");
     let metrics = fs::read_to_string(path).unwrap();
     let labels = "{pool=\"tank\",dataset=\"tank/data\",interval=\"hourly\",role=\"source\"}";
     for line in [

@@ -111,8 +111,7 @@ All options, with examples: ansible-doc -t module ferro.zfs.{name}
   --debug         with --text: show every command that was run
   --result FILE   also keep the JSON object there, of a failed run too, with started, finished, last_success (seconds since 1970)
   --metrics FILE  also keep figures there for Prometheus (the textfile collector of node_exporter)
-{own}\
-  --version       print the version
+{own}  --version       print the version
   --help          print this
 "
     )

@@ -174,6 +174,19 @@ impl Printer {
         atomic_file::replace(path, metrics).map_err(|error| format!("{} cannot be written: {error}", path.display()))
     }
 
+    /// What a person is told besides the result.
+    #[allow(clippy::print_stderr, reason = "one of two files that print")]
+    fn asides(&self, result: &Value) {
+        let listed =
+            |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        if self.debug {
+            for command in listed("commands") {
+                say(&format!("  $ {}\n", foreign::shown(command)));
+            }
+        }
+        listed("warnings").for_each(|warning| eprintln!("warning: {}", foreign::shown(warning)));
+    }
+
     #[allow(clippy::print_stderr, reason = "one of two files that print")]
     fn outcome(&self, outcome: Outcome) -> ExitCode {
         let outcome = presentable(outcome);
@@ -187,26 +200,16 @@ impl Printer {
         let result = Value::Object(result);
         let text = result.to_string();
         let kept = self.keep(&result, self.check || outcome.is_idle, outcome.metrics.as_deref());
+        if self.output == Output::Text {
+            self.asides(&result);
+        }
         if let Some(shown) = outcome.shown {
             return in_its_own_way(&shown, kept.err());
         }
-        let listed =
-            |key: &str| result.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        match self.output {
-            Output::Json => print_once(&text),
-            Output::Text | Output::Quiet => {
-                if self.output == Output::Text {
-                    if self.debug {
-                        for command in listed("commands") {
-                            say(&format!("  $ {}\n", foreign::shown(command)));
-                        }
-                    }
-                    listed("warnings").for_each(|warning| eprintln!("warning: {}", foreign::shown(warning)));
-                }
-                if let Some(message) = &outcome.failure {
-                    eprintln!("error: {}", foreign::shown(message));
-                }
-            }
+        match (self.output, &outcome.failure) {
+            (Output::Json, _) => print_once(&text),
+            (Output::Text | Output::Quiet, Some(message)) => eprintln!("error: {}", foreign::shown(message)),
+            (Output::Text | Output::Quiet, None) => {}
         }
         if let Err(message) = &kept {
             eprintln!("error: {message}");
