@@ -147,7 +147,7 @@ def test_a_stale_partial_receive_is_discarded_with_the_reason(hosts: Hosts) -> N
 
 def test_a_stream_that_stalls_is_given_up(hosts: Hosts) -> None:
     pools(hosts, megabytes=60)
-    running = start(hosts, "backup", **PULL, bandwidth_limit="20M", stall_timeout="1s", retries=0)
+    running = start(hosts, "backup", **PULL, bandwidth_limit="5M", stall_timeout="3s", retries=0)
     wait_for_a_stream(hosts, "backup")
     hosts.sh("source", "pkill -STOP -f '^zfs send'")
     try:
@@ -156,7 +156,7 @@ def test_a_stream_that_stalls_is_given_up(hosts: Hosts) -> None:
         hosts.sh("source", "pkill -CONT -f '^zfs send' || true")
     [failed] = [report for report in result["datasets"] if report["status"] == "failed"]
     assert (failed["source"], failed["error"]["stage"]) == ("tank/big", "send")
-    assert "no byte for 1 seconds (stall_timeout)" in result["msg"]
+    assert "no byte for 3 seconds (stall_timeout)" in result["msg"]
 
 
 def test_memory_does_not_grow_with_the_stream(hosts: Hosts) -> None:
