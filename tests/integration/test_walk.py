@@ -22,7 +22,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_random_walk(hosts: Hosts, way: str, seed: int) -> None:
     for host in ("source", "backup"):
-        for binary in ("zfs_prune", "zfs_gate"):
+        for binary in ("zfs_replicate", "zfs_prune", "zfs_gate"):
             hosts.lab.copy(host, NATIVE / f"{binary}_x86_64", f"/usr/local/bin/{binary}")
     walk = Walk(hosts, seed, **WAYS[way])
     try:
