@@ -231,13 +231,13 @@ ferro_zfs:
       returned: always
     pools:
       description:
-        - Pools with their state, space, devices, errors and last scrub. RV(ferro_zfs.pools[].unmanaged) names the datasets that no policy speaks of.
+        - Pools with their state, space, devices, errors and last scrub. Its C(unmanaged) names the datasets that no policy speaks of.
       type: list
       elements: dict
       returned: always, V(null) where they were not looked at
     datasets:
       description:
-        - Datasets with their space, key, policy and role. RV(ferro_zfs.datasets[].snapshots) has of each interval how many there are, are wanted
+        - Datasets with their space, key, policy and role. Its C(snapshots) has of each interval how many there are, are wanted
           and can be there by now, the newest and the oldest, and whether it is overdue.
       type: list
       elements: dict
