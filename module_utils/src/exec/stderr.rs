@@ -74,7 +74,7 @@ fn literal(pattern: &str) -> String {
                 None
             }
             // The character before may be missing.
-            '?' | '*' | '{' => now.pop().and(None),
+            '?' | '*' => now.pop().and(None),
             '.' | '+' | '|' | '^' | '$' => None,
             plain => Some(plain),
         };
