@@ -5,6 +5,9 @@
 //! cannot be read is "unknown": neither is ever fine.
 
 pub mod ages;
+pub mod answers;
+pub mod asking;
+pub mod assemble;
 pub mod checks;
 mod columns;
 pub mod coverage;
@@ -14,7 +17,7 @@ pub mod jobs;
 pub mod metrics;
 pub mod model;
 pub mod nagios;
-pub mod pool;
+pub mod options;
 pub mod replication;
 pub mod report;
 pub mod said;

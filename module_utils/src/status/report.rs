@@ -65,6 +65,13 @@ impl Status {
     }
 }
 
+/// The name of this host.
+#[must_use]
+pub fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
 fn summary(facts: &Facts, problems: &[Problem]) -> Summary {
     let of = |severity: Severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let datasets = facts.datasets.as_ref();
