@@ -40,6 +40,8 @@ pub struct Runner {
     /// What login shells have printed, by their hosts.
     greetings: Mutex<BTreeMap<String, String>>,
     silence: Duration,
+    /// Children that even SIGKILL did not end.
+    given_up: Mutex<Vec<Child>>,
 }
 
 impl Default for Runner {
@@ -61,7 +63,14 @@ impl Runner {
     /// A runner that gives up what says nothing for so long.
     #[must_use]
     pub fn with_silence(silence: Duration) -> Self {
-        Self { log: Mutex::default(), greetings: Mutex::default(), silence }
+        Self { log: Mutex::default(), greetings: Mutex::default(), silence, given_up: Mutex::default() }
+    }
+
+    /// The children that were given up since this was last asked. The kernel holds them, and whoever starts more of their kind may get
+    /// more of them.
+    #[must_use]
+    pub fn take_given_up(&self) -> Vec<Child> {
+        std::mem::take(&mut self.given_up.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Every command so far, in the order of their start, shell-quoted.
@@ -135,7 +144,11 @@ impl Runner {
                 (None, Ok(patience)) => patience,
                 (signal, left) => {
                     let limit = left.err().filter(|_| signal.is_none());
-                    return Err(io::Error::other(Unfinished { limit, given_up: end(&mut child) }));
+                    let given_up = end(&mut child);
+                    if given_up.is_some() {
+                        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+                    }
+                    return Err(io::Error::other(Unfinished { limit, given_up }));
                 }
             };
             let mut fds = vec![PollFd::new(waker.as_fd(), PollFlags::POLLIN)];
