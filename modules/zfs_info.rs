@@ -12,7 +12,8 @@ use module_utils::status::gather::gather;
 use module_utils::status::model::Part;
 use module_utils::status::options::Options;
 use module_utils::status::report::{self, Status};
-use module_utils::status::{metrics, nagios, text};
+use module_utils::status::screen::Screen;
+use module_utils::status::{metrics, nagios};
 use serde_json::{Map, json};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -105,7 +106,7 @@ fn run(args: Options, task: Task, front: &Front) -> Result<Outcome> {
     }
     let shown = match (front.nagios, task.is_text()) {
         (true, _) => Some(shown(nagios::answer(&status, &limits))),
-        (false, true) => Some(Shown { text: text::screen(&status, has_color()), status: 0 }),
+        (false, true) => Some(Shown { text: Screen::new(&status).text(has_color()), status: 0 }),
         (false, false) => None,
     };
     Ok(Outcome { body, shown, metrics: Some(metrics::text(&status)), ..Outcome::default() })

@@ -10,6 +10,7 @@ use std::fmt;
 /// The kinds of snapshots, from the shortest period to the longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Interval {
     /// A part of a day; its length is an option.
     Frequently,

@@ -64,7 +64,7 @@ pub fn gather(request: &Request, now: &Now) -> (Facts, Vec<String>) {
         // Once more: one may have been suspended meanwhile.
         states_now = states(&kstat, wish).map_err(&mut kept).ok();
     }
-    let timers = read_timers(&quick, wish, &jobs).map_err(&mut kept).ok().flatten();
+    let timers = read_timers(&quick, &units(wish, &jobs)).map_err(&mut kept).ok().flatten();
     let gathered = Gathered { jobs: &jobs, states: states_now, answers: &answers, timers: timers.as_ref(), unreadable };
     (assemble::facts(wish, gathered, now), [quick.commands(), patient.commands()].concat())
 }
@@ -113,15 +113,20 @@ pub fn states(kstat: &Path, wish: &Wish) -> Result<Vec<(String, PoolState)>, Unr
     Ok(states)
 }
 
-/// What systemd says of the timers of jobs; none where there is no systemd, or nothing to ask.
-pub fn read_timers(runner: &Runner, wish: &Wish, jobs: &Jobs) -> Result<Option<Timers>, Unreadable> {
+/// The units of the jobs of which it is wanted.
+#[must_use]
+pub fn units(wish: &Wish, jobs: &Jobs) -> Vec<String> {
     let is_wanted = wish.wants_jobs || wish.wants_replication;
-    if !is_wanted || jobs.known.is_empty() || !Path::new("/run/systemd/system").exists() {
+    let units = jobs.known.keys().filter(|_| is_wanted).map(|job| jobs::unit(job));
+    units.flat_map(|unit| [format!("{unit}.timer"), format!("{unit}.service")]).collect()
+}
+
+/// What systemd says of the timers of jobs; none where there is no systemd, or nothing to ask.
+pub fn read_timers(runner: &Runner, units: &[String]) -> Result<Option<Timers>, Unreadable> {
+    if units.is_empty() || !Path::new("/run/systemd/system").exists() {
         return Ok(None);
     }
-    let units = jobs.known.keys().map(|job| jobs::unit(job));
-    let units: Vec<String> = units.flat_map(|unit| [format!("{unit}.timer"), format!("{unit}.service")]).collect();
-    let cmd = Cmd::new("systemctl").args(["show", "--timestamp=utc", "--property", timers::PROPERTIES]).args(&units);
+    let cmd = Cmd::new("systemctl").args(["show", "--timestamp=utc", "--property", timers::PROPERTIES]).args(units);
     asking::answer(runner, &cmd, |stdout| Ok(timers::read(stdout)))
         .map(Some)
         .map_err(|failure| asking::unreadable(Part::Jobs, "timers", &failure))

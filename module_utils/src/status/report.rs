@@ -24,6 +24,7 @@ pub struct Status {
 
 /// How many of what; none where that was not asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Summary {
     /// Pools.
     pub pools: Option<usize>,

@@ -69,7 +69,7 @@ fn about(dataset: &Dataset, families: &mut Families) {
         ("readonly", yes(dataset.readonly)),
         ("mounted", yes(dataset.mounted)),
     ];
-    families.gauge("zfs_dataset_info", "1; the labels say what the dataset is.", &labels, 1);
+    families.gauge("zfs_dataset_info", "1; the labels say what the dataset is.", &labels, 1_u8);
     let labels = [
         ("pool", pool),
         ("dataset", name),
@@ -77,7 +77,7 @@ fn about(dataset: &Dataset, families: &mut Families) {
         ("declared", yes(Some(dataset.declared))),
         ("role", role),
     ];
-    families.gauge("ferro_zfs_dataset_policy_info", "1; the labels say which policy the dataset has.", &labels, 1);
+    families.gauge("ferro_zfs_dataset_policy_info", "1; the labels say which policy the dataset has.", &labels, 1_u8);
     for confirmed in &dataset.confirmed {
         let target = confirmed.target_id.to_string();
         let labels = [("pool", pool), ("dataset", name), ("target_id", target.as_str())];

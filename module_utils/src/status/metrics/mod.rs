@@ -1,22 +1,49 @@
-//! The same for Prometheus, in its text format. Times, never ages: what is old looks older, however late it is read. Pure.
+//! The same for Prometheus, in its text formats. Times, never ages: what is old looks older, however late it is read. Pure.
 //!
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 mod backups;
 mod datasets;
 mod pools;
+mod watch;
+
+pub use watch::{Collector as CollectorRun, Watch};
 
 use super::report::Status;
-use std::fmt::Write as _;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
 
 /// Above this many datasets only pools, jobs and replication have series.
 const MOST_DATASETS: usize = 2_000;
 
-/// All series.
+/// How series are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The text format 0.0.4 of Prometheus.
+    Prometheus,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+/// All series of one look at everything.
 #[must_use]
 pub fn text(status: &Status) -> String {
+    of(status, |families| pools::parts(status, families)).text(Format::Prometheus)
+}
+
+/// All series of what looks again and again, in parts.
+#[must_use]
+pub fn watched(status: &Status, watch: &Watch, format: Format) -> String {
+    of(status, |families| self::watch::add(watch, families)).text(format)
+}
+
+fn of(status: &Status, collectors: impl FnOnce(&mut Families)) -> Families {
     let mut families = Families::default();
     pools::add(status, &mut families);
+    collectors(&mut families);
     let many = status.facts.datasets.as_ref().map_or(0, Vec::len);
     if many <= MOST_DATASETS {
         datasets::add(status, &mut families);
@@ -32,7 +59,7 @@ pub fn text(status: &Status) -> String {
         "ferro_zfs_exporter_build_info",
         "1; the labels say what made these series.",
         &[("version", status.version)],
-        1,
+        1_u8,
     );
     families.gauge(
         "ferro_zfs_exporter_time_seconds",
@@ -40,13 +67,37 @@ pub fn text(status: &Status) -> String {
         &[],
         status.facts.collected_at.0,
     );
-    families.text()
+    families
 }
 
 /// A label and its value.
 type Label<'a> = (&'a str, &'a str);
 
-/// Families in the order in which they were begun.
+/// A number of a sample.
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    Whole(i64),
+    Broken(f64),
+}
+
+macro_rules! whole {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for Number {
+            fn from(value: $kind) -> Self {
+                Self::Whole(i64::try_from(value).unwrap_or(i64::MAX))
+            }
+        }
+    )*};
+}
+whole!(u8, u64, i64, usize);
+
+impl From<f64> for Number {
+    fn from(value: f64) -> Self {
+        Self::Broken(value)
+    }
+}
+
+/// Families in the order in which they were begun. They are const: what is gone leaves no series behind.
 #[derive(Debug, Default)]
 struct Families(Vec<Family>);
 
@@ -54,13 +105,13 @@ struct Families(Vec<Family>);
 struct Family {
     name: &'static str,
     help: &'static str,
-    kind: &'static str,
-    samples: String,
+    kind: MetricType,
+    samples: Vec<(Vec<(String, String)>, Number)>,
 }
 
 impl Families {
-    fn gauge(&mut self, name: &'static str, help: &'static str, labels: &[Label<'_>], value: impl std::fmt::Display) {
-        self.add(name, help, "gauge", labels, &value.to_string());
+    fn gauge(&mut self, name: &'static str, help: &'static str, labels: &[Label<'_>], value: impl Into<Number>) {
+        self.add(name, help, MetricType::Gauge, labels, value.into());
     }
 
     /// What is not known has no sample.
@@ -69,7 +120,7 @@ impl Families {
         name: &'static str,
         help: &'static str,
         labels: &[Label<'_>],
-        value: Option<impl std::fmt::Display>,
+        value: Option<impl Into<Number>>,
     ) {
         if let Some(value) = value {
             self.gauge(name, help, labels, value);
@@ -79,31 +130,51 @@ impl Families {
     /// Something that only grows; its name ends with `_total`.
     fn counter(&mut self, name: &'static str, help: &'static str, labels: &[Label<'_>], value: Option<u64>) {
         if let Some(value) = value {
-            self.add(name, help, "counter", labels, &value.to_string());
+            self.add(name, help, MetricType::Counter, labels, value.into());
         }
     }
 
-    fn add(&mut self, name: &'static str, help: &'static str, kind: &'static str, labels: &[Label<'_>], value: &str) {
+    fn add(&mut self, name: &'static str, help: &'static str, kind: MetricType, labels: &[Label<'_>], value: Number) {
         let at = self.0.iter().position(|family| family.name == name).unwrap_or_else(|| {
-            self.0.push(Family { name, help, kind, samples: String::new() });
+            self.0.push(Family { name, help, kind, samples: Vec::new() });
             self.0.len() - 1
         });
-        let labels: Vec<String> =
-            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.0[at].samples, "{name}{labels} {value}");
+        let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
+        self.0[at].samples.push((labels, value));
     }
 
-    fn text(self) -> String {
-        let family = |Family { name, help, kind, samples }: Family| {
-            format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{samples}")
+    fn text(self, format: Format) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        let encoded = match format {
+            Format::Prometheus => prometheus_text::encode(&mut text, &registry),
+            Format::OpenMetrics => text::encode(&mut text, &registry),
         };
-        self.0.into_iter().map(family).collect()
+        // Writing to a string does not fail.
+        encoded.map_or_else(|_| String::new(), |()| text)
     }
 }
 
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+impl Collector for Families {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for Family { name, help, kind, samples } in &self.0 {
+            // The encoders put it back.
+            let name = name.strip_suffix("_total").unwrap_or(name);
+            let mut family = encoder.encode_descriptor(name, help, None, *kind)?;
+            for (labels, number) in samples {
+                let mut sample = family.encode_family(labels)?;
+                match (kind, *number) {
+                    (MetricType::Counter, Number::Whole(value)) => {
+                        sample.encode_counter::<NoLabelSet, _, u64>(&value.unsigned_abs(), None)?;
+                    }
+                    (_, Number::Whole(value)) => sample.encode_gauge(&value)?,
+                    (_, Number::Broken(value)) => sample.encode_gauge(&value)?,
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A yes or no as a number.

@@ -17,6 +17,10 @@ pub fn add(status: &Status, families: &mut Families) {
             pool.unmanaged.len(),
         );
     }
+}
+
+/// What could be read, by part.
+pub fn parts(status: &Status, families: &mut Families) {
     for part in Part::ALL {
         let failed = status.facts.unreadable.iter().filter(|one| one.part == part).count();
         families.gauge(
@@ -48,7 +52,7 @@ fn state(pool: &Pool, families: &mut Families) {
             ("failmode", properties.failmode.as_deref().unwrap_or_default()),
             ("ashift", &ashift),
         ];
-        families.gauge("zfs_pool_info", "1; the labels say what the pool is.", &labels, 1);
+        families.gauge("zfs_pool_info", "1; the labels say what the pool is.", &labels, 1_u8);
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// A job: what a timer starts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
     /// Its name: `snapshot`, `prune`, `pull@nas`, `push@offsite`.
     pub name: String,
@@ -34,6 +35,7 @@ pub struct Job {
 
 /// Of all runs of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Totals {
     /// Runs that did something.
     pub runs: u64,
@@ -45,6 +47,7 @@ pub struct Totals {
 
 /// The last run of a job.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LastRun {
     /// When it ended.
     pub finished_at: Option<At>,
@@ -55,11 +58,13 @@ pub struct LastRun {
     /// Why.
     pub message: Option<String>,
     /// Its numbers, as its result has them.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub summary: serde_json::Value,
 }
 
 /// A dataset on its way from a source to a target.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Replica {
     /// The name of the job.
     pub name: String,

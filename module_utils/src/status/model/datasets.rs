@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 /// Where a dataset's snapshots come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Role {
     /// They are taken here.
     Source,
@@ -32,6 +33,7 @@ impl Role {
 
 /// A dataset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Dataset {
     /// Its full path.
     pub name: String,
@@ -72,6 +74,7 @@ pub struct Dataset {
 
 /// Space of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Space {
     /// With all below it.
     pub used_bytes: Option<u64>,
@@ -97,9 +100,11 @@ pub struct Space {
 
 /// What a target has confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Confirmed {
     /// Tells targets apart: the guid of the pool and a checksum of the place in it.
     #[serde(serialize_with = "shown")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub target_id: TargetTag,
     /// The bookmark that says so, without the dataset.
     pub bookmark: String,
@@ -115,6 +120,7 @@ fn shown<S: Serializer>(target: &TargetTag, serializer: S) -> Result<S::Ok, S::E
 
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     /// Its name without the dataset.
     #[serde(rename = "snapshot")]
@@ -127,6 +133,7 @@ pub struct Snapshot {
 
 /// How a dataset stands with its snapshots.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshots {
     /// All there are.
     pub total: u64,
@@ -154,6 +161,7 @@ impl Snapshots {
 
 /// How a dataset stands with the snapshots of one interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OfInterval {
     /// How many there are.
     pub kept: u64,

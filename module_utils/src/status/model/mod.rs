@@ -14,6 +14,7 @@ use std::fmt;
 
 /// A moment in seconds since 1970; in JSON as RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
 pub struct At(pub i64);
 
 impl fmt::Display for At {
@@ -40,6 +41,7 @@ impl From<Timestamp> for At {
 /// The part of the whole that a fact or a check belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Part {
     /// Whether pools, their devices and their keys are there.
     Pools,
@@ -85,6 +87,7 @@ impl Part {
 
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Unreadable {
     /// What is not known therefore.
     pub part: Part,

@@ -6,6 +6,7 @@ use std::fmt;
 
 /// A state of a pool. The kernel has more names for it than `zpool` documents; one that is not known here stays what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "lowercase"))]
 pub enum PoolState {
     /// All is there.
     Online,
@@ -78,6 +79,7 @@ impl Serialize for PoolState {
 
 /// A pool.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pool {
     /// Its name.
     pub name: String,
@@ -98,6 +100,7 @@ pub struct Pool {
 
 /// What `zpool list` says of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PoolProperties {
     /// Its identity, as text: JSON of JavaScript cannot hold it as a number.
     pub guid: Option<String>,
@@ -129,6 +132,7 @@ pub struct PoolProperties {
 
 /// What `zpool status` says of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PoolStatus {
     /// What ZFS says about it.
     pub message: Option<String>,
@@ -145,6 +149,7 @@ pub struct PoolStatus {
 /// What a scan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ScanFunction {
     /// Reads all there is.
     Scrub,
@@ -157,6 +162,7 @@ pub enum ScanFunction {
 /// How far a scan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ScanState {
     /// To its end.
     Finished,
@@ -170,6 +176,7 @@ pub enum ScanState {
 
 /// A scrub or resilver.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Scan {
     /// Which.
     pub function: ScanFunction,
@@ -191,6 +198,7 @@ pub struct Scan {
 
 /// A device, or a group of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Vdev {
     /// Its name, as `zpool status` has it.
     pub name: String,

@@ -1,17 +1,19 @@
-//! One screen for a person: the verdict, what is wrong and what to do, pools, backups, datasets and jobs. Pure.
+//! One screen for a person: the verdict, what is wrong and what to do, pools, backups, datasets and jobs. What is on it is decided here, for
+//! terminal and page alike. Pure.
 
 mod table;
 
+pub use table::{Cell, Table, Tone};
+
 use super::ages::{age, span};
 use super::checks::course;
-use super::checks::{Problem, Severity, Verdict};
+use super::checks::{Severity, Verdict};
 use super::model::{At, Dataset, Job, Pool, PoolState, Replica, ScanState};
 use super::report::Status;
 use crate::exec::foreign;
 use crate::model::units::ByteSize;
 use crate::plan::period::Interval;
 use std::fmt::Write as _;
-use table::{Cell, Table, Tone};
 
 /// Rows of a table; who wants them all reads JSON.
 const ROWS: usize = 40;
@@ -19,40 +21,143 @@ const ROWS: usize = 40;
 /// Cells of a bar.
 const BAR: u64 = 20;
 
-/// The screen. With `color` it has the sequences that a terminal makes colours of.
-#[must_use]
-pub fn screen(status: &Status, color: bool) -> String {
+/// All that is to be seen.
+pub struct Screen<'a> {
+    /// The verdict.
+    pub verdict: Cell,
+    /// This host.
+    pub host: String,
+    /// When it was looked at.
+    pub at: At,
+    /// What is wrong, the worst first.
+    pub problems: Vec<Shown<'a>>,
+    /// How many more problems there are.
+    pub more_problems: usize,
+    /// The tables.
+    pub sections: Vec<Section>,
+}
+
+/// A problem.
+pub struct Shown<'a> {
+    /// How bad it is.
+    pub severity: Cell,
+    /// What it is about.
+    pub subject: &'a str,
+    /// What is wrong.
+    pub message: &'a str,
+    /// What to do.
+    pub advice: &'a str,
+}
+
+/// A table with its title.
+pub struct Section {
+    /// The title.
+    pub title: &'static str,
+    /// Names of columns; none where the cells say what they are.
+    pub heading: Option<Vec<Cell>>,
+    /// Its rows.
+    pub rows: Vec<Vec<Cell>>,
+    /// How many more rows there are.
+    pub more: usize,
+}
+
+impl Section {
+    fn new(title: &'static str, heading: Option<Vec<Cell>>, rows: impl Iterator<Item = Vec<Cell>>) -> Self {
+        let mut rows: Vec<Vec<Cell>> = rows.collect();
+        let more = rows.len().saturating_sub(ROWS);
+        rows.truncate(ROWS);
+        Self { title, heading: heading.filter(|_| !rows.is_empty()), rows, more }
+    }
+}
+
+impl<'a> Screen<'a> {
+    /// What is to be seen of a status.
+    #[must_use]
+    pub fn new(status: &'a Status) -> Self {
+        let tone = match status.verdict {
+            Verdict::Ok => Tone::Good,
+            Verdict::Warning => Tone::Warning,
+            Verdict::Unknown => Tone::Unknown,
+            Verdict::Critical => Tone::Bad,
+        };
+        Self {
+            verdict: Cell::new(status.verdict.word(), tone),
+            host: foreign::clean(&status.host),
+            at: status.facts.collected_at,
+            problems: problems(status),
+            more_problems: status.problems.len().saturating_sub(ROWS),
+            sections: sections(status),
+        }
+    }
+
+    /// As text. With `color` it has the sequences that a terminal makes colours of.
+    #[must_use]
+    pub fn text(&self, color: bool) -> String {
+        let mut text = format!("{}  {}  {}\n", self.verdict.shown(color), self.host, self.at);
+        for Shown { severity, subject, message, advice } in &self.problems {
+            let said = foreign::shown(&format!("{subject}: {message}"));
+            let _ = writeln!(text, "\n{} {said}", severity.padded(8).shown(color));
+            let _ = writeln!(text, "         -> {}", foreign::shown(advice));
+        }
+        if self.more_problems > 0 {
+            let _ = writeln!(text, "\n  and {} more: see the JSON", self.more_problems);
+        }
+        for section in &self.sections {
+            let title = Cell::new(&section.title.to_ascii_uppercase(), Tone::Title);
+            let _ = writeln!(text, "\n{}", title.shown(color));
+            if section.rows.is_empty() {
+                text.push_str("  none\n");
+            }
+            let rows: Vec<&Vec<Cell>> = section.heading.iter().chain(&section.rows).collect();
+            text.push_str(&Table(&rows).shown(color));
+            if section.more > 0 {
+                let _ = writeln!(text, "  and {} more: see the JSON", section.more);
+            }
+        }
+        text
+    }
+}
+
+fn problems(status: &Status) -> Vec<Shown<'_>> {
+    let problems = status.problems.iter().take(ROWS);
+    let shown = problems.map(|problem| {
+        let (word, tone) = match problem.severity {
+            Severity::Critical => ("critical", Tone::Bad),
+            Severity::Unknown => ("unknown", Tone::Unknown),
+            Severity::Warning => ("warning", Tone::Warning),
+            Severity::Info => ("info", Tone::Plain),
+        };
+        Shown {
+            severity: Cell::new(word, tone),
+            subject: &problem.subject,
+            message: &problem.message,
+            advice: &problem.advice,
+        }
+    });
+    shown.collect()
+}
+
+fn sections(status: &Status) -> Vec<Section> {
     let now = status.facts.collected_at.0;
-    let tone = match status.verdict {
-        Verdict::Ok => Tone::Good,
-        Verdict::Warning => Tone::Warning,
-        Verdict::Unknown => Tone::Unknown,
-        Verdict::Critical => Tone::Bad,
-    };
-    let verdict = Cell::new(status.verdict.word(), tone).shown(color);
-    let mut text = format!("{verdict}  {}  {}\n", foreign::clean(&status.host), status.facts.collected_at);
-    problems(&mut text, &status.problems, color);
+    let mut sections = Vec::new();
     if let Some(pools) = &status.facts.pools {
-        section(&mut text, "POOLS", pools.iter().map(|pool| pool_row(pool, now)), color);
+        sections.push(Section::new("Pools", None, pools.iter().map(|pool| pool_row(pool, now))));
     }
     if let Some(replicas) = status.facts.replication.as_ref().filter(|all| !all.is_empty()) {
         let rows = sorted(replicas, |replica| replica.overdue);
-        section(&mut text, "BACKUPS", rows.map(|replica| replica_row(replica, now)), color);
+        sections.push(Section::new("Backups", None, rows.map(|replica| replica_row(replica, now))));
     }
     if let Some(datasets) = &status.facts.datasets {
         let shown = datasets.iter().filter(|dataset| dataset.snapshots.is_some());
         let worth: Vec<&Dataset> = shown.filter(|dataset| dataset.policy.is_some() || has_any(dataset)).collect();
         let rows =
             sorted(&worth, |dataset| dataset.snapshots.as_ref().is_some_and(super::model::Snapshots::is_overdue));
-        let rows = std::iter::once(heading())
-            .filter(|_| !worth.is_empty())
-            .chain(rows.map(|dataset| dataset_row(dataset, now)));
-        section(&mut text, "DATASETS", rows, color);
+        sections.push(Section::new("Datasets", Some(heading()), rows.map(|dataset| dataset_row(dataset, now))));
     }
     if let Some(jobs) = &status.facts.jobs {
-        section(&mut text, "JOBS", jobs.iter().map(|job| job_row(job, now)), color);
+        sections.push(Section::new("Jobs", None, jobs.iter().map(|job| job_row(job, now))));
     }
-    text
+    sections
 }
 
 fn has_any(dataset: &Dataset) -> bool {
@@ -63,38 +168,6 @@ fn has_any(dataset: &Dataset) -> bool {
 fn sorted<T>(all: &[T], is_bad: impl Fn(&T) -> bool) -> impl Iterator<Item = &T> {
     let (bad, good): (Vec<&T>, Vec<&T>) = all.iter().partition(|one| is_bad(one));
     bad.into_iter().chain(good)
-}
-
-fn section(text: &mut String, title: &str, rows: impl Iterator<Item = Vec<Cell>>, color: bool) {
-    let rows: Vec<Vec<Cell>> = rows.collect();
-    text.push('\n');
-    text.push_str(&Cell::new(title, Tone::Title).shown(color));
-    text.push('\n');
-    if rows.is_empty() {
-        text.push_str("  none\n");
-    }
-    let more = rows.len().saturating_sub(ROWS);
-    text.push_str(&Table(rows.into_iter().take(ROWS).collect()).shown(color));
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more: see the JSON");
-    }
-}
-
-fn problems(text: &mut String, problems: &[Problem], color: bool) {
-    for problem in problems.iter().take(ROWS) {
-        let (word, tone) = match problem.severity {
-            Severity::Critical => ("critical", Tone::Bad),
-            Severity::Unknown => ("unknown", Tone::Unknown),
-            Severity::Warning => ("warning", Tone::Warning),
-            Severity::Info => ("info", Tone::Plain),
-        };
-        let said = foreign::shown(&format!("{}: {}", problem.subject, problem.message));
-        let _ = writeln!(text, "\n{} {said}", Cell::new(&format!("{word:<8}"), tone).shown(color));
-        let _ = writeln!(text, "         -> {}", foreign::shown(&problem.advice));
-    }
-    if problems.len() > ROWS {
-        let _ = writeln!(text, "\n  and {} more: see the JSON", problems.len() - ROWS);
-    }
 }
 
 fn plain(text: impl AsRef<str>) -> Cell {
@@ -108,11 +181,7 @@ fn ago(now: i64, at: Option<At>) -> String {
 fn pool_row(pool: &Pool, now: i64) -> Vec<Cell> {
     let tone = if pool.state == PoolState::Online { Tone::Good } else { Tone::Bad };
     let properties = &pool.properties;
-    let bar = properties.capacity_percent.map_or_else(String::new, |percent| {
-        let full = (percent.min(100) * BAR).div_ceil(100);
-        let cells = |count: u64, cell: &str| cell.repeat(usize::try_from(count).unwrap_or(0));
-        format!("[{}{}] {percent:>3} %", cells(full, "#"), cells(BAR - full, "."))
-    });
+    let bar = properties.capacity_percent.map_or_else(|| plain(""), |percent| Cell::bar(percent, BAR));
     let size = match (properties.allocated_bytes, properties.size_bytes) {
         (Some(used), Some(size)) => format!("{} of {}", ByteSize(used), ByteSize(size)),
         _ => String::new(),
@@ -129,7 +198,7 @@ fn pool_row(pool: &Pool, now: i64) -> Vec<Cell> {
             }
         },
     };
-    vec![plain(&pool.name), Cell::new(&pool.health, tone), plain(bar), plain(size), plain(fragmentation), plain(scrub)]
+    vec![plain(&pool.name), Cell::new(&pool.health, tone), bar, plain(size), plain(fragmentation), plain(scrub)]
 }
 
 fn replica_row(replica: &Replica, now: i64) -> Vec<Cell> {
@@ -200,5 +269,5 @@ fn job_row(job: &Job, now: i64) -> Vec<Cell> {
 }
 
 #[cfg(test)]
-#[path = "text_tests.rs"]
+#[path = "screen_tests.rs"]
 mod tests;

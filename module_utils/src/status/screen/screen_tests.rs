@@ -1,7 +1,11 @@
-use super::screen;
+use super::Screen;
 use crate::plan::period::Interval;
 use crate::status::nagios;
 use crate::status::sample::{DAY, LIMITS, ago, status};
+
+fn screen(status: &crate::status::report::Status, color: bool) -> String {
+    Screen::new(status).text(color)
+}
 
 fn red() -> crate::status::report::Status {
     status(|facts| {
