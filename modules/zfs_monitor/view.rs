@@ -88,7 +88,7 @@ impl Viewer {
         let asked = states.iter().flatten().filter(|(pool, state)| is_asked(pool) && *state != PoolState::Suspended);
         let asked: Vec<&str> = asked.map(|(pool, _)| pool.as_str()).collect();
         let gaps = gaps(known, &asked, &request.wish.questions());
-        let is_complete = gaps.iter().all(|gap| is_tried(known, &gap.subject));
+        let is_complete = gaps.is_empty();
         unreadable.extend(gaps);
         let limit = |question: Question| match question {
             Question::Snapshots => request.listing_timeout + GRACE,
@@ -112,25 +112,16 @@ impl Viewer {
     }
 }
 
-/// What has not been answered yet, and is not said to have failed.
+/// Pools of which something has not been asked yet. Where something has failed that is said already, and nobody waits for the rest.
 fn gaps(known: &Known, pools: &[&str], questions: &[Question]) -> Vec<Unreadable> {
-    let mut gaps = Vec::new();
-    for pool in pools {
-        let answers = known.answers.get(*pool);
-        let has =
-            |question: Question| answers.is_some_and(|answers| answers.has(question) || answers.has_failed(question));
-        if let Some(question) = questions.iter().find(|question| !has(**question)) {
-            let message = format!("its {} have not been looked at yet", question.word());
-            gaps.push(unknown(question.part(), &format!("pool {pool}"), message, "wait a moment"));
-        }
-    }
-    gaps
-}
-
-/// True if something of a pool could not be had, so that nobody waits for the rest.
-fn is_tried(known: &Known, subject: &str) -> bool {
-    let is_of = |pool: &str| subject.strip_prefix("pool ") == Some(pool);
-    known.runs.iter().any(|((pool, _), run)| is_of(pool) && run.success == Some(false))
+    let has_failed = |pool: &str| known.runs.iter().any(|((of, _), run)| of == pool && run.success == Some(false));
+    let has = |pool: &str, question: Question| known.answers.get(pool).is_some_and(|answers| answers.has(question));
+    let gap = |pool: &&str| {
+        let question = *questions.iter().find(|question| !has(pool, **question))?;
+        let message = format!("not looked at yet: {}", question.word());
+        (!has_failed(pool)).then(|| unknown(question.part(), &format!("pool {pool}"), message, "wait a moment"))
+    };
+    pools.iter().filter_map(gap).collect()
 }
 
 /// What is waited for longer than it may take.

@@ -311,7 +311,7 @@ class World:
 
     def sh(self, script: str) -> str:
         self._listing = None
-        return self.hosts.lab.run(self.host, "sh -e", input=script, timeout=600).stdout
+        return self.hosts.lab.run(self.host, "sh -e", input=script, timeout=1800).stdout
 
     def replicate(self, **more: Any) -> dict[str, dict[str, Any]]:
         """Reports by target, of a run for each set of options."""
@@ -319,7 +319,7 @@ class World:
         for name in sorted({case.options for case in self.cases}):
             roots = sorted({case.source.rpartition("/")[0] for case in self.cases if case.options == name})
             arguments = {"source": roots, "strip_prefix": "tank", "target": "vault", "retries": 0, **OPTIONS[name].arguments(), **more}
-            result = self.hosts.replicate(self.host, timeout=600, **arguments)
+            result = self.hosts.replicate(self.host, timeout=1800, **arguments)
             reports.update({report["target"]: report for report in result["datasets"]})
         self._listing = None
         return reports

@@ -244,6 +244,12 @@ impl Run<'_> {
         command
     }
 
+    /// Without the option that modules have.
+    pub fn without_text(mut self) -> Self {
+        self.argv.retain(|word| word != "--text");
+        self
+    }
+
     /// Starts it. What goes wrong then does so for good.
     pub fn spawn(mut self) -> Child {
         self.argv.retain(|word| word != "--text");

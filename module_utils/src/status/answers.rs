@@ -120,12 +120,6 @@ impl Answers {
         }
     }
 
-    /// True if it was not answered when it was last asked.
-    #[must_use]
-    pub fn has_failed(&self, question: Question) -> bool {
-        self.failures.contains_key(&question)
-    }
-
     /// What could not be read. A suspended pool is told by its state alone.
     pub fn unreadable(&self, state: &PoolState) -> impl Iterator<Item = &Unreadable> {
         self.failures.values().filter(|_| *state != PoolState::Suspended)
