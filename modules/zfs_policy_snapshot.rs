@@ -1,7 +1,6 @@
 //! Takes the snapshots that are due by policy, all of a pool and interval at once.
 
 use anyhow::{Context, Result};
-use jiff::Timestamp;
 use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module;
 use module_utils::ansible::outcome::{Outcome, diff};
@@ -14,6 +13,7 @@ use module_utils::exec::timezone;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::period::Interval;
 use module_utils::plan::schedule::{Clock, Schedule};
+use module_utils::policy::kept;
 use module_utils::policy::permission;
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies, Which};
@@ -72,7 +72,7 @@ fn due() -> Vec<Which> {
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let (zone, warning) = timezone::local();
-    let request = args.into_request(task.now, zone).map_err(Fault::InvalidOption)?;
+    let request = args.into_request(task, zone).map_err(Fault::InvalidOption)?;
     let runner = Runner::default();
     // Two runs at once would both find the same snapshots due.
     let held = if task.check_mode {
@@ -103,25 +103,26 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
         "left_out": taken.left_out.len(),
         "failed": report::failed_datasets(&taken.failures),
     });
-    Outcome::new(!created.is_empty(), report::message(&taken.failures))
+    let outcome = Outcome::new(!created.is_empty(), report::message(&taken.failures))
         // Not `skipped`, which Ansible takes for a task that was skipped.
         .with("left_out", json!(taken.left_out))
         .with("failures", json!(report::list(&taken.failures)))
         .with("summary", summary)
         .told(task, runner, &taken.warnings.lines(), || diff("", &[], &created))
-        .with("created", created)
+        .with("created", created);
+    if task.keeps_result { outcome.leaving("kept", kept::shown(&taken.left, runner)) } else { outcome }
 }
 
 impl Args {
     /// Checks everything that can be checked without running a command.
-    fn into_request(self, now: Timestamp, zone: jiff::tz::TimeZone) -> Result<Request, String> {
+    fn into_request(self, task: Task, zone: jiff::tz::TimeZone) -> Result<Request, String> {
         request::check_prefix(&self.prefix)?;
         request::check_frequently_minutes(self.frequently_minutes)?;
         if self.interval.is_empty() {
             return Err("option interval: expected due, or at least one interval, got none".to_owned());
         }
         let wanted = |interval: &Interval| self.interval.iter().any(|which| which.includes(*interval));
-        let clock = Clock { now, zone, utc_names: self.utc, frequently_minutes: self.frequently_minutes };
+        let clock = Clock { now: task.now, zone, utc_names: self.utc, frequently_minutes: self.frequently_minutes };
         Ok(Request {
             table: request::table(&self.datasets, &self.policies)?,
             intervals: Interval::ALL.into_iter().filter(wanted).collect(),
@@ -130,6 +131,7 @@ impl Args {
             skip_unchanged: self.skip_unchanged,
             snapshot_replicas: self.snapshot_replicas,
             on_missing: self.on_missing,
+            counts: task.keeps_result,
         })
     }
 }

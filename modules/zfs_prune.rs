@@ -12,6 +12,7 @@ use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::jobs::Job;
 use module_utils::plan::retain::MaxDestroy;
+use module_utils::policy::kept;
 use module_utils::policy::permission;
 use module_utils::policy::prune::{Kept, Pruned, Request, Unreplicated, prune, state_folder};
 use module_utils::policy::report;
@@ -77,9 +78,7 @@ pub struct Args {
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
-    let request = args
-        .into_request(task.now.as_second(), runner::is_root(), task.verbosity >= 1)
-        .map_err(Fault::InvalidOption)?;
+    let request = args.into_request(task, runner::is_root()).map_err(Fault::InvalidOption)?;
     let runner = Runner::default();
     let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);
@@ -109,6 +108,7 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
         .with("summary", summary)
         .told(task, runner, &pruned.warnings.lines(), || diff("", &destroyed, &[]))
         .with("destroyed", destroyed);
+    let outcome = if task.keeps_result { outcome.leaving("kept", kept::shown(&pruned.left, runner)) } else { outcome };
     if task.verbosity >= 1 { outcome.with("kept", pruned.kept.iter().map(shown).collect::<Vec<_>>()) } else { outcome }
 }
 
@@ -132,7 +132,8 @@ fn tell_unreplicated(unreplicated: &[Unreplicated], task: Task) {
 
 impl Args {
     /// Checks everything that can be checked without running a command.
-    fn into_request(self, now: i64, is_root: bool, list_kept: bool) -> Result<Request, String> {
+    fn into_request(self, task: Task, is_root: bool) -> Result<Request, String> {
+        let now = task.now.as_second();
         request::check_prefix(&self.prefix)?;
         let max_destroy = self.max_destroy.as_deref().map(str::parse::<MaxDestroy>).transpose();
         request::check_frequently_minutes(self.frequently_minutes)?;
@@ -153,7 +154,8 @@ impl Args {
             max_destroy: max_destroy.map_err(|error| format!("option max_destroy: {error}"))?,
             defer: self.defer,
             is_root,
-            list_kept,
+            list_kept: task.verbosity >= 1,
+            counts: task.keeps_result,
         })
     }
 }

@@ -17,6 +17,7 @@ use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
+use module_utils::replicate::dates;
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
@@ -258,7 +259,11 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
             progress_file.as_deref().map(progress::prepare).transpose().map_err(Fault::InvalidOption)?;
             let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
             let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
-            Ok(outcome(&execute::replicate(&request, &runner, &tell, &progress)?))
+            let mut run = execute::replicate(&request, &runner, &tell, &progress)?;
+            if task.keeps_result {
+                dates::add(&request, &runner, &mut run.reports);
+            }
+            Ok(outcome(&run))
         }
         (Err(other), OnLocked::Skip) => {
             let locked = Fault::Locked(other.to_string());

@@ -405,6 +405,13 @@ datasets:
       type: str
       returned: always, null where there is none
       sample: autosnap_2026-05-02_00:00:00_daily
+    to_created:
+      description:
+        - When the snapshot RV(datasets[].to) was taken, in UTC. It is asked for only where the program keeps its result in a file
+          (C(--result)), as a job does.
+      type: str
+      returned: always, null where it was not asked for or is not known
+      sample: "2026-05-02T00:00:01Z"
     snapshots:
       description: How many snapshots arrived, or in check mode would.
       type: int

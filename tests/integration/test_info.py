@@ -258,6 +258,17 @@ def test_replicas_and_jobs_by_what_they_leave(box: Box) -> None:
     newest = replicas["tank/data/child"]["newest"]
     assert newest["snapshot"].endswith("_hourly")
     assert newest["created_at"] is not None
+    # What a job leaves is what ZFS itself says: of snapshots that were there, and of those that it took.
+    left = json.loads(box.sh("cat /var/lib/ferro-zfs/snapshot.json"))["kept"]["tank/data/child"]
+    name, guid, creation = box.sh(f"zfs list -Hp -t snapshot -o name,guid,creation tank/data/child@{newest['snapshot']}").split()
+    assert left["intervals"]["hourly"] == {
+        "kept": 1,
+        "newest": {"snapshot": name.partition("@")[2], "guid": guid, "created_at": newest["created_at"]},
+        "oldest": left["intervals"]["hourly"]["newest"],
+    }
+    assert left["total"] == len(box.sh("zfs list -H -t snapshot -o name tank/data/child").split())
+    sent = {report["source"]: report for report in json.loads(box.sh("cat /var/lib/ferro-zfs/replication/push-vault.json"))["datasets"]}
+    assert sent["tank/data/child"]["to_created"] == newest["created_at"] == box.sh(f"date -u -d @{creation} +%FT%TZ").strip()
     roles = {dataset["name"]: dataset["role"] for dataset in facts["datasets"]}
     assert (roles["tank/data"], roles["vault/tank/data"]) == ("source", "replica")
     data = next(dataset for dataset in facts["datasets"] if dataset["name"] == "tank/data")

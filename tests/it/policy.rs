@@ -166,6 +166,48 @@ fn without_zfs_there_is_one_clear_error() {
     }
 }
 
+/// What a run leaves in the file of its result, and the commands that it ran.
+fn left(host: &Host, run: Run<'_>) -> (Value, Vec<String>) {
+    let file = host.path("result.json");
+    let result = run.flag("--result").flag(file.to_str().unwrap()).result();
+    assert!(result.get("kept").is_none(), "only the file has it");
+    (serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap(), commands(host))
+}
+
+#[test]
+fn the_result_file_has_what_is_left_of_each_dataset_at_the_price_of_one_question() {
+    let host = Host::new(
+        "tank @manual\ntank/a @autosnap_2020-01-01_00:00:00_hourly @x @autosnap_2020-01-01_01:00:00_hourly @autosnap_2020-01-01_02:00:00_hourly",
+    );
+    let hourly = json!({"one": {"hourly": 1}});
+    let pruned = json!({"datasets": [{"dataset": "tank/a", "policy": "one"}], "policies": hourly});
+    let (kept, commands) = left(&host, host.run(PRUNE, pruned.clone()));
+    let a = &kept["kept"]["tank/a"];
+    let of = |a: &Value| (a["total"].as_u64(), a["other"].as_u64(), a["intervals"]["hourly"]["kept"].as_u64());
+    assert_eq!(of(a), (Some(2), Some(1), Some(1)));
+    let newest = &a["intervals"]["hourly"]["newest"];
+    assert_eq!(newest["snapshot"], "autosnap_2020-01-01_02:00:00_hourly");
+    assert!(newest["guid"].is_string() && newest["created_at"].as_str().unwrap().ends_with('Z'), "{newest}");
+    assert_eq!(newest, &a["intervals"]["hourly"]["oldest"]);
+    let asked = "list -Hp -t snapshot -o name,guid,creation tank/a@autosnap_2020-01-01_02:00:00_hourly";
+    assert_eq!(commands.last().unwrap(), asked);
+    assert_eq!(commands.iter().filter(|it| it.starts_with("list -Hp -r")).count(), 1, "{commands:?}");
+
+    // What is taken counts; what lies below without a policy, too.
+    let taken = json!({"datasets": [{"dataset": "tank", "policy": "one"}], "policies": hourly});
+    let (kept, commands) = left(&host, host.run(SNAPSHOT, taken.clone()).check());
+    assert_eq!((of(&kept["kept"]["tank"]), commands.len()), ((Some(1), Some(1), None), 3), "{commands:?}");
+    let (kept, commands) = left(&host, host.run(SNAPSHOT, taken));
+    assert_eq!(of(&kept["kept"]["tank"]), (Some(2), Some(1), Some(1)));
+    assert!(kept["kept"]["tank"]["intervals"]["hourly"]["newest"]["guid"].is_string(), "{kept}");
+    assert_eq!(of(&kept["kept"]["tank/a"]).0, Some(2));
+    assert_eq!(commands.iter().filter(|it| it.starts_with("list -Hp -r")).count(), 1, "{commands:?}");
+    // Check mode destroys nothing.
+    host.zfs("snapshot tank/a@autosnap_2020-01-01_03:00:00_hourly");
+    let (kept, _) = left(&host, host.run(PRUNE, pruned).check());
+    assert_eq!(of(&kept["kept"]["tank/a"]), (Some(3), Some(1), Some(2)));
+}
+
 #[test]
 fn the_result_is_kept_of_failed_runs_too() {
     let host = Host::new("tank");

@@ -77,6 +77,7 @@ pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
             return printer.failure(&Fault::InvalidOption(message));
         }
     };
+    let keeps_result = cli.result.is_some();
     let record = Record { program: name, result: cli.result, metrics: cli.metrics, started };
     let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record, failed };
     report_panics(printer.clone());
@@ -86,6 +87,7 @@ pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
     }
     let parsed = read(&cli.file).and_then(|text| split(&text, started)).and_then(|(args, mut task)| {
         task.check_mode |= cli.check;
+        task.keeps_result = keeps_result;
         task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
         task.output = cli.output;
         Ok((args::from_args(args).map_err(|e| e.to_string())?, task))
@@ -116,6 +118,7 @@ fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), Strin
         check_mode: flag("_ansible_check_mode"),
         diff: flag("_ansible_diff"),
         verbosity: u8::try_from(verbosity).unwrap_or(u8::MAX),
+        keeps_result: false,
         output: Output::Json,
         now,
     };
@@ -166,11 +169,20 @@ impl Printer {
     }
 
     /// Keeps what later readers look for.
-    fn keep(&self, result: &Value, is_idle: bool, metrics: Option<&str>) -> Result<(), String> {
+    fn keep(
+        &self,
+        mut result: Value,
+        left: Map<String, Value>,
+        is_idle: bool,
+        metrics: Option<&str>,
+    ) -> Result<(), String> {
+        if let Value::Object(result) = &mut result {
+            result.extend(left);
+        }
         let (Some(metrics), Some(path)) = (metrics, &self.record.metrics) else {
-            return self.record.keep(result, is_idle);
+            return self.record.keep(&result, is_idle);
         };
-        Record { metrics: None, ..self.record.clone() }.keep(result, is_idle)?;
+        Record { metrics: None, ..self.record.clone() }.keep(&result, is_idle)?;
         atomic_file::replace(path, metrics).map_err(|error| format!("{} cannot be written: {error}", path.display()))
     }
 
@@ -199,10 +211,10 @@ impl Printer {
         result.extend(outcome.body);
         let result = Value::Object(result);
         let text = result.to_string();
-        let kept = self.keep(&result, self.check || outcome.is_idle, outcome.metrics.as_deref());
         if self.output == Output::Text {
             self.asides(&result);
         }
+        let kept = self.keep(result, outcome.left, self.check || outcome.is_idle, outcome.metrics.as_deref());
         if let Some(shown) = outcome.shown {
             return in_its_own_way(&shown, kept.err());
         }

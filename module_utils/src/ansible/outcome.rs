@@ -15,6 +15,8 @@ pub struct Outcome {
     pub is_idle: bool,
     /// The rest of the result.
     pub body: Map<String, Value>,
+    /// What only the file of `--result` has, in place of what is there by the same name.
+    pub left: Map<String, Value>,
     /// What is printed in place of the JSON object or of lines.
     pub shown: Option<Shown>,
     /// What is kept with `--metrics` in place of figures of this run.
@@ -52,6 +54,13 @@ impl Outcome {
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.body.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds what only the file of `--result` has.
+    #[must_use]
+    pub fn leaving(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.left.insert(key.to_owned(), value.into());
         self
     }
 

@@ -29,25 +29,79 @@ impl Record {
         let replaced = |path: &Path, text: &str| {
             atomic_file::replace(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
         };
+        let earlier = self.earlier();
+        let kept = Kept {
+            started: seconds(self.started),
+            finished: seconds(finished),
+            last_success: if has_failed(result) || is_idle { earlier.last_success } else { Some(seconds(finished)) },
+            totals: if is_idle { earlier.totals } else { earlier.totals.with(result) },
+            result,
+        };
         if let Some(path) = &self.result {
-            let earlier = recorded(path);
-            let last_success = last_success(|| earlier.last_success, result, finished, is_idle);
-            let totals = if is_idle { earlier.totals } else { earlier.totals.with(result) };
-            let (started, finished) = (seconds(self.started), seconds(finished));
-            let kept = Kept { started, finished, last_success, totals, result };
             let text = serde_json::to_string(&kept).map_err(|error| format!("the result is no JSON: {error}"))?;
             replaced(path, &(text + "\n"))?;
         }
         if let Some(path) = &self.metrics {
-            let last_success = last_success(|| measured(path), result, finished, is_idle);
             let took = Duration::try_from(finished.duration_since(self.started)).unwrap_or_default();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            let label = format!("{{program=\"{}\",name=\"{}\"}}", self.program, escaped(&name));
-            replaced(path, &figures(&label, result, finished, took, last_success))?;
+            replaced(path, &self.figures(path, &kept, took))?;
         }
         Ok(())
     }
+
+    /// What is kept of earlier runs: as the result has it, else as the figures have it.
+    fn earlier(&self) -> Earlier {
+        let recorded = self.result.as_deref().and_then(recorded);
+        recorded.or_else(|| self.metrics.as_deref().and_then(measured)).unwrap_or_default()
+    }
+
+    /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+    fn figures(&self, path: &Path, kept: &Kept<'_>, took: Duration) -> String {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let label = format!("{{program=\"{}\",name=\"{}\"}}", self.program, escaped(&name));
+        let mut text = String::new();
+        let mut add = |kind: &str, (name, help): (&str, &str), value: &str| {
+            for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n", name, &label, " ", value, "\n"]
+            {
+                text.push_str(part);
+            }
+        };
+        let Kept { finished, last_success, totals, result, .. } = kept;
+        add("gauge", ("ferro_zfs_last_run_timestamp_seconds", "When the last run ended."), &finished.to_string());
+        if let Some(last_success) = last_success {
+            add("gauge", (LAST_SUCCESS, "When the last run ended that did all it should."), &last_success.to_string());
+        }
+        let success = if has_failed(result) { "0" } else { "1" };
+        add("gauge", ("ferro_zfs_success", "1 if the last run did all it should."), success);
+        let took = format!("{}.{:03}", took.as_secs(), took.subsec_millis());
+        add("gauge", ("ferro_zfs_duration_seconds", "How long the last run took."), &took);
+        add("counter", RUNS_TOTAL, &totals.runs.to_string());
+        add("counter", FAILED_RUNS_TOTAL, &totals.failed_runs.to_string());
+        if self.program == SENDER {
+            add("counter", SENT_BYTES_TOTAL, &totals.bytes.to_string());
+        }
+        for (key, value) in result.get("summary").and_then(Value::as_object).into_iter().flatten() {
+            if key != "seconds" && value.is_number() {
+                let (name, help) = (format!("ferro_zfs_{key}"), "Of the last run, as in its result's summary.");
+                add("gauge", (&name, help), &value.to_string());
+            }
+        }
+        text
+    }
 }
+
+/// A series: its name, and what it is.
+pub type Series = (&'static str, &'static str);
+
+/// How often a job ran.
+pub const RUNS_TOTAL: Series = ("ferro_zfs_runs_total", "Runs that did something.");
+/// How often it failed.
+pub const FAILED_RUNS_TOTAL: Series = ("ferro_zfs_failed_runs_total", "Runs that did not do all they should.");
+/// What it has sent.
+pub const SENT_BYTES_TOTAL: Series = ("ferro_zfs_sent_bytes_total", "Bytes that were sent.");
+/// The program that sends anything at all.
+pub const SENDER: &str = "zfs_replicate";
+
+const LAST_SUCCESS: &str = "ferro_zfs_last_success_timestamp_seconds";
 
 /// The JSON object: the result, and when that was.
 #[derive(Serialize)]
@@ -76,11 +130,10 @@ struct Totals {
 impl Totals {
     /// With one run more.
     fn with(self, result: &Value) -> Self {
-        let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
         let bytes = result.pointer("/summary/bytes").and_then(Value::as_u64).unwrap_or(0);
         Self {
             runs: self.runs.saturating_add(1),
-            failed_runs: self.failed_runs.saturating_add(u64::from(failed)),
+            failed_runs: self.failed_runs.saturating_add(u64::from(has_failed(result))),
             bytes: self.bytes.saturating_add(bytes),
         }
     }
@@ -94,58 +147,25 @@ struct Earlier {
     totals: Totals,
 }
 
-/// An earlier record; an empty one where there is none.
-fn recorded(path: &Path) -> Earlier {
-    let file = atomic_file::open(path).ok();
-    file.and_then(|file| serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()).unwrap_or_default()
+/// An earlier record, where there is one.
+fn recorded(path: &Path) -> Option<Earlier> {
+    let file = atomic_file::open(path).ok()?;
+    serde_json::from_reader(BufReader::new(file.take(LONGEST))).ok()
 }
 
 /// The same in the format of Prometheus.
-fn measured(path: &Path) -> Option<u64> {
+fn measured(path: &Path) -> Option<Earlier> {
     let mut text = String::new();
     atomic_file::open(path).ok()?.take(1 << 20).read_to_string(&mut text).ok()?;
-    value_of(&text, LAST_SUCCESS)
+    let value = |name: &str| text.lines().find(|line| line.starts_with(name))?.rsplit(' ').next()?.parse().ok();
+    let total = |series: Series| value(series.0).unwrap_or(0);
+    let (runs, failed_runs, bytes) = (total(RUNS_TOTAL), total(FAILED_RUNS_TOTAL), total(SENT_BYTES_TOTAL));
+    Some(Earlier { last_success: value(LAST_SUCCESS), totals: Totals { runs, failed_runs, bytes } })
 }
 
-const LAST_SUCCESS: &str = "ferro_zfs_last_success_timestamp_seconds";
-
-/// Seconds since 1970 of the last run that did all it should; a failed one does not make an earlier one forgotten.
-fn last_success(
-    earlier: impl FnOnce() -> Option<u64>,
-    result: &Value,
-    finished: Timestamp,
-    is_idle: bool,
-) -> Option<u64> {
-    let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
-    if failed || is_idle { earlier() } else { Some(seconds(finished)) }
-}
-
-/// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
-fn figures(label: &str, result: &Value, finished: Timestamp, took: Duration, last_success: Option<u64>) -> String {
-    let mut text = String::new();
-    let mut gauge = |name: &str, help: &str, value: &str| {
-        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n", name, label, " ", value, "\n"] {
-            text.push_str(part);
-        }
-    };
-    let failed = result.get("failed").and_then(Value::as_bool).unwrap_or(false);
-    gauge("ferro_zfs_last_run_timestamp_seconds", "When the last run ended.", &seconds(finished).to_string());
-    if let Some(last_success) = last_success {
-        gauge(LAST_SUCCESS, "When the last run ended that did all it should.", &last_success.to_string());
-    }
-    gauge("ferro_zfs_success", "1 if the last run did all it should.", if failed { "0" } else { "1" });
-    let took = format!("{}.{:03}", took.as_secs(), took.subsec_millis());
-    gauge("ferro_zfs_duration_seconds", "How long the last run took.", &took);
-    for (key, value) in result.get("summary").and_then(Value::as_object).into_iter().flatten() {
-        if key != "seconds" && value.is_number() {
-            gauge(&format!("ferro_zfs_{key}"), "Of the last run, as in its result's summary.", &value.to_string());
-        }
-    }
-    text
-}
-
-fn value_of(text: &str, name: &str) -> Option<u64> {
-    text.lines().find(|line| line.starts_with(name))?.rsplit(' ').next()?.parse().ok()
+/// A failed run does not make an earlier success forgotten.
+fn has_failed(result: &Value) -> bool {
+    result.get("failed").and_then(Value::as_bool).unwrap_or(false)
 }
 
 fn escaped(label: &str) -> String {
@@ -191,6 +211,10 @@ mod tests {
             text.contains(&format!("ferro_zfs_last_success_timestamp_seconds{label} {}\n", well["finished"])),
             "{text}"
         );
+        for (series, total) in [("runs", 3), ("failed_runs", 2), ("sent_bytes", 7)] {
+            let line = format!("# TYPE ferro_zfs_{series}_total counter\nferro_zfs_{series}_total{label} {total}\n");
+            assert!(text.contains(&line), "{text}");
+        }
         // Check mode does nothing that counts.
         record.keep(&json!({"changed": true}), true).unwrap();
         assert_eq!(read()["totals"]["runs"], 3);
@@ -209,6 +233,13 @@ mod tests {
         keep(json!({"failed": true, "msg": "piped"}));
         assert_eq!(read()["msg"], "piped");
         std::fs::remove_file(folder.path().join("moved")).unwrap();
+        // Without a result, the figures go on by themselves.
+        std::fs::remove_file(&metrics).unwrap();
+        let alone = Record { result: None, ..record.clone() };
+        alone.keep(&json!({"summary": {"bytes": 5}}), false).unwrap();
+        alone.keep(&json!({"failed": true, "summary": {"bytes": 3}}), false).unwrap();
+        let text = std::fs::read_to_string(&metrics).unwrap();
+        assert!(text.contains("last_success") && text.contains(&format!("sent_bytes_total{label} 8\n")), "{text}");
         let lost = Record { result: Some(folder.path().join("none/x.json")), ..record };
         assert!(lost.keep(&json!({}), false).unwrap_err().contains("none/x.json cannot be written: "));
     }

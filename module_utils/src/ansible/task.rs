@@ -17,6 +17,8 @@ pub struct Task {
     pub now: Timestamp,
     /// Ansible's `-v` count; 3 and more adds every command to the result.
     pub verbosity: u8,
+    /// Its result is kept in a file, for those who look later.
+    pub keeps_result: bool,
     /// Who reads the output.
     pub(super) output: Output,
 }

@@ -155,7 +155,13 @@ fn asked(dataset: &DatasetName, snapshot: &str, tag: &str) -> Vec<String> {
     said(|zfs| {
         let _ = (zfs.datasets(&one, true), zfs.datasets(&one, false), zfs.versions(&one, true));
         let _ = (zfs.versions(&one, false), zfs.numbers("guid", &names), zfs.numbers("ivsetguid", &version));
-        let _ = (zfs.numbers("written", &names), zfs.locked(&names), zfs.stored(&names), zfs.grants(dataset));
+        let _ = (
+            zfs.numbers("creation", &version),
+            zfs.numbers("written", &names),
+            zfs.locked(&names),
+            zfs.stored(&names),
+            zfs.grants(dataset),
+        );
         let _ = (zfs.held(&one, true, tag), zfs.held(&one, false, tag), zfs.holds(&version, tag));
         let _ = (zfs.hold(tag, &version), zfs.release(tag, &version), zfs.stored_properties(&names));
         let (host, id) = (zfs.host, Cmd::new("id"));
@@ -169,7 +175,7 @@ proptest! {
     #[test]
     fn what_both_ends_are_asked_passes_their_gates(dataset in path(), snapshot in component(), pool: u64) {
         let lines = asked(&dataset, &snapshot, &TargetTag::new(pool, dataset.as_str()).to_string());
-        prop_assert_eq!(lines.len(), 18);
+        prop_assert_eq!(lines.len(), 19);
         for (line, mode) in lines.iter().flat_map(|line| [(line, Mode::Send), (line, Mode::Receive)]) {
             prop_assert_eq!(check(mode, line), Ok(()));
         }

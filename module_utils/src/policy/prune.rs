@@ -1,14 +1,18 @@
 //! Destroys the snapshots that no policy wants any more: one listing for each pool, then one batch for each dataset.
 
 mod arrivals;
+mod count;
 mod destroy;
 mod judge;
+mod listed;
 mod listing;
 mod question;
 mod vanished;
 
 pub use arrivals::state_folder;
 
+use self::listed::Listed;
+use super::kept::Left;
 use super::refusal::Refusal;
 use super::report::Failed;
 use crate::exec::runner::Runner;
@@ -56,6 +60,8 @@ pub struct Request {
     pub is_root: bool,
     /// Keep account of what stays, and why.
     pub list_kept: bool,
+    /// Count what there is then.
+    pub counts: bool,
 }
 
 /// What was done, or in check mode would be.
@@ -79,6 +85,8 @@ pub struct Pruned {
     pub warnings: Summed,
     /// Datasets that were looked at.
     pub datasets: usize,
+    /// What there is then of each dataset that was listed, if asked for.
+    pub left: Left,
 }
 
 /// A snapshot that stays.
@@ -128,6 +136,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
         future: None,
         other_prefixes: (0, Vec::new()),
         missed: BTreeSet::new(),
+        listed: Vec::new(),
     };
     let mut pools = Vec::new();
     for (pool, roots) in request.table.roots() {
@@ -150,6 +159,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
         }
     }
     run.find_vanished();
+    run.count();
     run.warn();
     run.pruned
 }
@@ -170,6 +180,8 @@ struct Run<'a> {
     other_prefixes: (usize, Vec<String>),
     /// Datasets that some command did not find any more.
     missed: BTreeSet<DatasetName>,
+    /// What was listed, for as long as it is to be counted.
+    listed: Vec<(DatasetName, Listed)>,
 }
 
 impl Run<'_> {

@@ -2,6 +2,7 @@
 
 mod atomic;
 
+use super::kept::{Counted, Left};
 use super::refusal::{Gone, LeftOut, OWN_AGAIN, Refusal};
 use super::report::Failed;
 use crate::exec::runner::{Failure, Runner};
@@ -37,6 +38,8 @@ pub struct Request {
     pub snapshot_replicas: bool,
     /// What to make of a listed dataset that does not exist.
     pub on_missing: OnMissing,
+    /// Count what there is then.
+    pub counts: bool,
 }
 
 /// What to make of a listed dataset that does not exist. It is an option of the module as it is: its doc comments are what `ansible-doc`
@@ -65,6 +68,8 @@ pub struct Taken {
     pub warnings: Summed,
     /// Datasets that the policies are about.
     pub datasets: usize,
+    /// What there is then of each dataset that was listed, if asked for.
+    pub left: Left,
 }
 
 /// A dataset that got no snapshot, and why.
@@ -96,6 +101,7 @@ struct Seen {
     doubtful: Vec<(String, DateTime, Interval)>,
     /// Times of names that a new name could collide with.
     near: Vec<(DateTime, Interval)>,
+    counted: Counted,
 }
 
 /// Takes what is due; with `check` says what that would be.
@@ -111,6 +117,7 @@ pub fn take(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)
         run.taken.created = planned.into_iter().map(|(snapshot, _)| snapshot).collect();
     } else {
         run.execute(&planned);
+        run.count_created();
     }
     run.taken
 }
@@ -145,8 +152,19 @@ impl Run<'_> {
         all
     }
 
+    /// What was taken is the newest of its dataset.
+    fn count_created(&mut self) {
+        let Taken { created, left, .. } = &mut self.taken;
+        for snapshot in created {
+            if let Some(counted) = left.get_mut(snapshot.dataset.as_str()) {
+                let name = snapshot.name.as_str();
+                counted.add(name, &naming::parse(&self.request.prefix, name));
+            }
+        }
+    }
+
     /// The datasets of a pool that have a policy.
-    fn pool(&self, roots: &[DatasetName]) -> Result<BTreeMap<DatasetName, Seen>, Failure> {
+    fn pool(&mut self, roots: &[DatasetName]) -> Result<BTreeMap<DatasetName, Seen>, Failure> {
         let mut seen: HashMap<String, Seen> = HashMap::new();
         self.zfs.tree(roots, "filesystem,volume,snapshot", "name", &mut |fields| {
             let [name] = fields else { return None };
@@ -163,7 +181,10 @@ impl Run<'_> {
             Some(())
         })?;
         let mut named = BTreeMap::new();
-        for (name, seen) in seen.into_iter().filter(|(_, seen)| seen.exists) {
+        for (name, mut seen) in seen.into_iter().filter(|(_, seen)| seen.exists) {
+            if self.request.counts {
+                self.taken.left.insert(name.clone(), std::mem::take(&mut seen.counted));
+            }
             if let Ok(name) = name.parse::<DatasetName>()
                 && self.request.table.of(&name).is_some()
             {
@@ -185,7 +206,11 @@ impl Run<'_> {
 
     fn note(&self, seen: &mut Seen, snapshot: &str) {
         seen.has_snapshots = true;
-        let Name::Ours(clock, interval) = naming::parse(&self.request.prefix, snapshot) else { return };
+        let parsed = naming::parse(&self.request.prefix, snapshot);
+        if self.request.counts {
+            seen.counted.add(snapshot, &parsed);
+        }
+        let Name::Ours(clock, interval) = parsed else { return };
         seen.mixed |= self.request.schedule.is_ahead(clock) || seen.latest.is_some_and(|latest| clock < latest);
         seen.latest = seen.latest.max(Some(clock));
         if !self.request.intervals.contains(&interval) {

@@ -3,6 +3,7 @@
 pub mod bookmarks;
 pub mod carry;
 pub mod commands;
+pub mod dates;
 pub mod diagnose;
 pub mod execute;
 pub mod features;

@@ -67,6 +67,8 @@ pub struct DatasetReport {
     pub from: Option<String>,
     /// The newest snapshot that the target then has of the source.
     pub to: Option<String>,
+    /// When that was taken, in RFC 3339; none where it was not asked or is not known.
+    pub to_created: Option<String>,
     /// Snapshots that arrived, or would.
     pub snapshots: usize,
     /// Bytes sent; in check mode the estimate.
@@ -276,6 +278,7 @@ impl DatasetReport {
             steps: Vec::new(),
             from: None,
             to: None,
+            to_created: None,
             snapshots: 0,
             bytes: 0,
             seconds: 0.0,

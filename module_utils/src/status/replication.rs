@@ -10,6 +10,7 @@ use crate::model::bookmark_name::BookmarkName;
 use crate::model::glob::Globs;
 use crate::plan::mapping::Mapping;
 use crate::plan::period::Interval;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
@@ -116,11 +117,16 @@ fn reports(known: &Known) -> BTreeMap<(String, String), Map<String, Value>> {
     all.into_iter().flatten().filter_map(pair).collect()
 }
 
+/// When the snapshot was taken that a report says the target has. Its job has asked while it was there; it may be gone from here.
+fn created(report: &Map<String, Value>) -> Option<At> {
+    report.get("to_created")?.as_str()?.parse::<Timestamp>().ok().map(At::from)
+}
+
 /// Snapshots of this host whose times tell how new a target is.
 #[must_use]
 pub fn questions(course: &Course, known: &Known) -> Vec<String> {
     let question = |((source, target), report): (&(String, String), &Map<String, Value>)| {
-        let to = report.get("to").and_then(Value::as_str)?;
+        let to = report.get("to").and_then(Value::as_str).filter(|_| created(report).is_none())?;
         Some(format!("{}@{}", course.local(source, target)?, to.trim_start_matches('@')))
     };
     reports(known).iter().filter_map(question).collect()
@@ -220,8 +226,8 @@ fn newest(
     let to = report.get("to").and_then(Value::as_str).map(|to| to.trim_start_matches('@'));
     let guid = |key: &str| report.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = to.and_then(|to| {
-        let here = course.local(source, target).and_then(|name| times.get(&format!("{name}@{to}"))).copied();
-        let created = here.or_else(|| report.get("to_created").and_then(Value::as_i64).map(At))?;
+        let here = || course.local(source, target).and_then(|name| times.get(&format!("{name}@{to}"))).copied();
+        let created = created(report).or_else(here)?;
         Some(Snapshot { name: to.to_owned(), guid: guid("to_guid"), created_at: Some(created) })
     });
     let of_target = || local.filter(|_| course.direction() != "push")?.snapshots.as_ref()?.newest.clone();

@@ -107,6 +107,19 @@ fn a_push_is_judged_by_what_its_source_has() {
 }
 
 #[test]
+fn a_push_is_judged_by_what_its_job_has_asked_where_the_source_has_pruned_it() {
+    let options = || options(json!({"target_host": "off"}));
+    let created = ago(2 * HOUR).unwrap().to_string();
+    let report =
+        json!([{"source": "tank", "target": "vault/nas/tank", "status": "ok", "to": "gone", "to_created": created}]);
+    let all = [here("tank", Role::Source, Some(60))];
+    let replica = found(options(), &known(report.clone()), &all, &Times::new(), &job()).remove(0);
+    assert_eq!(replica.newest.unwrap().created_at, ago(2 * HOUR));
+    // Nothing that is known is asked for again.
+    assert!(questions(&Course::new(options()).unwrap(), &known(report)).is_empty());
+}
+
+#[test]
 fn a_push_whose_result_is_lost_is_known_by_its_bookmark() {
     let mut source = here("tank", Role::Source, Some(60));
     let bookmark = |place: &str| BookmarkName { target: TargetTag::new(7, place), snapshot: 255 };
@@ -134,7 +147,7 @@ fn what_has_no_snapshots_is_told_so() {
 #[test]
 fn neither_side_is_here() {
     let options = || options(json!({"source_host": "nas", "target_host": "off"}));
-    let report = json!([{"source": "tank", "target": "vault/nas/tank", "status": "ok", "to": "x", "to_created": NOW - 2 * HOUR}]);
+    let report = json!([{"source": "tank", "target": "vault/nas/tank", "status": "ok", "to": "x", "to_created": ago(2 * HOUR).unwrap().to_string()}]);
     let replicas = found(options(), &known(report), &[], &Times::new(), &job());
     assert_eq!((replicas[0].direction, replicas[0].newest.as_ref().unwrap().created_at), ("relay", ago(2 * HOUR)));
     assert!(questions(&Course::new(options()).unwrap(), &Known::default()).is_empty());

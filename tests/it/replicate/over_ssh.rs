@@ -2,7 +2,7 @@
 
 use super::host::Host;
 use super::{plainly, replicate};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn ssh_pull_and_push() {
@@ -35,6 +35,34 @@ fn ssh_pull_and_push() {
         = nas: backup/home canmount=off readonly=on ferro.zfs:replica=100 @1
         = nas: backup/home/tank canmount=off readonly=on ferro.zfs:replica=7001 @2
     ");
+}
+
+#[test]
+fn a_kept_result_has_the_times_of_all_targets_by_one_question_to_this_host() {
+    let host = Host::new("home @1\n").reaches("nas", "tank @1 @2\n tank/a @3\n tank/bare\n backup\n");
+    let file = host.path("result.json");
+    let kept = |options: Value| {
+        let run = plainly(&host, options).flag("--result").flag(file.to_str().unwrap());
+        assert_eq!(run.ended().status, 0);
+        let commands: Vec<String> =
+            host.log().lines().filter(|line| line.contains("creation")).map(str::to_owned).collect();
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let times = kept["datasets"].as_array().unwrap().iter().map(|report| report["to_created"].clone());
+        (commands, times.collect::<Vec<_>>())
+    };
+    let pull = json!({"source_host": "root@nas", "target": "home"});
+    let asked = "get -Hp -o name,value creation home/tank@2 home/tank/a@3";
+    for _ in 0..2 {
+        let (commands, times) = kept(pull.clone());
+        assert_eq!(commands, [asked]);
+        assert!(times[0].is_string() && times[1].is_string() && times[2].is_null(), "{times:?}");
+    }
+    let push = json!({"source": ["home"], "recursive": false, "target": "backup", "target_host": "root@nas"});
+    let (commands, times) = kept(push.clone());
+    assert_eq!((commands, times[0].is_string()), (vec!["get -Hp -o name,value creation home@1".to_owned()], true));
+    // Who keeps no result asks for nothing that he does not need.
+    assert_eq!(plainly(&host, push).result()["datasets"][0]["to_created"], Value::Null);
+    assert!(!host.log().contains("creation"));
 }
 
 #[test]

@@ -46,7 +46,9 @@ impl Run<'_> {
                 // Of these it is not known whose they are, so nothing of them goes.
                 let unknown: Vec<DatasetName> = names.into_iter().cloned().collect();
                 for pool in pools {
-                    pool.datasets.retain(|found| !unknown.contains(&found.dataset));
+                    for found in pool.datasets.extract_if(.., |found| unknown.contains(&found.dataset)) {
+                        self.count_later(found.dataset, found.listed);
+                    }
                 }
                 self.pruned.failures.push(Failed::command(unknown, failure));
             }
@@ -105,6 +107,7 @@ impl Run<'_> {
                 }
             }
         }
+        self.count_later(dataset, listed);
         (!doomed.names.is_empty()).then_some(doomed)
     }
 

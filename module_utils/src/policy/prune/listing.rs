@@ -1,13 +1,12 @@
 //! What the cheap columns of a listing tell: every snapshot with its order, every bookmark of a replication.
 
 use super::Run;
+use super::listed::Listed;
 use crate::exec::runner::Failure;
 use crate::model::DatasetName;
 use crate::model::bookmark_name::BookmarkName;
 use crate::plan::policy::Policy;
 use crate::plan::reason::Reasons;
-use crate::plan::replicated::Replicated;
-use crate::plan::retain::Snapshot;
 use std::collections::HashMap;
 
 /// The datasets of a pool that are pruned.
@@ -36,49 +35,6 @@ pub(super) struct Found {
     pub(super) elsewhere: bool,
     /// What was found so far about its snapshots, oldest first.
     pub(super) verdicts: Option<Vec<Reasons>>,
-}
-
-/// A dataset as the listing shows it. There may be a million snapshots, so their names lie in one text.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    exists: bool,
-    names: String,
-    snapshots: Vec<ListedSnapshot>,
-    /// The bookmarks that `zfs_replicate` left, with their createtxg.
-    pub(super) bookmarks: Vec<(String, u64)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct ListedSnapshot {
-    start: u32,
-    end: u32,
-    cloned: bool,
-    createtxg: u64,
-}
-
-impl Listed {
-    fn add(&mut self, name: &str, createtxg: u64, cloned: bool) -> Option<()> {
-        let start = u32::try_from(self.names.len()).ok()?;
-        self.names.push_str(name);
-        let end = u32::try_from(self.names.len()).ok()?;
-        self.snapshots.push(ListedSnapshot { start, end, cloned, createtxg });
-        Some(())
-    }
-
-    /// Oldest first.
-    pub(super) fn sorted(&mut self) -> Vec<Snapshot<'_>> {
-        self.snapshots.sort_unstable_by_key(|snapshot| snapshot.createtxg);
-        let name = |at: &ListedSnapshot| &self.names[at.start as usize..at.end as usize];
-        let snapshot = |at: &ListedSnapshot| Snapshot { name: name(at), createtxg: at.createtxg, cloned: at.cloned };
-        self.snapshots.iter().map(snapshot).collect()
-    }
-}
-
-impl Listed {
-    /// What replications left.
-    pub(super) fn replicated(&self) -> Replicated {
-        Replicated::from(self.bookmarks.iter().map(|(name, createtxg)| (name.as_str(), *createtxg)))
-    }
 }
 
 impl Run<'_> {
@@ -113,16 +69,21 @@ impl Run<'_> {
         for name in missing {
             self.pruned.warnings.about(name, "does not exist, so nothing is pruned there");
         }
-        let mut datasets: Vec<Found> =
-            listed.into_iter().filter_map(|(name, listed)| self.found(name.parse().ok()?, listed)).collect();
+        let mut datasets: Vec<Found> = Vec::new();
+        for (name, listed) in listed {
+            let Ok(dataset) = name.parse::<DatasetName>() else { continue };
+            match self.request.table.of(&dataset).filter(|declared| declared.policy.autoprune) {
+                Some(declared) => datasets.push(self.found(dataset, declared.policy, listed)),
+                None => self.count_later(dataset, listed),
+            }
+        }
         datasets.sort_unstable_by(|a, b| a.dataset.as_str().cmp(b.dataset.as_str()));
         Ok(Pool { name: pool.to_owned(), view: fingerprint(roots), newest, datasets })
     }
 
-    fn found(&self, dataset: DatasetName, listed: Listed) -> Option<Found> {
-        let policy = self.request.table.of(&dataset)?.policy;
+    fn found(&self, dataset: DatasetName, policy: Policy, listed: Listed) -> Found {
         let elsewhere = self.request.replicas.iter().any(|replicas| dataset.below(replicas).is_some());
-        policy.autoprune.then_some(Found { dataset, policy, listed, elsewhere, verdicts: None })
+        Found { dataset, policy, listed, elsewhere, verdicts: None }
     }
 }
 

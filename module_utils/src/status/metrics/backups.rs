@@ -1,6 +1,7 @@
 //! Series of jobs and of replication. Those that jobs write themselves with `--metrics` have the same names.
 
 use super::{Families, flag};
+use crate::ansible::status_file::{FAILED_RUNS_TOTAL, RUNS_TOTAL, SENDER, SENT_BYTES_TOTAL, Series};
 use crate::status::model::{Job, Replica, Totals};
 use crate::status::report::Status;
 use std::collections::BTreeMap;
@@ -55,17 +56,13 @@ fn of_job(job: &Job, families: &mut Families) {
     );
     families.gauge("ferro_zfs_job_max_age_seconds", "How old the last success may be.", &labels, job.max_age_seconds);
     families.known("ferro_zfs_job_running", "1 while it runs.", &labels, job.running.map(flag));
-    let totals = job.totals.as_ref();
-    let of = |figure: fn(&Totals) -> u64| totals.map(figure);
-    families.counter("ferro_zfs_runs_total", "Runs that did something.", &labels, of(|all| all.runs));
-    families.counter(
-        "ferro_zfs_failed_runs_total",
-        "Runs that did not do all they should.",
-        &labels,
-        of(|all| all.failed_runs),
-    );
-    if job.program == Some("zfs_replicate") {
-        families.counter("ferro_zfs_sent_bytes_total", "Bytes that were sent.", &labels, of(|all| all.sent_bytes));
+    let mut total = |(name, help): Series, figure: fn(&Totals) -> u64| {
+        families.counter(name, help, &labels, job.totals.as_ref().map(figure));
+    };
+    total(RUNS_TOTAL, |all| all.runs);
+    total(FAILED_RUNS_TOTAL, |all| all.failed_runs);
+    if job.program == Some(SENDER) {
+        total(SENT_BYTES_TOTAL, |all| all.sent_bytes);
     }
 }
 
