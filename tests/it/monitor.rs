@@ -49,7 +49,9 @@ impl Answer {
 fn host(datasets: &str, states: &[(&str, &str)]) -> Host {
     let host = Host::new(datasets);
     fs::create_dir_all(host.path("kstat")).unwrap();
-    states.iter().for_each(|(pool, state)| kernel_says(&host, pool, state));
+    for (pool, state) in states {
+        kernel_says(&host, pool, state);
+    }
     host
 }
 
@@ -69,8 +71,8 @@ fn options(host: &Host, more: &Value) -> Value {
 }
 
 /// Starts it with these options.
-fn start(host: &Host, more: Value) -> Monitor<'_> {
-    start_with(host, &more, |run| run)
+fn start<'h>(host: &'h Host, more: &Value) -> Monitor<'h> {
+    start_with(host, more, |run| run)
 }
 
 fn start_with<'h>(host: &'h Host, more: &Value, with: impl FnOnce(host::Run<'h>) -> host::Run<'h>) -> Monitor<'h> {
@@ -84,7 +86,7 @@ impl Monitor<'_> {
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let begin = Instant::now();
         while !holds(self) {
-            assert!(begin.elapsed() < Duration::from_secs(60), "not in a minute: {what}");
+            assert!(begin.elapsed() < Duration::from_mins(1), "not in a minute: {what}");
             sleep(Duration::from_millis(20));
         }
     }
@@ -126,7 +128,7 @@ fn policy() -> Value {
 #[test]
 fn snapshots_that_stopped_are_seen_everywhere() {
     let host = host(STOPPED, &[("tank", "ONLINE")]);
-    let monitor = start(&host, policy()).ready();
+    let monitor = start(&host, &policy()).ready();
     let status = monitor.get("/api/v1/status");
     assert_eq!((status.status, &status.json()["verdict"]), (200, &json!("critical")));
     assert_eq!(status.json()["problems"][0]["check"], "snapshot_overdue");
@@ -149,7 +151,7 @@ fn snapshots_that_stopped_are_seen_everywhere() {
 #[test]
 fn readers_ask_zfs_nothing() {
     let host = host(STOPPED, &[("tank", "ONLINE")]);
-    let monitor = start(&host, policy()).ready();
+    let monitor = start(&host, &policy()).ready();
     let before = host.log();
     let documents: Value = monitor.get("/api/openapi.json").json();
     for path in documents["paths"].as_object().unwrap().keys() {
@@ -183,7 +185,7 @@ fn the_series_are_those_of_zfs_info() {
     info.as_object_mut().unwrap().remove("listen");
     let file = host.path("zfs.prom");
     assert_eq!(host.run(INFO, info).flag("--metrics").flag(file.to_str().unwrap()).ended().status, 0);
-    let monitor = start(&host, policy()).ready();
+    let monitor = start(&host, &policy()).ready();
     let plain = monitor.get("/metrics");
     assert!(plain.says("content-type: text/plain; version=0.0.4"));
     assert_eq!(series(&plain.body), series(&fs::read_to_string(&file).unwrap()));
@@ -222,7 +224,7 @@ fn a_pool_that_hangs_is_unknown_and_keeps_nobody_waiting() {
 #[test]
 fn pools_whose_disks_sleep_are_asked_nothing() {
     let host = host("tank\n usb", &[("tank", "ONLINE"), ("usb", "ONLINE")]);
-    let monitor = start(&host, json!({"kstat_only": "usb"})).ready();
+    let monitor = start(&host, &json!({"kstat_only": "usb"})).ready();
     assert_eq!(monitor.get("/api/v1/pools").json()["count"], 2);
     assert!(!host.log().contains("usb"), "{}", host.log());
     kernel_says(&host, "usb", "DEGRADED");
@@ -233,7 +235,7 @@ fn pools_whose_disks_sleep_are_asked_nothing() {
 #[test]
 fn what_a_job_leaves_is_seen_without_a_restart() {
     let host = host(STOPPED, &[("tank", "ONLINE")]);
-    let monitor = start(&host, json!({})).ready();
+    let monitor = start(&host, &json!({})).ready();
     assert_eq!(monitor.get("/api/v1/jobs").json()["count"], 0);
     for (path, content) in [
         ("etc/snapshot.json", policy()),
@@ -253,7 +255,7 @@ fn what_a_job_leaves_is_seen_without_a_restart() {
 fn a_token_is_asked_for_where_there_is_one() {
     let host = host("tank", &[("tank", "ONLINE")]);
     fs::write(host.path("token"), "0123456789abcdef0123\n").unwrap();
-    let monitor = start(&host, json!({"token_file": host.path("token")})).ready();
+    let monitor = start(&host, &json!({"token_file": host.path("token")})).ready();
     for headers in [
         "",
         "Authorization: Bearer 0123456789abcdef0124\r\n",
@@ -276,7 +278,7 @@ fn a_token_is_asked_for_where_there_is_one() {
 #[test]
 fn pages_of_datasets() {
     let host = host("tank\n tank/a\n tank/b\n tank/c", &[("tank", "ONLINE")]);
-    let monitor = start(&host, json!({})).ready();
+    let monitor = start(&host, &json!({})).ready();
     let page = monitor.get("/api/v1/datasets?limit=2&pool=tank").json();
     assert_eq!((&page["count"], &page["next_after"]), (&json!(2), &json!("tank/a")));
     let rest = monitor.get("/api/v1/datasets?limit=2&after=tank/a").json();
@@ -292,7 +294,7 @@ fn pages_of_datasets() {
 #[test]
 fn nonsense_is_refused_and_slow_readers_are_cut_off() {
     let host = host("tank", &[("tank", "ONLINE")]);
-    let monitor = start(&host, json!({})).ready();
+    let monitor = start(&host, &json!({})).ready();
     for (request, status) in [
         ("POST /api/v1/status HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}".to_owned(), 405),
         ("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 404),
