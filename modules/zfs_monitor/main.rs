@@ -30,6 +30,7 @@ use view::Viewer;
 const USAGE: &str = "zfs_monitor: shows over HTTP whether the ZFS backups of this host are fine
 
   zfs_monitor [FILE]   with the options of FILE (JSON), or without any
+  --check FILE         only see whether the options are right
   --help, --version
 
 Options are those of zfs_info, and listen, token_file, status_interval, dataset_interval, snapshot_interval,
@@ -39,12 +40,14 @@ kstat_only. It listens at 127.0.0.1:10134 unless they say otherwise, or at the s
 /// What the command line asks for.
 enum Ask {
     Serve(Option<OsString>),
+    Check(OsString),
     Say(String),
 }
 
 fn main() -> ExitCode {
     match ask().and_then(|ask| match ask {
         Ask::Serve(file) => serve(file),
+        Ask::Check(file) => Settings::new(options(Some(file))?).map(|_| ()).map_err(anyhow::Error::msg),
         Ask::Say(text) => Ok(std::io::stdout().write_all(text.as_bytes())?),
     }) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,6 +67,7 @@ fn ask() -> Result<Ask> {
             Arg::Short('V') | Arg::Long("version") => {
                 return Ok(Ask::Say(format!("zfs_monitor {}\n", env!("CARGO_PKG_VERSION"))));
             }
+            Arg::Long("check") => return Ok(Ask::Check(parser.value()?)),
             Arg::Value(value) if file.is_none() => file = Some(value),
             other => return Err(anyhow!(other.unexpected()).context("see --help")),
         }

@@ -328,5 +328,9 @@ fn what_is_wrong_is_said_at_the_start() {
         assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
     }
+    fs::write(host.path("wrong.json"), r#"{"scrub_max_age": "often"}"#).unwrap();
+    let ended = host.program(&[MONITOR, "--check", host.path("wrong.json").to_str().unwrap()]).ended();
+    assert_eq!(ended.status, 1);
+    assert!(ended.stderr.contains("option scrub_max_age"), "{}", ended.stderr);
     assert!(host.program(&[MONITOR, "--help"]).ended().stdout.contains("127.0.0.1:10134"));
 }
