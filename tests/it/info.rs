@@ -233,7 +233,7 @@ fn text_and_metrics_say_the_same() {
     for line in [
         "zfs_pool_state{pool=\"tank\",state=\"online\"} 1".to_owned(),
         format!("ferro_zfs_snapshot_newest_timestamp_seconds{labels} 1780654830"),
-        format!("ferro_zfs_snapshot_compliance_ratio{labels} 0"),
+        format!("ferro_zfs_snapshot_compliance_ratio{labels} 0.0"),
         "ferro_zfs_exporter_time_seconds 1781518830".to_owned(),
     ] {
         assert!(metrics.lines().any(|one| one == line), "{line} is not in\n{metrics}");
