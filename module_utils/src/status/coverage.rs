@@ -121,7 +121,8 @@ pub fn cover(dataset: &mut Dataset, said: &Said, marked: &Marked, now: &Now) {
         if is_source && of.wanted > 0 {
             let max_age = said.max_age(*interval);
             of.max_age_seconds = Some(max_age);
-            of.overdue = !unchanged && is_overdue(of, dataset.created_at, max_age, now.at);
+            of.overdue_at = (!unchanged).then(|| overdue_at(of, dataset.created_at, max_age));
+            of.overdue = of.overdue_at.is_some_and(|at| now.at > at.0);
         }
     }
     snapshots.intervals.retain(|_, of| of.wanted > 0 || of.kept > 0);
@@ -138,12 +139,12 @@ fn began(snapshots: &Snapshots, created: Option<At>) -> Option<At> {
 }
 
 /// Without any, the time for one counts from when the dataset was made. What is not known is not fine.
-fn is_overdue(of: &OfInterval, created: Option<At>, max_age: u64, now: i64) -> bool {
+fn overdue_at(of: &OfInterval, created: Option<At>, max_age: u64) -> At {
     let newest = match &of.newest {
         Some(newest) => newest.created_at,
         None => created,
     };
-    newest.is_none_or(|newest| age(now, newest.0) > max_age)
+    newest.map_or(At::EVER, |newest| newest.plus(max_age))
 }
 
 /// How many periods there have been since then, the current one among them.

@@ -160,6 +160,7 @@ pub fn job(name: &str, known: &Known, timers: Option<&Timers>, fallback: u64, no
     let declared = known.options.is_some();
     // What was set up just now has not had its time yet. A change of its options later is no reason to wait again.
     let since = last_success_at.or(known.declared_at);
+    let overdue_at = declared.then(|| since.map_or(At::EVER, |since| since.plus(max_age_seconds)));
     Job {
         name: name.to_owned(),
         program: program(name, known),
@@ -172,7 +173,8 @@ pub fn job(name: &str, known: &Known, timers: Option<&Timers>, fallback: u64, no
         running: timer.map(|timer| timer.running),
         max_age_seconds,
         totals: known.result.as_ref().and_then(totals),
-        overdue: declared && since.is_none_or(|since| age(now, since.0) > max_age_seconds),
+        overdue_at,
+        overdue: overdue_at.is_some_and(|at| now > at.0),
     }
 }
 

@@ -29,5 +29,8 @@ pub mod zpool_list;
 pub mod zpool_status;
 
 #[cfg(test)]
+#[path = "agreement_tests.rs"]
+mod agreement;
+#[cfg(test)]
 #[path = "sample_tests.rs"]
 mod sample;

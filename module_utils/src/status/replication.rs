@@ -1,6 +1,5 @@
 //! Each dataset on its way from a source to a target, and how new what the target has is. Pure.
 
-use super::ages::age;
 use super::coverage::length;
 use super::jobs::{Known, ReplicateOptions, at};
 use super::model::{At, Dataset, Job, Replica, Role, Snapshot};
@@ -173,7 +172,7 @@ fn replica(course: &Course, evidence: &Evidence<'_>, last: &Map<String, Value>, 
     let nothing_newer = is_ok && has_newest && of_source.is_some_and(|all| !all.is_overdue());
     let max_age_seconds = job.max_age_seconds + length(finest(local), evidence.frequently_minutes);
     let since = since(course, target, newest.as_ref(), job, here);
-    let is_old = since.is_none_or(|since| age(*now, since.0) > max_age_seconds);
+    let overdue_at = (!nothing_newer && !is_bare).then(|| since.map_or(At::EVER, |since| since.plus(max_age_seconds)));
     let finished = known.result.as_ref().and_then(|result| at(result, "finished"));
     Replica {
         name: job.name.clone(),
@@ -192,7 +191,8 @@ fn replica(course: &Course, evidence: &Evidence<'_>, last: &Map<String, Value>, 
         last_run_at: finished.filter(|_| !last.is_empty()),
         last_success_at: if is_ok { finished } else { job.last_success_at },
         max_age_seconds,
-        overdue: is_old && !nothing_newer && !is_bare,
+        overdue_at,
+        overdue: overdue_at.is_some_and(|at| *now > at.0),
     }
 }
 

@@ -80,6 +80,7 @@ pub fn dataset() -> Dataset {
         newest: Some(snapshot("h24", 600)),
         oldest: Some(snapshot("h1", DAY)),
         max_age_seconds: Some(7_200),
+        overdue_at: Some(At(NOW - 600 + 7_200)),
         overdue: false,
     };
     let daily = OfInterval {
@@ -89,6 +90,7 @@ pub fn dataset() -> Dataset {
         newest: Some(snapshot("d3", 5 * HOUR)),
         oldest: Some(snapshot("d1", 2 * DAY)),
         max_age_seconds: Some(172_800),
+        overdue_at: Some(At(NOW - 5 * HOUR + 172_800)),
         overdue: false,
     };
     Dataset {
@@ -135,6 +137,7 @@ pub fn job() -> Job {
         timer_active: Some(true),
         running: Some(false),
         max_age_seconds: 15_000,
+        overdue_at: Some(At(NOW - HOUR + 15_000)),
         overdue: false,
         totals: Some(Totals { runs: 5, failed_runs: 1, sent_bytes: 900 }),
     }
@@ -158,6 +161,7 @@ pub fn replica() -> Replica {
         last_run_at: ago(HOUR),
         last_success_at: ago(HOUR),
         max_age_seconds: 18_600,
+        overdue_at: Some(At(NOW - 2 * HOUR + 18_600)),
         overdue: false,
     }
 }

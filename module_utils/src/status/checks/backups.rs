@@ -64,22 +64,19 @@ fn one_replica(replica: &Replica, now: i64, found: &mut Found) {
         let problem = found.add(Severity::Critical, "replica_overdue", &subject, message, &advice);
         problem.since = created.or(replica.last_success_at);
     }
-    match replica.status.as_str() {
-        "failed" | "skipped" => {
-            let said = crate::exec::foreign::shortened(replica.error.as_deref().unwrap_or(&replica.status), SHOWN);
-            let message = format!(
-                "the last run {} for it: {}",
-                if replica.status == "failed" { "failed" } else { "was skipped" },
-                said.replace('\n', "; ")
-            );
-            found.add(Severity::Warning, "replica_failed", &subject, message, &advice).since = replica.last_run_at;
-        }
-        "no_snapshots" => {
-            let message = "the source has no snapshots, so nothing was sent".to_owned();
-            let advice = "give the source a policy, or take it out of what is replicated";
-            found.add(Severity::Warning, "replica_without_snapshots", &subject, message, advice);
-        }
-        _ => {}
+    if replica.is_failed() {
+        let said = crate::exec::foreign::shortened(replica.error.as_deref().unwrap_or(&replica.status), SHOWN);
+        let message = format!(
+            "the last run {} for it: {}",
+            if replica.status == "failed" { "failed" } else { "was skipped" },
+            said.replace('\n', "; ")
+        );
+        found.add(Severity::Warning, "replica_failed", &subject, message, &advice).since = replica.last_run_at;
+    }
+    if replica.is_without_snapshots() {
+        let message = "the source has no snapshots, so nothing was sent".to_owned();
+        let advice = "give the source a policy, or take it out of what is replicated";
+        found.add(Severity::Warning, "replica_without_snapshots", &subject, message, advice);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Found, Severity};
 use crate::status::ages::{age, span};
-use crate::status::model::{At, Facts, Limits, Pool, PoolState, Role, ScanFunction, ScanState, Vdev};
+use crate::status::model::{Facts, Limits, Pool, PoolState, Role, ScanFunction, ScanState, Vdev};
 
 fn pools(facts: &Facts) -> impl Iterator<Item = &Pool> {
     facts.pools.iter().flatten()
@@ -51,19 +51,11 @@ fn keys(facts: &Facts, found: &mut Found) {
     }
 }
 
-/// When pools were last read as a whole. A resilver or a scrub that was stopped hides when the last scrub was: it counts from then.
+/// When pools were last read as a whole.
 pub fn scrub(facts: &Facts, limits: &Limits, found: &mut Found) {
     for pool in pools(facts) {
-        let Some(status) = &pool.status else { continue };
-        let scan = status.scan.as_ref();
-        if scan.is_some_and(|scan| scan.state == ScanState::Running && scan.function == ScanFunction::Scrub) {
-            continue;
-        }
-        let last: Option<At> = match scan {
-            Some(scan) => scan.finished_at.or(scan.started_at),
-            None => pool.created_at,
-        };
-        let Some(last) = last else { continue };
+        let Some(last) = pool.unscrubbed_since() else { continue };
+        let scan = pool.status.as_ref().and_then(|status| status.scan.as_ref());
         let old = age(facts.collected_at.0, last.0);
         if old > limits.scrub_max_age {
             let what = match scan.map(|scan| (scan.function, scan.state)) {

@@ -55,9 +55,25 @@ fn of_job(job: &Job, families: &mut Families) {
         run.and_then(|run| run.seconds),
     );
     families.gauge("ferro_zfs_job_max_age_seconds", "How old the last success may be.", &labels, job.max_age_seconds);
+    families.known(
+        "ferro_zfs_job_overdue_timestamp_seconds",
+        "From when on its next success is overdue; 0 if nobody knows.",
+        &labels,
+        job.overdue_at.map(|at| at.0),
+    );
+    families.known(
+        "ferro_zfs_job_timer_active",
+        "1 if a timer starts it.",
+        &labels,
+        job.timer_active.filter(|_| job.declared).map(flag),
+    );
     families.known("ferro_zfs_job_running", "1 while it runs.", &labels, job.running.map(flag));
+    totals(job, &labels, families);
+}
+
+fn totals(job: &Job, labels: &[(&str, &str)], families: &mut Families) {
     let mut total = |(name, help): Series, figure: fn(&Totals) -> u64| {
-        families.counter(name, help, &labels, job.totals.as_ref().map(figure));
+        families.counter(name, help, labels, job.totals.as_ref().map(figure));
     };
     total(RUNS_TOTAL, |all| all.runs);
     total(FAILED_RUNS_TOTAL, |all| all.failed_runs);
@@ -84,8 +100,19 @@ fn of_replica(replica: &Replica, families: &mut Families) {
         &labels,
         newest,
     );
-    let ended = matches!(replica.status.as_str(), "ok" | "no_snapshots");
-    let success = (replica.status != "never").then_some(flag(ended));
+    families.known(
+        "ferro_zfs_replica_overdue_timestamp_seconds",
+        "From when on something newer is overdue; 0 if nobody knows.",
+        &labels,
+        replica.overdue_at.map(|at| at.0),
+    );
+    families.gauge(
+        "ferro_zfs_replica_without_snapshots",
+        "1 if the source had no snapshots in the last run.",
+        &labels,
+        flag(replica.is_without_snapshots()),
+    );
+    let success = (replica.status != "never").then_some(flag(!replica.is_failed()));
     families.known("ferro_zfs_replica_success", "1 if the last run did all it should for it.", &labels, success);
     families.known("ferro_zfs_replica_last_bytes", "Bytes of the last run.", &labels, replica.last_bytes);
     families.known(

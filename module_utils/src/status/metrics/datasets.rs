@@ -81,11 +81,17 @@ fn about(dataset: &Dataset, families: &mut Families) {
     for confirmed in &dataset.confirmed {
         let target = confirmed.target_id.to_string();
         let labels = [("pool", pool), ("dataset", name), ("target_id", target.as_str())];
-        families.gauge(
+        families.known(
             "ferro_zfs_confirmed_timestamp_seconds",
-            "When the newest snapshot was taken that the target is known to have; 0 if that is not known.",
+            "When the newest snapshot was taken that the target is known to have.",
             &labels,
-            confirmed.created_at.map_or(0, |at| at.0),
+            confirmed.created_at.map(|at| at.0),
+        );
+        families.gauge(
+            "ferro_zfs_confirmed_newest",
+            "1 if the target is known to have the newest there is.",
+            &labels,
+            flag(confirmed.is_newest),
         );
     }
     if let Some(snapshots) = &dataset.snapshots {
@@ -111,6 +117,19 @@ fn counts(dataset: &Dataset, snapshots: &Snapshots, families: &mut Families) {
             of.compliance(),
         );
         times(&labels, of, families);
+        let is_finest = snapshots.finest_wanted().is_some_and(|(finest, _)| finest == *interval);
+        let labels = [
+            ("pool", dataset.pool.as_str()),
+            ("dataset", &dataset.name),
+            ("interval", word.as_str()),
+            ("finest", if is_finest { "yes" } else { "no" }),
+        ];
+        families.known(
+            "ferro_zfs_snapshot_overdue_timestamp_seconds",
+            "From when on the next snapshot of that interval is overdue; 0 if nobody knows.",
+            &labels,
+            of.overdue_at.map(|at| at.0),
+        );
     }
     let labels = [("pool", dataset.pool.as_str()), ("dataset", &dataset.name), ("interval", "other"), ("role", role)];
     families.gauge("ferro_zfs_snapshots", "Snapshots of that interval.", &labels, snapshots.other);

@@ -17,6 +17,7 @@ pub fn add(status: &Status, families: &mut Families) {
             pool.unmanaged.len(),
         );
     }
+    missing(status, families);
 }
 
 /// What could be read, by part.
@@ -28,6 +29,27 @@ pub fn parts(status: &Status, families: &mut Families) {
             "1 if all of it could be read.",
             &[("collector", part.word())],
             flag(failed == 0),
+        );
+    }
+}
+
+/// What is not there has no other series that could say so.
+fn missing(status: &Status, families: &mut Families) {
+    for name in &status.facts.missing_pools {
+        families.gauge(
+            "ferro_zfs_pool_missing",
+            "1 for a pool that is named, or that a policy speaks of, and that is not imported.",
+            &[("pool", name)],
+            1_u8,
+        );
+    }
+    for name in &status.facts.missing_datasets {
+        let labels = [("pool", name.split('/').next().unwrap_or(name)), ("dataset", name.as_str())];
+        families.gauge(
+            "ferro_zfs_dataset_missing",
+            "1 for a dataset that a policy lists and that does not exist.",
+            &labels,
+            1_u8,
         );
     }
 }
@@ -103,10 +125,16 @@ fn scan(pool: &Pool, families: &mut Families) {
         last,
     );
     families.known(
+        "ferro_zfs_pool_unscrubbed_since_timestamp_seconds",
+        "Since when it was not read as a whole: its last scan, or when it was made.",
+        &labels,
+        pool.unscrubbed_since().map(|at| at.0),
+    );
+    families.known(
         "zfs_pool_scrub_last_errors",
         "What the last scrub or resilver could not repair.",
         &labels,
-        finished.and_then(|scan| scan.errors),
+        scan.and_then(|scan| scan.errors),
     );
     families.known(
         "zfs_pool_scrub_last_repaired_bytes",

@@ -27,6 +27,8 @@ pub struct Job {
     pub running: Option<bool>,
     /// How old its last success may be.
     pub max_age_seconds: u64,
+    /// From when on it is older than that, unless it succeeds before; none where nothing is expected of it.
+    pub overdue_at: Option<At>,
     /// It is older than that.
     pub overdue: bool,
     /// Of all its runs; none where its result is of a version that did not count.
@@ -98,6 +100,22 @@ pub struct Replica {
     pub last_success_at: Option<At>,
     /// How old the newest common snapshot may be.
     pub max_age_seconds: u64,
+    /// From when on it is older than that, unless something newer arrives before; none where nothing newer is to arrive.
+    pub overdue_at: Option<At>,
     /// It is older than that.
     pub overdue: bool,
+}
+
+impl Replica {
+    /// True if the last run did not do for it what it should.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        matches!(self.status.as_str(), "failed" | "skipped")
+    }
+
+    /// True if its source had no snapshots in the last run.
+    #[must_use]
+    pub fn is_without_snapshots(&self) -> bool {
+        self.status == "no_snapshots"
+    }
 }

@@ -175,6 +175,8 @@ pub struct OfInterval {
     pub oldest: Option<Snapshot>,
     /// How old the newest may be; none where none are to be taken here.
     pub max_age_seconds: Option<u64>,
+    /// From when on it is older than that, unless a newer one is taken before; none where none is to be taken.
+    pub overdue_at: Option<At>,
     /// It is older than that, or there is none although there was time for one.
     pub overdue: bool,
 }

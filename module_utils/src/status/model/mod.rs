@@ -32,6 +32,17 @@ impl Serialize for At {
     }
 }
 
+impl At {
+    /// Since before anything: of what is overdue without anybody knowing since when.
+    pub const EVER: Self = Self(0);
+
+    /// So many seconds later.
+    #[must_use]
+    pub fn plus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add_unsigned(seconds))
+    }
+}
+
 impl From<Timestamp> for At {
     fn from(moment: Timestamp) -> Self {
         Self(moment.as_second())

@@ -98,6 +98,19 @@ pub struct Pool {
     pub unmanaged: Vec<String>,
 }
 
+impl Pool {
+    /// Since when it has not been read as a whole; none while a scrub runs, or where that is not known. A resilver or a scrub that was
+    /// stopped hides when the last scrub was: it counts from then.
+    #[must_use]
+    pub fn unscrubbed_since(&self) -> Option<At> {
+        match &self.status.as_ref()?.scan {
+            Some(scan) if scan.state == ScanState::Running && scan.function == ScanFunction::Scrub => None,
+            Some(scan) => scan.finished_at.or(scan.started_at),
+            None => self.created_at,
+        }
+    }
+}
+
 /// What `zpool list` says of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
