@@ -34,7 +34,7 @@ const USAGE: &str = "zfs_monitor: shows over HTTP whether the ZFS backups of thi
   --help, --version
 
 Options are those of zfs_info, and listen, token_file, status_interval, dataset_interval, snapshot_interval,
-kstat_only. It listens at 127.0.0.1:10134 unless they say otherwise, or at the sockets that systemd hands over.
+kstat_only, swagger_ui. It listens at 127.0.0.1:10134 unless they say otherwise, or at the sockets that systemd hands over.
 ";
 
 /// What the command line asks for.
@@ -66,6 +66,10 @@ fn ask() -> Result<Ask> {
             Arg::Short('h') | Arg::Long("help") => return Ok(Ask::Say(USAGE.to_owned())),
             Arg::Short('V') | Arg::Long("version") => {
                 return Ok(Ask::Say(format!("zfs_monitor {}\n", env!("CARGO_PKG_VERSION"))));
+            }
+            #[cfg(feature = "openapi")]
+            Arg::Long("openapi") => {
+                return Ok(Ask::Say(api::document().context("the document cannot be written")? + "\n"));
             }
             Arg::Long("check") => return Ok(Ask::Check(parser.value()?)),
             Arg::Value(value) if file.is_none() => file = Some(value),
@@ -100,7 +104,7 @@ fn serve(file: Option<OsString>) -> Result<()> {
         for listener in listeners {
             tokio::spawn(serve::serve(
                 listener,
-                router::router(Arc::clone(&viewer), token.clone()),
+                router::router(Arc::clone(&viewer), token.clone(), &settings.swagger_ui),
                 Arc::clone(&slots),
             ));
         }

@@ -53,9 +53,7 @@ impl Token {
 }
 
 /// All paths.
-pub fn router(viewer: Arc<Viewer>, token: Option<Token>) -> Router {
-    let (api, document) = api::router();
-    let document: Arc<str> = document.into();
+pub fn router(viewer: Arc<Viewer>, token: Option<Token>, swagger_ui: &Path) -> Router {
     let open = Router::new()
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
@@ -63,9 +61,9 @@ pub fn router(viewer: Arc<Viewer>, token: Option<Token>) -> Router {
     let guarded = Router::new()
         .route("/", get(front))
         .route("/metrics", get(metrics))
-        .merge(api)
+        .merge(api::router())
         .with_state(viewer)
-        .merge(swagger::router(document))
+        .merge(swagger::router(swagger_ui))
         .layer(from_fn_with_state(token, only_with_token));
     open.merge(guarded)
         .fallback(|| async { api::problem(StatusCode::NOT_FOUND, "there is nothing at this path; see /api/docs") })

@@ -10,9 +10,12 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where the role zfs_monitor puts Swagger UI.
+const SWAGGER_UI: &str = "/usr/local/share/ferro-zfs/swagger-ui";
+
 /// Options of the service alone.
-const OWN: [&str; 6] =
-    ["listen", "token_file", "status_interval", "dataset_interval", "snapshot_interval", "kstat_only"];
+const OWN: [&str; 7] =
+    ["listen", "token_file", "status_interval", "dataset_interval", "snapshot_interval", "kstat_only", "swagger_ui"];
 
 /// What was asked for, checked.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct Settings {
     pub intervals: Intervals,
     /// Pools that are asked nothing, because their disks sleep.
     pub kstat_only: Vec<String>,
+    /// The folder with Swagger UI.
+    pub swagger_ui: PathBuf,
 }
 
 /// How often each thing is asked, at most.
@@ -58,6 +63,7 @@ struct Own {
     snapshot_interval: Span,
     #[serde(default)]
     kstat_only: Vec<String>,
+    swagger_ui: Option<PathBuf>,
 }
 
 fn listen() -> Vec<String> {
@@ -96,6 +102,7 @@ impl Settings {
             token_file: own.token_file.map(PathBuf::from),
             intervals,
             kstat_only: own.kstat_only,
+            swagger_ui: own.swagger_ui.unwrap_or_else(|| PathBuf::from(SWAGGER_UI)),
         })
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -158,7 +158,7 @@ fn readers_ask_zfs_nothing() {
         let path = path.replace("{pool}", "tank").replace("{dataset}", "tank/data").replace("{job}", "snapshot");
         assert!([200, 404, 503].contains(&monitor.get(&path).status), "{path}");
     }
-    for path in ["/", "/metrics", "/api/docs", "/api/docs/swagger-ui.css", "/-/ready", "/-/healthy"] {
+    for path in ["/", "/metrics", "/-/ready", "/-/healthy"] {
         assert_eq!(monitor.get(path).status, 200, "{path}");
     }
     assert_eq!(host.log(), before);
@@ -273,6 +273,28 @@ fn a_token_is_asked_for_where_there_is_one() {
     let ended = host.run(MONITOR, options(&host, &json!({"token_file": host.path("short")}))).without_text().ended();
     assert_eq!(ended.status, 1);
     assert!(ended.stderr.contains("option token_file") && ended.stderr.contains("at least 16"), "{}", ended.stderr);
+}
+
+#[test]
+fn swagger_ui_lies_beside_the_program() {
+    let host = host("tank", &[("tank", "ONLINE")]);
+    let monitor = start(&host, &json!({"swagger_ui": host.path("ui")})).ready();
+    let missing = monitor.get("/api/docs");
+    assert_eq!(missing.status, 404);
+    assert!(missing.json()["detail"].as_str().unwrap().contains("the role zfs_monitor puts them"));
+    let pack =
+        "mkdir \"$0\"; cd \"$0\"; for f in swagger-ui-bundle.js swagger-ui.css; do echo \"$f\" | gzip > $f.gz; done";
+    Command::new("sh").args(["-c", pack]).arg(host.path("ui")).status().unwrap();
+    let page = monitor.get("/api/docs");
+    assert_eq!(page.status, 200);
+    // Relative, for whatever prefix it is below, and nothing from elsewhere.
+    for part in page.body.split(['"']).filter(|part| part.contains(".js") || part.contains(".css")) {
+        assert!(part.starts_with("docs/"), "{part}");
+        assert_eq!(monitor.get(&format!("/api/{part}")).status, 200);
+    }
+    assert_eq!(monitor.get("/api/docs/swagger-ui.css").body, "swagger-ui.css\n");
+    assert!(monitor.get_with("/api/docs/swagger-ui.css", "Accept-Encoding: gzip\r\n").says("content-encoding: gzip"));
+    assert!(monitor.get("/api/docs/").says("location: ../docs"));
 }
 
 #[test]

@@ -10,19 +10,22 @@ mod status;
 
 use crate::view::{View, Viewer, stale_parts};
 use axum::Router;
-use axum::http::StatusCode;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use module_utils::status::model::At;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
-use utoipa::{OpenApi, ToSchema};
 
 /// What begins every answer.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Envelope {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Envelope {
     /// This host.
     host: String,
     /// The version of this program.
@@ -33,19 +36,68 @@ pub struct Envelope {
     stale_parts: Vec<String>,
 }
 
-impl Envelope {
-    fn of(view: &View) -> Self {
-        Self {
-            host: view.status.host.clone(),
-            version: view.status.version,
-            collected_at: view.status.facts.collected_at,
-            stale_parts: stale_parts(&view.status),
-        }
+/// An answer with what begins it, as the document has it.
+#[cfg(feature = "openapi")]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct Enveloped<T> {
+    #[serde(flatten)]
+    envelope: Envelope,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// The fields of a value.
+fn fields(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
 }
 
+/// An answer of these fields, as one instance of `Json` for all of them.
+fn answer(fields: Map<String, Value>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], Value::Object(fields).to_string()).into_response()
+}
+
+/// An answer with what begins it.
+fn enveloped(view: &View, body: &impl Serialize) -> Response {
+    let mut all = fields(&Envelope {
+        host: view.status.host.clone(),
+        version: view.status.version,
+        collected_at: view.status.facts.collected_at,
+        stale_parts: stale_parts(&view.status),
+    });
+    all.extend(fields(body));
+    answer(all)
+}
+
+/// What was asked.
+struct Call {
+    /// The last part of the path, where that names something.
+    name: String,
+    uri: Uri,
+}
+
+/// Answers by a function. All are of one type, and so is the code around them.
+fn by(answer: fn(&View, &Call) -> Response) -> MethodRouter<Arc<Viewer>> {
+    get(
+        move |State(viewer): State<Arc<Viewer>>,
+              path: Result<Path<HashMap<String, String>>, PathRejection>,
+              uri: Uri| async move {
+            match path {
+                Ok(Path(parts)) => {
+                    let name = parts.into_values().next().unwrap_or_default();
+                    answer(&viewer.now(), &Call { name, uri })
+                }
+                Err(why) => problem(StatusCode::BAD_REQUEST, why.body_text()),
+            }
+        },
+    )
+}
+
 /// Why there is no answer, as RFC 9457 says it.
-#[derive(Debug, Serialize, ToSchema)]
+#[cfg(feature = "openapi")]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Refusal {
     /// The status in words.
     title: &'static str,
@@ -58,11 +110,12 @@ struct Refusal {
 /// A refusal.
 pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = json!(Refusal { title, status: status.as_u16(), detail: detail.into() });
+    let body = json!({"title": title, "status": status.as_u16(), "detail": detail.into()});
     (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
-#[derive(OpenApi)]
+#[cfg(feature = "openapi")]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "zfs_monitor",
@@ -87,23 +140,27 @@ pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response {
 )]
 struct Document;
 
-/// The paths of the API, and the document that describes them.
-pub fn router() -> (Router<Arc<Viewer>>, String) {
-    let router = Router::new()
-        .route("/api/v1/status", get(status::status))
-        .route("/api/v1/check", get(status::check))
-        .route("/api/v1/health", get(status::health))
-        .route("/api/v1/pools", get(pools::pools))
-        .route("/api/v1/pools/{pool}", get(pools::pool))
-        .route("/api/v1/pools/{pool}/status", get(pools::pool_status))
-        .route("/api/v1/datasets", get(datasets::datasets))
-        .route("/api/v1/datasets/{*dataset}", get(datasets::below))
-        .route("/api/v1/snapshots", get(snapshots::snapshots))
-        .route("/api/v1/snapshots/{*dataset}", get(snapshots::snapshots_of))
-        .route("/api/v1/replication", get(backups::replication))
-        .route("/api/v1/backups", get(backups::backups))
-        .route("/api/v1/jobs", get(backups::jobs))
-        .route("/api/v1/jobs/{job}", get(backups::job));
-    let document = Document::openapi().to_json().unwrap_or_default();
-    (router, document)
+/// The document that describes the API, for `make generate`: made of the code, it is made when that changes, not in each program.
+#[cfg(feature = "openapi")]
+pub fn document() -> Option<String> {
+    <Document as utoipa::OpenApi>::openapi().to_pretty_json().ok()
+}
+
+/// The paths of the API.
+pub fn router() -> Router<Arc<Viewer>> {
+    Router::new()
+        .route("/api/v1/status", by(status::status))
+        .route("/api/v1/check", by(status::check))
+        .route("/api/v1/health", by(status::health))
+        .route("/api/v1/pools", by(pools::pools))
+        .route("/api/v1/pools/{pool}", by(pools::pool))
+        .route("/api/v1/pools/{pool}/status", by(pools::pool_status))
+        .route("/api/v1/datasets", by(datasets::datasets))
+        .route("/api/v1/datasets/{*dataset}", by(datasets::below))
+        .route("/api/v1/snapshots", by(snapshots::snapshots))
+        .route("/api/v1/snapshots/{*dataset}", by(snapshots::snapshots_of))
+        .route("/api/v1/replication", by(backups::replication))
+        .route("/api/v1/backups", by(backups::backups))
+        .route("/api/v1/jobs", by(backups::jobs))
+        .route("/api/v1/jobs/{job}", by(backups::job))
 }

@@ -1,20 +1,18 @@
 //! Pools.
 
-use super::{Envelope, Refusal, problem};
-use crate::view::{View, Viewer};
-use axum::Json;
-use axum::extract::{Path, State};
+use super::{Call, answer, enveloped, fields, problem};
+use crate::view::View;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use module_utils::model::units::ByteSize;
 use module_utils::status::model::{Pool, PoolState, PoolStatus};
 use serde::Serialize;
-use std::sync::Arc;
-use utoipa::ToSchema;
+use serde_json::{Map, Value, json};
 
 /// A pool, with its sizes as people say them.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PoolEntry {
+#[cfg(feature = "openapi")]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct PoolEntry {
     #[serde(flatten)]
     pool: Pool,
     size_human: Option<String>,
@@ -22,36 +20,32 @@ pub struct PoolEntry {
     free_human: Option<String>,
 }
 
-impl PoolEntry {
-    fn of(pool: &Pool) -> Self {
-        let human = |bytes: Option<u64>| bytes.map(|bytes| ByteSize(bytes).to_string());
-        Self {
-            size_human: human(pool.properties.size_bytes),
-            allocated_human: human(pool.properties.allocated_bytes),
-            free_human: human(pool.properties.free_bytes),
-            pool: pool.clone(),
-        }
-    }
+fn entry(pool: &Pool) -> Map<String, Value> {
+    let human = |bytes: Option<u64>| json!(bytes.map(|bytes| ByteSize(bytes).to_string()));
+    let mut entry = fields(pool);
+    entry.insert("size_human".to_owned(), human(pool.properties.size_bytes));
+    entry.insert("allocated_human".to_owned(), human(pool.properties.allocated_bytes));
+    entry.insert("free_human".to_owned(), human(pool.properties.free_bytes));
+    entry
 }
 
 /// All pools.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Pools {
-    #[serde(flatten)]
-    envelope: Envelope,
-    pools: Vec<PoolEntry>,
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Pools {
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<PoolEntry>))]
+    pools: Vec<Map<String, Value>>,
     /// How many.
     count: usize,
 }
 
 /// All pools
-#[utoipa::path(get, path = "/api/v1/pools", tag = "pools", responses(
-    (status = 200, description = "All that are imported", body = Pools),
-))]
-pub async fn pools(State(viewer): State<Arc<Viewer>>) -> Json<Pools> {
-    let view = viewer.now();
-    let pools: Vec<PoolEntry> = view.status.facts.pools.iter().flatten().map(PoolEntry::of).collect();
-    Json(Pools { envelope: Envelope::of(&view), count: pools.len(), pools })
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/pools", tag = "pools", responses(
+    (status = 200, description = "All that are imported", body = super::Enveloped<Pools>),
+)))]
+pub fn pools(view: &View, _: &Call) -> Response {
+    let pools: Vec<_> = view.status.facts.pools.iter().flatten().map(entry).collect();
+    enveloped(view, &Pools { count: pools.len(), pools })
 }
 
 fn found<'a>(view: &'a View, name: &str) -> Option<&'a Pool> {
@@ -63,34 +57,31 @@ fn missing(name: &str) -> Response {
 }
 
 /// One pool
-#[utoipa::path(get, path = "/api/v1/pools/{pool}", tag = "pools", params(("pool" = String, Path, description = "Its name")), responses(
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/pools/{pool}", tag = "pools", params(("pool" = String, Path, description = "Its name")), responses(
     (status = 200, description = "The pool", body = PoolEntry),
-    (status = 404, description = "There is none of that name", body = Refusal, content_type = "application/problem+json"),
-))]
-pub async fn pool(State(viewer): State<Arc<Viewer>>, Path(name): Path<String>) -> Response {
-    found(&viewer.now(), &name).map_or_else(|| missing(&name), |pool| Json(PoolEntry::of(pool)).into_response())
+    (status = 404, description = "There is none of that name", body = crate::api::Refusal, content_type = "application/problem+json"),
+)))]
+pub fn pool(view: &View, call: &Call) -> Response {
+    found(view, &call.name).map_or_else(|| missing(&call.name), |pool| answer(entry(pool)))
 }
 
 /// What `zpool status` says of a pool.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PoolStatusAnswer {
-    #[serde(flatten)]
-    envelope: Envelope,
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct PoolStatusAnswer<'a> {
     /// Its name.
-    pool: String,
-    state: PoolState,
+    pool: &'a str,
+    state: &'a PoolState,
     /// None where it could not be asked.
-    status: Option<PoolStatus>,
+    status: Option<&'a PoolStatus>,
 }
 
 /// What `zpool status` says of a pool
-#[utoipa::path(get, path = "/api/v1/pools/{pool}/status", tag = "pools", params(("pool" = String, Path, description = "Its name")), responses(
-    (status = 200, description = "Its devices, scans and errors", body = PoolStatusAnswer),
-    (status = 404, description = "There is none of that name", body = Refusal, content_type = "application/problem+json"),
-))]
-pub async fn pool_status(State(viewer): State<Arc<Viewer>>, Path(name): Path<String>) -> Response {
-    let view = viewer.now();
-    let Some(pool) = found(&view, &name) else { return missing(&name) };
-    let (state, status) = (pool.state.clone(), pool.status.clone());
-    Json(PoolStatusAnswer { envelope: Envelope::of(&view), pool: name, state, status }).into_response()
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/pools/{pool}/status", tag = "pools", params(("pool" = String, Path, description = "Its name")), responses(
+    (status = 200, description = "Its devices, scans and errors", body = super::Enveloped<PoolStatusAnswer>),
+    (status = 404, description = "There is none of that name", body = crate::api::Refusal, content_type = "application/problem+json"),
+)))]
+pub fn pool_status(view: &View, call: &Call) -> Response {
+    let Some(pool) = found(view, &call.name) else { return missing(&call.name) };
+    enveloped(view, &PoolStatusAnswer { pool: &pool.name, state: &pool.state, status: pool.status.as_ref() })
 }

@@ -1,24 +1,21 @@
 //! Snapshots against policy, in the shape that the seeds' zfs-api gave them.
 
 use super::datasets::{found, missing};
-use super::{Envelope, Refusal};
-use crate::view::{View, Viewer};
-use axum::Json;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use super::{Call, enveloped};
+use crate::view::View;
+use axum::response::Response;
 use module_utils::plan::period::Interval;
 use module_utils::status::model::{At, Dataset, Role, Snapshot, Snapshots};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use utoipa::ToSchema;
 
 /// Below this compliance is low.
 const LOW: f64 = 80.0;
 
 /// A dataset and its snapshots against its policy.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Report {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Report {
     /// Its full path.
     dataset: String,
     /// Its policy; none if no policy speaks of it.
@@ -64,8 +61,9 @@ impl Report {
 }
 
 /// How many of what.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ReportSummary {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct ReportSummary {
     total_datasets: usize,
     total_snapshots: u64,
     /// Of the datasets whose snapshots are taken here, in percent; none if there are none.
@@ -74,24 +72,25 @@ pub struct ReportSummary {
 }
 
 /// A dataset that has much less than its policy wants.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LowCompliance {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct LowCompliance {
     dataset: String,
     policy: Option<String>,
     avg_compliance: f64,
 }
 
 /// What should be looked at.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ReportAlerts {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct ReportAlerts {
     low_compliance_datasets: Vec<LowCompliance>,
 }
 
 /// Snapshots against policy.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SnapshotReport {
-    #[serde(flatten)]
-    envelope: Envelope,
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct SnapshotReport {
     /// This host.
     hostname: String,
     /// When this was put together.
@@ -104,11 +103,11 @@ pub struct SnapshotReport {
 /// Snapshots against policy
 ///
 /// Of every dataset: counts, what its policy keeps, and how much of what there can be by now is there.
-#[utoipa::path(get, path = "/api/v1/snapshots", tag = "datasets", responses(
-    (status = 200, description = "All datasets", body = SnapshotReport),
-))]
-pub async fn snapshots(State(viewer): State<Arc<Viewer>>) -> Json<SnapshotReport> {
-    Json(report(&viewer.now()))
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/snapshots", tag = "datasets", responses(
+    (status = 200, description = "All datasets", body = super::Enveloped<SnapshotReport>),
+)))]
+pub fn snapshots(view: &View, _: &Call) -> Response {
+    enveloped(view, &report(view))
 }
 
 fn report(view: &View) -> SnapshotReport {
@@ -124,7 +123,6 @@ fn report(view: &View) -> SnapshotReport {
         })
         .collect();
     SnapshotReport {
-        envelope: Envelope::of(view),
         hostname: view.status.host.clone(),
         timestamp: view.status.facts.collected_at,
         summary: ReportSummary {
@@ -139,8 +137,9 @@ fn report(view: &View) -> SnapshotReport {
 }
 
 /// A snapshot that is known by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Named {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Named {
     /// Its name without the dataset.
     name: String,
     /// With it.
@@ -154,10 +153,9 @@ pub struct Named {
 }
 
 /// The snapshots of a dataset.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SnapshotsOf {
-    #[serde(flatten)]
-    envelope: Envelope,
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct SnapshotsOf {
     /// Its full path.
     dataset: String,
     /// How many there are; none where they could not be listed.
@@ -169,14 +167,14 @@ pub struct SnapshotsOf {
 }
 
 /// The newest and oldest snapshots of a dataset
-#[utoipa::path(get, path = "/api/v1/snapshots/{dataset}", tag = "datasets",
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/snapshots/{dataset}", tag = "datasets",
     params(("dataset" = String, Path, description = "Its full path, with its slashes as they are or as %2F")), responses(
-    (status = 200, description = "Its snapshots", body = SnapshotsOf),
-    (status = 404, description = "There is none of that name", body = Refusal, content_type = "application/problem+json"),
-))]
-pub async fn snapshots_of(State(viewer): State<Arc<Viewer>>, Path(name): Path<String>) -> Response {
-    let view = viewer.now();
-    let Some(dataset) = found(&view, &name) else { return missing(&name) };
+    (status = 200, description = "Its snapshots", body = super::Enveloped<SnapshotsOf>),
+    (status = 404, description = "There is none of that name", body = crate::api::Refusal, content_type = "application/problem+json"),
+)))]
+pub fn snapshots_of(view: &View, call: &Call) -> Response {
+    let name = call.name.clone();
+    let Some(dataset) = found(view, &name) else { return missing(&name) };
     let all = dataset.snapshots.as_ref();
     let ends = all.into_iter().flat_map(|all| {
         let of = all.intervals.values().flat_map(|of| [&of.oldest, &of.newest]);
@@ -186,13 +184,12 @@ pub async fn snapshots_of(State(viewer): State<Arc<Viewer>>, Path(name): Path<St
     snapshots.sort_unstable_by(|a, b| (a.creation_timestamp, &a.name).cmp(&(b.creation_timestamp, &b.name)));
     snapshots.dedup_by(|a, b| a.name == b.name);
     let answer = SnapshotsOf {
-        envelope: Envelope::of(&view),
         snapshot_count: all.map(|all| all.total),
         total_used_bytes: dataset.space.used_by_snapshots_bytes,
         snapshots,
         dataset: name,
     };
-    Json(answer).into_response()
+    enveloped(view, &answer)
 }
 
 fn named(dataset: &str, snapshot: &Snapshot) -> Named {

@@ -1,70 +1,60 @@
 //! The verdict.
 
-use super::Envelope;
-use crate::view::{View, Viewer};
-use axum::Json;
-use axum::extract::State;
+use super::{Call, answer, enveloped, fields};
+use crate::view::View;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use module_utils::status::checks::{Problem, Verdict};
 use module_utils::status::model::At;
 use module_utils::status::report::Summary;
 use serde::Serialize;
-use std::sync::Arc;
-use utoipa::ToSchema;
 
 /// Whether all is well.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StatusAnswer {
-    #[serde(flatten)]
-    envelope: Envelope,
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct StatusAnswer<'a> {
     verdict: Verdict,
     /// What is wrong, the worst first.
-    problems: Vec<Problem>,
+    problems: &'a [Problem],
     summary: Summary,
 }
 
-impl StatusAnswer {
-    fn of(view: &View) -> Self {
+impl<'a> StatusAnswer<'a> {
+    fn of(view: &'a View) -> Self {
         let status = &view.status;
-        Self {
-            envelope: Envelope::of(view),
-            verdict: status.verdict,
-            problems: status.problems.clone(),
-            summary: status.summary,
-        }
+        Self { verdict: status.verdict, problems: &status.problems, summary: status.summary }
     }
 }
 
 /// Whether all is well
 ///
 /// The verdict, what is wrong and what to do, and how many there are of what. Always 200.
-#[utoipa::path(get, path = "/api/v1/status", tag = "status", responses(
-    (status = 200, description = "What is known", body = StatusAnswer),
-))]
-pub async fn status(State(viewer): State<Arc<Viewer>>) -> Json<StatusAnswer> {
-    Json(StatusAnswer::of(&viewer.now()))
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/status", tag = "status", responses(
+    (status = 200, description = "What is known", body = super::Enveloped<StatusAnswer>),
+)))]
+pub fn status(view: &View, _: &Call) -> Response {
+    enveloped(view, &StatusAnswer::of(view))
 }
 
 /// Whether somebody must look, by the status of the answer
 ///
 /// For Uptime Kuma, load balancers and the like.
-#[utoipa::path(get, path = "/api/v1/check", tag = "status", responses(
-    (status = 200, description = "All is well, or there are warnings only", body = StatusAnswer),
-    (status = 503, description = "Something is critical, or could not be found out", body = StatusAnswer),
-))]
-pub async fn check(State(viewer): State<Arc<Viewer>>) -> Response {
-    let answer = StatusAnswer::of(&viewer.now());
-    let status = match answer.verdict {
-        Verdict::Ok | Verdict::Warning => StatusCode::OK,
-        Verdict::Unknown | Verdict::Critical => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    (status, Json(answer)).into_response()
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/check", tag = "status", responses(
+    (status = 200, description = "All is well, or there are warnings only", body = super::Enveloped<StatusAnswer>),
+    (status = 503, description = "Something is critical, or could not be found out", body = super::Enveloped<StatusAnswer>),
+)))]
+pub fn check(view: &View, _: &Call) -> Response {
+    let mut answer = enveloped(view, &StatusAnswer::of(view));
+    if matches!(view.status.verdict, Verdict::Unknown | Verdict::Critical) {
+        *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    answer
 }
 
 /// That this program answers.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct Health {
     /// Always `healthy`.
     status: &'static str,
     /// The name of this program.
@@ -78,10 +68,10 @@ pub struct Health {
 /// That this program answers
 ///
 /// It says nothing about pools or backups: that is what `/api/v1/check` is for.
-#[utoipa::path(get, path = "/api/v1/health", tag = "status", responses(
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/v1/health", tag = "status", responses(
     (status = 200, description = "It does", body = Health),
-))]
-pub async fn health() -> Json<Health> {
+)))]
+pub fn health(_: &View, _: &Call) -> Response {
     let (status, service, version) = ("healthy", "zfs_monitor", env!("CARGO_PKG_VERSION"));
-    Json(Health { status, service, version, timestamp: crate::collect::now() })
+    answer(fields(&Health { status, service, version, timestamp: crate::collect::now() }))
 }
