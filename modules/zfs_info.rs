@@ -10,6 +10,7 @@ use module_utils::exec::timezone;
 use module_utils::status::coverage::Now;
 use module_utils::status::gather::gather;
 use module_utils::status::model::Part;
+use module_utils::status::mqtt::{self, Topics};
 use module_utils::status::options::Options;
 use module_utils::status::report::{self, Status};
 use module_utils::status::screen::Screen;
@@ -22,6 +23,12 @@ use std::process::ExitCode;
 const USAGE: &str =
     "  --nagios        print one line with figures for Nagios and the like; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
   --only PARTS    with --nagios: only these, of pools,scrub,errors,capacity,snapshots,jobs,replication
+  --mqtt-payload  print what is published over MQTT, a line for each message: its topic, a tab, its payload. With these:
+    --mqtt-prefix PREFIX     what topics begin with (homeinfra/monitoring/zfs)
+    --mqtt-discovery PREFIX  where Home Assistant looks for what there is (homeassistant; empty: it is not told)
+    --mqtt-host NAME         what this host is called there (its host name)
+    --mqtt-expire SECONDS    what is older is not believed any more (900)
+    --mqtt-by-server         topics of backups end with the name of this host, for clients that several hosts pull from
                   Without FILE everything is looked at, by the policies of the jobs that are installed
 ";
 
@@ -50,32 +57,84 @@ fn shown((text, status): (String, u8)) -> Shown {
 struct Front {
     nagios: bool,
     only: Option<Result<Vec<Part>, String>>,
+    /// Messages are wanted.
+    mqtt: bool,
+    topics: Result<Topics, String>,
 }
 
 impl Front {
     /// Takes them off the command line.
     fn split(mut words: impl Iterator<Item = OsString>) -> (Self, Vec<OsString>) {
-        let mut front = Self { nagios: false, only: None };
+        let mut front = Self { nagios: false, only: None, mqtt: false, topics: Ok(topics()) };
         let mut rest = Vec::new();
         while let Some(word) = words.next() {
-            match word.to_str() {
-                Some("--nagios") => front.nagios = true,
-                Some("--only") => front.only = Some(parts(words.next().as_deref().and_then(OsStr::to_str))),
-                Some(text) if text.starts_with("--only=") => front.only = Some(parts(text.strip_prefix("--only="))),
+            let text = word.to_str().unwrap_or_default();
+            let (option, given) = text.split_once('=').map_or((text, None), |(option, given)| (option, Some(given)));
+            match (option, given) {
+                ("--nagios", None) => front.nagios = true,
+                ("--mqtt-payload", None) => front.mqtt = true,
+                ("--mqtt-by-server", None) => front.topics = front.topics.map(|all| Topics { by_server: true, ..all }),
+                ("--only" | "--mqtt-prefix" | "--mqtt-discovery" | "--mqtt-host" | "--mqtt-expire", _) => {
+                    let next = if given.is_none() { words.next() } else { None };
+                    front.take(option, given.or_else(|| next.as_deref().and_then(OsStr::to_str)));
+                }
                 _ => rest.push(word),
             }
         }
         (front, rest)
     }
 
+    /// An option with a value.
+    fn take(&mut self, option: &str, value: Option<&str>) {
+        if option == "--only" {
+            self.only = Some(parts(value));
+            return;
+        }
+        let Ok(mut topics) = self.topics.clone() else { return };
+        let set = |topics: &mut Topics| -> Result<(), String> {
+            let value = value.ok_or("it wants a value")?;
+            match option {
+                "--mqtt-discovery" if value.is_empty() => topics.discovery = None,
+                "--mqtt-expire" => {
+                    topics.expire_after = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+                }
+                "--mqtt-discovery" => topics.discovery = Some(topic(value)?),
+                "--mqtt-host" => topics.host = topic(value)?,
+                _ => topics.prefix = topic(value)?,
+            }
+            Ok(())
+        };
+        self.topics = set(&mut topics).map(|()| topics).map_err(|why| format!("{option}: {why}; see --help"));
+    }
+
     /// The parts to judge; none for those that the options ask for.
     fn parts(&self) -> Result<Option<Vec<Part>>, String> {
+        if self.nagios && self.mqtt {
+            return Err("--nagios and --mqtt-payload are two ways to answer: give one of them".to_owned());
+        }
+        self.topics.as_ref().map_err(Clone::clone)?;
         match &self.only {
             None => Ok(None),
             Some(_) if !self.nagios => Err("--only goes with --nagios; see --help".to_owned()),
             Some(only) => only.clone().map(Some),
         }
     }
+}
+
+fn topics() -> Topics {
+    Topics {
+        prefix: "homeinfra/monitoring/zfs".to_owned(),
+        discovery: Some("homeassistant".to_owned()),
+        host: report::hostname(),
+        expire_after: 900,
+        by_server: false,
+    }
+}
+
+/// A part of a topic. MQTT itself takes more; a line does not.
+fn topic(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    if !text.is_empty() && text.chars().all(fits) { Ok(text.to_owned()) } else { Err(format!("{text:?} is no topic")) }
 }
 
 fn parts(list: Option<&str>) -> Result<Vec<Part>, String> {
@@ -106,10 +165,21 @@ fn run(args: Options, task: Task, front: &Front) -> Result<Outcome> {
     }
     let shown = match (front.nagios, task.is_text()) {
         (true, _) => Some(shown(nagios::answer(&status, &limits))),
+        (false, _) if front.mqtt => Some(Shown { text: messages(&status, front), status: 0 }),
         (false, true) => Some(Shown { text: Screen::new(&status).text(has_color()), status: 0 }),
         (false, false) => None,
     };
     Ok(Outcome { body, shown, metrics: Some(metrics::text(&status)), ..Outcome::default() })
+}
+
+/// A line for each message. JSON has no line ends, and topics no tabs.
+fn messages(status: &Status, front: &Front) -> String {
+    let topics = front.topics.clone().unwrap_or_else(|_| topics());
+    let line = |(topic, payload): (String, serde_json::Value)| match payload.as_str() {
+        Some(word) => format!("{topic}\t{word}\n"),
+        None => format!("{topic}\t{payload}\n"),
+    };
+    mqtt::messages(status, &topics).into_iter().map(line).collect()
 }
 
 /// On a terminal, unless <https://no-color.org> says otherwise.

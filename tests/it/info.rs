@@ -4,7 +4,7 @@
 
 mod host;
 
-use host::{Ended, Host};
+use host::{Ended, Host, Run};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::fs;
@@ -293,4 +293,27 @@ fn very_many_snapshots_take_few_commands() {
     let asked = log.lines().find(|line| line.contains("name,creation")).unwrap();
     // The newest and the oldest of each.
     assert_eq!(asked.matches('@').count(), 401 * 2);
+}
+
+#[test]
+fn messages_for_mqtt_are_lines_of_a_topic_and_a_payload() {
+    let host = host(STOPPED, &[("tank", "ONLINE")]);
+    let flags = ["--mqtt-payload", "--mqtt-prefix=home/zfs", "--mqtt-host", "nas", "--mqtt-discovery="];
+    let ended = flags.into_iter().fold(host.run(INFO, options(&host, policy())), Run::flag).ended();
+    assert_eq!((ended.status, ended.stderr.as_str()), (0, ""));
+    let messages: Vec<(&str, &str)> = ended.stdout.lines().map(|line| line.split_once('\t').unwrap()).collect();
+    let topics: Vec<&str> = messages.iter().map(|(topic, _)| *topic).collect();
+    assert_eq!(topics, ["home/zfs/nas/availability", "home/zfs/nas/status", "home/zfs/nas/snapshots"]);
+    let snapshots: Value = serde_json::from_str(messages[2].1).unwrap();
+    // As everywhere else: they have stopped, though none is missing by count.
+    assert_eq!((&snapshots["ok"], &snapshots["stale"]), (&json!(false), &json!(["tank/data", "tank/data/child"])));
+    for (flags, message) in [
+        (["--mqtt-payload", "--nagios"], "--nagios and --mqtt-payload are two ways to answer: give one of them"),
+        (["--mqtt-payload", "--mqtt-host=a b"], "--mqtt-host: \"a b\" is no topic; see --help"),
+        (["--mqtt-payload", "--mqtt-expire=soon"], "--mqtt-expire: \"soon\" is no number; see --help"),
+    ] {
+        let run = flags.into_iter().fold(host.run(INFO, options(&host, policy())), Run::flag);
+        let ended = run.ended();
+        assert!((ended.stdout + &ended.stderr).contains(message) && ended.status != 0, "{message}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What state the backups of this host are in: gathered from ZFS and from what the jobs leave, judged by one list of checks, and shown.
 //!
-//! Everything but [`gather`] and its sources is pure. Whoever shows it, for people, for Nagios, for Prometheus or over HTTP, decides
+//! Everything but [`gather`] and its sources is pure. Whoever shows it, for people, for Nagios, for Prometheus, over MQTT or HTTP, decides
 //! nothing: what is wrong is in [`checks::judge`] alone. Ages come before counts; what was declared and never ran is "never", and what
 //! cannot be read is "unknown": neither is ever fine.
 
@@ -16,6 +16,7 @@ pub mod gather;
 pub mod jobs;
 pub mod metrics;
 pub mod model;
+pub mod mqtt;
 pub mod nagios;
 pub mod options;
 pub mod replication;
