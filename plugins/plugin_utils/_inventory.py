@@ -34,7 +34,10 @@ CALENDARS = (
     "backup_server_push_schedule",
     "backup_client_schedule",
     "backup_offsite_schedule",
+    "zfs_notify_verdict_calendar",
 )
+# Empty means never.
+MAY_BE_EMPTY = ("zfs_notify_verdict_calendar",)
 SPANS = (
     "zfs_policy_snapshot_delay",
     "zfs_policy_snapshot_timeout",
@@ -153,7 +156,8 @@ def _check_schedules(found: Findings, host: Host) -> None:
     for names, fault_of in ((CALENDARS, _schedules.calendar_fault), (SPANS, _schedules.span_fault)):
         for ours in names:
             value, name = host.variable(ours)
-            fault = None if value is None else fault_of(value)
+            is_given = value is not None and not (value == "" and ours in MAY_BE_EMPTY)
+            fault = fault_of(value) if is_given else None
             if fault:
                 found.faults.append(f"{name}: {fault}")
 
