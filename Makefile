@@ -127,7 +127,7 @@ clean: ## Remove what was built
 
 # One virtual environment for linters and tests.
 $(VENV): requirements-dev.txt tools/system-packages
-	tools/system-packages python3-venv qemu-user-static openssh-server openssh-client sudo busybox zstd zsh tcsh csh fish
+	tools/system-packages mosquitto curl python3-venv qemu-user-static openssh-server openssh-client sudo busybox zstd zsh tcsh csh fish
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
