@@ -78,12 +78,16 @@ fn read_files(settings: &Settings, store: &Store, seen: &mut Option<Fingerprint>
     if seen.as_ref() == Some(&print) {
         return;
     }
-    *seen = Some(print);
+    let before = seen.replace(print.clone()).unwrap_or_default();
+    let listed = ["snapshot.json", "prune.json"].map(|name| settings.request.result_folder.join(name));
+    let is_listed = |(path, ..): &(PathBuf, u64, Option<SystemTime>)| listed.contains(path) || path.is_dir();
+    let has_listed = print.iter().filter(|file| !before.contains(file)).all(is_listed);
     let jobs = gather::read_jobs(&settings.request);
     store.change(|known| {
         known.files.end(now(), begin.elapsed(), jobs.unreadable.is_empty());
         known.jobs = jobs;
         known.jobs_version += 1;
+        known.snapshots_version += u64::from(!has_listed);
     });
 }
 
@@ -137,10 +141,15 @@ fn watch_pool(settings: &Settings, store: &Store, pool: &str) {
     while signals::received().is_none() && store.known().present.iter().any(|name| name == pool) {
         // What the kernel holds would not be alone for long.
         held.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        let version = store.known().jobs_version;
+        let versions = {
+            let known = store.known();
+            (known.jobs_version, known.snapshots_version)
+        };
+        let version = |question: Question| if question == Question::Snapshots { versions.1 } else { versions.0 };
         let now_is = Instant::now();
         let due_at = |question: &Question| {
-            let before = last.get(question).map(|(last, seen)| Last { is_current: *seen == version, ..*last });
+            let before =
+                last.get(question).map(|(last, seen)| Last { is_current: *seen == version(*question), ..*last });
             due(*question, before, &settings.intervals, now_is)
         };
         let next = settings.request.wish.questions().into_iter().map(|question| (due_at(&question), question)).min();
@@ -158,10 +167,14 @@ fn watch_pool(settings: &Settings, store: &Store, pool: &str) {
             (Runner::with_silence(settings.request.timeout), Runner::with_silence(settings.request.listing_timeout));
         let asking =
             Asking { quick: &quick, patient: &patient, kstat: &kstat, prefix: &prefix, has_no_json: &has_no_json };
-        let answer = asking.ask(pool, question, &times);
+        let begun = now();
+        let mut answer = asking.ask(pool, question, &times);
+        if let Ok(Answer::Snapshots(listing)) = &mut answer {
+            listing.begun = Some(begun);
+        }
         held.extend(quick.take_given_up().into_iter().chain(patient.take_given_up()));
         let took = now_is.elapsed();
-        last.insert(question, (Last { began: now_is, took, is_current: true }, version));
+        last.insert(question, (Last { began: now_is, took, is_current: true }, version(question)));
         keep(store, pool, question, answer, took, held.is_empty());
     }
 }

@@ -34,6 +34,8 @@ pub struct Known {
     pub files: Run,
     /// Counts the times that the files have changed.
     pub jobs_version: u64,
+    /// Counts those after which snapshots may be others than is known: where a job has listed them itself, they are not.
+    pub snapshots_version: u64,
     /// What systemd says.
     pub timers: Option<Timers>,
     /// Why it says nothing.
@@ -62,6 +64,7 @@ impl Store {
             jobs,
             files: Run::default(),
             jobs_version: 0,
+            snapshots_version: 0,
             timers: None,
             timers_unreadable: None,
             timers_run: Run::default(),

@@ -252,6 +252,32 @@ fn what_a_job_leaves_is_seen_without_a_restart() {
 }
 
 #[test]
+fn what_a_job_has_listed_is_not_listed_again() {
+    let host = host(STOPPED, &[("tank", "ONLINE")]);
+    let monitor = start(&host, &json!({})).ready();
+    let listings = || host.log().lines().filter(|line| line.contains("snapshot,bookmark")).count();
+    assert_eq!(
+        (monitor.get("/api/v1/datasets/tank/data/snapshots").json()["snapshots"]["total"].as_u64(), listings()),
+        (Some(2), 1)
+    );
+    let end =
+        json!({"snapshot": "autosnap_2026-06-15_12:00:00_hourly", "guid": "7", "created_at": "2026-06-15T12:00:00Z"});
+    let kept = json!({"tank/data": {"total": 7, "other": 0, "intervals": {"hourly": {"kept": 7, "newest": end, "oldest": end}}}});
+    let finished = host::now() + 1;
+    fs::create_dir_all(host.path("var")).unwrap();
+    fs::write(
+        host.path("var/snapshot.json"),
+        json!({"finished": finished, "last_success": finished, "kept": kept}).to_string(),
+    )
+    .unwrap();
+    let total =
+        |monitor: &Monitor<'_>| monitor.get("/api/v1/datasets/tank/data/snapshots").json()["snapshots"]["total"] == 7;
+    monitor.until("it is taken from there", total);
+    assert_eq!(monitor.get("/api/v1/datasets/tank/data/child/snapshots").json()["snapshots"]["total"], 1);
+    assert_eq!(listings(), 1);
+}
+
+#[test]
 fn a_token_is_asked_for_where_there_is_one() {
     let host = host("tank", &[("tank", "ONLINE")]);
     fs::write(host.path("token"), "0123456789abcdef0123\n").unwrap();

@@ -2,7 +2,8 @@
 //! of several moments. Pure.
 
 use super::coverage::{Now, Said, cover};
-use super::model::{At, Confirmed, Dataset, Part, Pool, PoolProperties, PoolState, PoolStatus, Role, Unreadable};
+use super::kept::Kept;
+use super::model::{self, At, Confirmed, Dataset, Part, Pool, PoolProperties, PoolState, PoolStatus, Role, Unreadable};
 use super::snapshots::{Tally, Times};
 use crate::model::marks::PLACEHOLDER;
 use crate::zfs::parse::Unexpected;
@@ -62,6 +63,8 @@ pub enum Answer {
 /// A listing of snapshots and bookmarks.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
+    /// When it was begun; none for now.
+    pub begun: Option<At>,
     /// Counted.
     pub tally: Tally,
     /// When those snapshots were taken that tell something.
@@ -155,15 +158,15 @@ impl Answers {
         pool
     }
 
-    /// The datasets by the policies that there are; none where they could not be listed.
+    /// The datasets by the policies that there are; none where they could not be listed. What a job has listed since is taken from there.
     #[must_use]
-    pub fn datasets(&self, said: &Said, now: &Now, wants_snapshots: bool) -> Option<Vec<Dataset>> {
+    pub fn datasets(&self, said: &Said, kept: &Kept, now: &Now, wants_snapshots: bool) -> Option<Vec<Dataset>> {
         let (datasets, marks) = self.datasets.as_ref()?;
         let listing = if wants_snapshots { Some(self.snapshots.as_ref()?) } else { None };
         let mut datasets = datasets.clone();
         for dataset in &mut datasets {
             if let Some(listing) = listing {
-                listing.fill_in(dataset);
+                listing.fill_in(dataset, kept);
             }
             let is_bare = dataset.snapshots.as_ref().is_none_or(|all| all.total == 0);
             dataset.placeholder = marks.parents.contains(&dataset.name) && is_bare;
@@ -182,9 +185,14 @@ pub fn unmanaged(datasets: &[Dataset]) -> Vec<String> {
 }
 
 impl Listing {
-    fn fill_in(&self, dataset: &mut Dataset) {
+    fn fill_in(&self, dataset: &mut Dataset, kept: &Kept) {
         let counted = self.tally.of(&dataset.name);
-        dataset.snapshots = Some(counted.snapshots(&dataset.name, &self.times));
+        let mut snapshots = counted.snapshots(&dataset.name, &self.times);
+        if let Some(since) = self.begun.and_then(|begun| kept.after(&dataset.name, begun)) {
+            let newest = since.newest.iter().chain(&snapshots.newest).max_by_key(|newest| newest.created_at).cloned();
+            snapshots = model::Snapshots { newest, ..since.clone() };
+        }
+        dataset.snapshots = Some(snapshots);
         let confirmed = counted.confirmed().map(|(target, txg, name)| Confirmed {
             target_id: target,
             bookmark: name.to_owned(),

@@ -127,7 +127,7 @@ impl Asking<'_> {
         })?;
         let at = |(name, seconds): (String, u64)| Some((name, At(i64::try_from(seconds).ok()?)));
         let bookmarks = zfs.numbers("creation", &tally.bookmarks())?.into_iter().filter_map(at).collect();
-        Ok(Listing { tally, times, bookmarks })
+        Ok(Listing { begun: None, tally, times, bookmarks })
     }
 }
 

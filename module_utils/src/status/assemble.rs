@@ -3,6 +3,7 @@
 use super::answers::{self, Answers, Question};
 use super::coverage::{Now, Said};
 use super::jobs::{self, Known};
+use super::kept::Kept;
 use super::model::{At, Dataset, Facts, Job, Part, PoolState, Replica, Unreadable};
 use super::replication::{self, Course, Evidence, Here};
 use super::said;
@@ -80,6 +81,8 @@ pub struct Jobs {
     pub courses: Vec<(String, Course)>,
     /// What policies say.
     pub said: Said,
+    /// What they have listed.
+    pub kept: Kept,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
 }
@@ -113,7 +116,7 @@ impl Jobs {
             })
         };
         let said = wish.said.clone().unwrap_or_else(of_jobs);
-        Self { known, courses, said, unreadable }
+        Self { kept: Kept::of_jobs(&known), known, courses, said, unreadable }
     }
 
     /// Snapshots of a pool whose times tell how new a target is.
@@ -153,7 +156,7 @@ pub fn facts(wish: &Wish, gathered: Gathered<'_>, now: &Now) -> Facts {
         let mut pool = answers.pool(&name, state);
         unreadable.extend(answers.unreadable(&pool.state).cloned());
         times.extend(answers.times().into_iter().flatten().map(|(name, at)| (name.clone(), *at)));
-        if let Some(of_pool) = answers.datasets(said, now, wish.lists_snapshots()) {
+        if let Some(of_pool) = answers.datasets(said, &gathered.jobs.kept, now, wish.lists_snapshots()) {
             pool.created_at = answers::created_at(&name, &of_pool);
             pool.unmanaged = answers::unmanaged(&of_pool);
             listed_pools.insert(name);

@@ -14,6 +14,7 @@ pub mod coverage;
 pub mod files;
 pub mod gather;
 pub mod jobs;
+pub mod kept;
 pub mod metrics;
 pub mod model;
 pub mod mqtt;
