@@ -44,7 +44,7 @@ class Host:
 
     def run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
         env = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "STATE_DIRECTORY": f"{self.folder}/state", "TMPDIR": str(self.folder)}
-        done = subprocess.run([FILES / program, *words], env=env, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(["sh", FILES / program, *words], env=env, capture_output=True, text=True, timeout=30, check=False)
         assert not list(self.folder.glob("tmp.*")), "something is left behind"
         return done
 

@@ -96,7 +96,7 @@ class Host:
             "NOW": str(self.now),
             "TMPDIR": str(self.folder),
         }
-        done = subprocess.run([PROGRAM, f"{moment}:{unit}", self.folder / "conf"], env=env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["sh", PROGRAM, f"{moment}:{unit}", self.folder / "conf"], env=env, capture_output=True, text=True, timeout=60, check=False)
         assert TOKEN not in done.stdout + done.stderr and "/hook" not in done.stdout + done.stderr
         assert not list(self.folder.glob("tmp.*")), "something is left behind"
         return done.returncode
