@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _older, _policies, _pool_changes, _properties, _schedules
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _older, _policies, _pool_changes, _properties, _schedules, _telling
 from ansible_collections.ferro.zfs.plugins.plugin_utils._dataset_changes import properties_path
 from ansible_collections.ferro.zfs.plugins.plugin_utils._delegations import delegations
 from ansible_collections.ferro.zfs.plugins.plugin_utils._key_changes import key_files
@@ -82,7 +82,7 @@ def host_findings(host: Host) -> Findings:
     """All that can be found out without asking the host. What is said of it begins with its name."""
     found = Findings()
     tree: Tree | None = None
-    for check in (_check_older, _check_schedules):
+    for check in (_check_older, _check_schedules, _check_telling):
         _guard(found, check, found, host)
     try:
         tree = _read_tree(found, host)
@@ -160,6 +160,10 @@ def _check_schedules(found: Findings, host: Host) -> None:
             fault = fault_of(value) if is_given else None
             if fault:
                 found.faults.append(f"{name}: {fault}")
+
+
+def _check_telling(found: Findings, host: Host) -> None:
+    found.faults += _telling.faults(host.get)
 
 
 def _check_policies(found: Findings, host: Host, tree: Tree | None) -> None:

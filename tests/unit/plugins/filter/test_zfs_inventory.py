@@ -148,6 +148,33 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
         ),
         ("nas", 'backup_client_schedule: "25:00"', "nas: backup_client_schedule: '25:00' has 25 in the place of the hour"),
         ("vault", "backup_server_pull_delay: soon", "vault: backup_server_pull_delay: 'soon' is no span of time as systemd has it, such as 10min or 1h 30min"),
+        # They become lines of files, and parts of units. Secrets are not repeated.
+        (
+            "nas",
+            "zfs_notify_webhooks: [{url: 'https://x.org/hook'}, {url: 'https://x.org/a\" b'}]",
+            "nas: zfs_notify_webhooks[1].url: it is no address: it begins with http:// or https:// and has no spaces, quotes or brackets",
+        ),
+        (
+            "nas",
+            "zfs_notify_webhooks: [{url: 'https://x.org', token: \"a b\"}]",
+            "nas: zfs_notify_webhooks[0].token: it has other characters than letters, digits and . _ ~ + / = -",
+        ),
+        (
+            "nas",
+            "zfs_notify_ping_urls: {pul@vault: https://hc.org/x}",
+            "nas: zfs_notify_ping_urls: 'pul@vault' is no job; they are called snapshot, prune, verdict, pull@HOST and push@HOST",
+        ),
+        ("nas", "zfs_notify_mail_to: [a b]", "nas: zfs_notify_mail_to: 'a b' is no address for mail, NAME@DOMAIN or NAME"),
+        ("nas", "zfs_notify_retries: -1", "nas: zfs_notify_retries: -1 is less than 0"),
+        (
+            "nas",
+            'zfs_notify_verdict_calendar: "at noon"',
+            "nas: zfs_notify_verdict_calendar: 'at noon' is not a schedule as systemd's OnCalendar has it, such as daily or *-*-* 02:30:00",
+        ),
+        ("nas", "zfs_notify_verdict_calendar: ''", None),
+        ("nas", "zfs_mqtt_prefix: home/#", "nas: zfs_mqtt_prefix: 'home/#' is no topic of letters, digits and _ . / : @ -"),
+        ("nas", "zfs_mqtt_password: x", "nas: zfs_mqtt_password: it goes with a user: set zfs_mqtt_user"),
+        ("nas", "zfs_mqtt_suspend_command: 'a; b'", "nas: zfs_mqtt_suspend_command: 'a; b' is no command with plain words, which no shell reads"),
         # Read by nobody.
         ("vault", "backup_server_puldelay: 5m", None),
         (
