@@ -218,13 +218,13 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
 
 
 def test_a_backup_server_is_suspended_when_its_jobs_have_ended(fleet: Fleet) -> None:
-    fleet.sh("backup", "ls /run/suspended && exit 1; systemd-run --quiet --unit ferro-zfs-pull@long sleep 15")
+    fleet.sh("backup", "ls /run/suspended && exit 1; systemd-run --quiet --unit ferro-zfs-snapshot sleep 15")
     fleet.played("ferro.zfs.suspend", **SUSPEND)
     deadline = time.monotonic() + 30
     while fleet.sh("backup", "ls /run/suspended || true") == "":
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    assert fleet.sh("backup", "systemctl show -P ActiveState ferro-zfs-pull@long") == "inactive\n"
+    assert fleet.sh("backup", "systemctl show -P ActiveState ferro-zfs-snapshot") == "inactive\n"
 
 
 def test_a_host_that_was_reinstalled_gets_its_data_back_and_goes_on_where_it_was(fleet: Fleet) -> None:
