@@ -10,18 +10,38 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from ansible_collections.ferro.zfs.plugins.plugin_utils import _older
-from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import CLIENTS, OFFSITE, SERVERS, Findings, Host
+from ansible_collections.ferro.zfs.plugins.plugin_utils._inventory import CLIENTS, MONITORED, MONITORING, OFFSITE, SERVERS, Findings, Host
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import as_list
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant, nearest
 
-GROUPS = (*CLIENTS, *SERVERS, *OFFSITE)
+BACKUP_GROUPS = (*CLIENTS, *SERVERS, *OFFSITE)
+GROUPS = (*BACKUP_GROUPS, *MONITORED, *MONITORING)
 ROLES = {"to back up": (CLIENTS, "backup_server_clients"), "to pull backups": (SERVERS, "backup_client_servers")}
 # Which hosts another one names.
-LISTS = ("backup_client_servers", "backup_offsite_servers", "backup_server_clients", "backup_server_offsite")
+LISTS = ("backup_client_servers", "backup_offsite_servers", "backup_server_clients", "backup_server_offsite", "monitoring_server_hosts")
 # What begins so is ours.
-PREFIXES = ("backup_client_", "backup_gate_", "backup_offsite_", "backup_server_", "system_zfs_", "zfs_policy_", "zfs_policies", "zfs_strict")
+PREFIXES = (
+    "backup_client_",
+    "backup_gate_",
+    "backup_offsite_",
+    "backup_server_",
+    "monitoring_server_",
+    "system_zfs_",
+    "zfs_monitor_",
+    "zfs_policy_",
+    "zfs_policies",
+    "zfs_strict",
+)
 # What roles of ours register. Where they have run, a variable may be theirs.
-REGISTERED = ("system_zfs_look", "zfs_policy_on", "backup_gate_host", "backup_server_found", "backup_server_public")
+REGISTERED = (
+    "monitoring_server_look",
+    "system_zfs_look",
+    "zfs_monitor_look",
+    "zfs_policy_on",
+    "backup_gate_host",
+    "backup_server_found",
+    "backup_server_public",
+)
 
 
 def members(groups: Mapping[str, Any], names: Iterable[str]) -> list[str]:
@@ -43,9 +63,13 @@ def group_faults(groups: Mapping[str, Any], hosts: Iterable[Host]) -> list[str]:
         lost = [host for host in groups[name] or () if host not in ours]
         if near and lost:
             faults.append(f"the group '{name}' is none that ferro.zfs looks for; did you mean '{near}'? Nothing is set up for {', '.join(lost)}")
+    # Who only watches has nothing to back up.
+    backs_up = members(groups, BACKUP_GROUPS)
     for what, (names, instead) in ROLES.items():
-        if not members(groups, names) and not any(host.variable(instead)[0] for host in hosts):
+        if backs_up and not members(groups, names) and not any(host.variable(instead)[0] for host in hosts):
             faults.append(f"no host is in the group {names[0]}, nor named in {instead}: there is nothing {what}")
+    if members(groups, MONITORING) and not members(groups, MONITORED) and not any(host.get("monitoring_server_hosts") for host in hosts):
+        faults.append(f"no host is in the group {MONITORED[0]}, nor named in monitoring_server_hosts: there is nothing to monitor")
     return faults
 
 

@@ -25,6 +25,8 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._words import POOL_PROPE
 CLIENTS = ("zfs_backup_clients", "zfs-backup-clients")
 SERVERS = ("zfs_backup_servers", "zfs-backup-servers")
 OFFSITE = ("zfs_backup_offsite", "zfs-backup-offsite")
+MONITORED = ("zfs_monitored", "zfs-monitored")
+MONITORING = ("zfs_monitoring_servers", "zfs-monitoring-servers")
 # Where replicas land, and in which group a host has to say it.
 PLACES = {"backup_server_dataset": SERVERS, "backup_offsite_dataset": OFFSITE}
 CALENDARS = (

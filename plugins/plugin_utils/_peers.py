@@ -12,11 +12,11 @@ from pathlib import Path
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import ARCHITECTURES, NATIVE
 
-PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_info", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
+PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_info", "zfs_monitor", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
 
 # Variables that roles and playbooks read of another host than the one they run on, or by which they
 # act on one.
-OURS = re.compile(r"(zfs|zfs_native_\w+|zfs_policies|backups?_\w+|zfsbackup_\w+|restore_\w+|suspend_\w+)")
+OURS = re.compile(r"(zfs|zfs_monitor_\w+|zfs_native_\w+|zfs_policies|backups?_\w+|zfsbackup_\w+|restore_\w+|suspend_\w+)")
 
 # The release of a kernel of Debian, Raspberry Pi OS or Ubuntu: a version, perhaps an ABI and whose
 # build it is, a flavour.

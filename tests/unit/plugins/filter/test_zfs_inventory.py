@@ -269,12 +269,12 @@ def test_all_faults_of_all_hosts_are_named_at_once() -> None:
     [
         (
             {},
-            "no host is in any of the groups that ferro.zfs looks for: zfs_backup_clients, zfs_backup_servers, zfs_backup_offsite; or with hyphens. The "
+            "no host is in any of the groups that ferro.zfs looks for: zfs_backup_clients, zfs_backup_servers, zfs_backup_offsite, zfs_monitored, zfs_monitoring_servers; or with hyphens. The "
             "groups that there are: none",
         ),
         (
             {"zfs_backup_client": ["nas"], "web": []},
-            "no host is in any of the groups that ferro.zfs looks for: zfs_backup_clients, zfs_backup_servers, zfs_backup_offsite; or with hyphens. The "
+            "no host is in any of the groups that ferro.zfs looks for: zfs_backup_clients, zfs_backup_servers, zfs_backup_offsite, zfs_monitored, zfs_monitoring_servers; or with hyphens. The "
             "groups that there are: zfs_backup_client, web ('zfs_backup_client' looks like 'zfs_backup_clients')",
         ),
         (
