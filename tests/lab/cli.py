@@ -25,7 +25,12 @@ def parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start hosts fresh; removes what was up under this name")
     up.add_argument("hosts", nargs="*", metavar="HOST", help="default: all")
     up.add_argument("--systemd", action="store_true", help="systemd as the hosts' init (1 s slower)")
-    up.add_argument("--image", choices=["plain", "python", "peers"], default="plain", help="python: with Python; peers: also sanoid, syncoid, bzfs")
+    up.add_argument(
+        "--image",
+        choices=["plain", "python", "peers", "monitoring"],
+        default="plain",
+        help="python: with Python; peers: also sanoid, syncoid, bzfs; monitoring: also Prometheus and the like",
+    )
     up.add_argument("--memory", default="2G", help="of each host (default: 2G)")
 
     commands.add_parser("down", help="end the lab and leave nothing of it")

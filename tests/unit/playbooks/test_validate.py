@@ -55,7 +55,10 @@ def test_site_ends_at_a_slip_before_it_asks_anybody(tmp_path: Path) -> None:
 def test_groups_by_another_name_are_no_empty_success(tmp_path: Path) -> None:
     code, said = run(tmp_path, "ferro.zfs.site", {"zfs_backup_client": {"hosts": {"nas": OFF}}}, "--limit", "nas")
     assert code == 2
-    assert "no host is in any of the groups that ferro.zfs looks for: zfs_backup_clients, zfs_backup_servers, zfs_backup_offsite" in said
+    assert (
+        "no host is in any of the groups that ferro.zfs looks for: zfs_backup_clients, zfs_backup_servers, zfs_backup_offsite, zfs_monitored, zfs_monitoring_servers"
+        in said
+    )
     assert "'zfs_backup_client' looks like 'zfs_backup_clients'" in said
 
 
@@ -84,5 +87,29 @@ def test_site_clears_a_host_that_has_left_the_servers(tmp_path: Path) -> None:
     hosts = {name: {"hosts": dict.fromkeys(members)} for name, members in groups.items()}
     code, said = run(tmp_path, "ferro.zfs.site", hosts, "--list-hosts")
     assert code == 0
-    cleared = said.partition("Clean up hosts that are no backup servers")[2]
-    assert sorted(line.strip() for line in cleared.splitlines() if line.startswith("      ")) == ["far", "nas"]
+    assert listed(said, "Clean up hosts that are no backup servers") == ["far", "nas"]
+
+
+def listed(said: str, play: str) -> list[str]:
+    """The hosts of a play, as --list-hosts prints them."""
+    part = said.partition(play)[2].partition("\n  play #")[0]
+    return sorted(line.strip() for line in part.splitlines() if line.startswith("      "))
+
+
+def test_site_sets_up_who_watches_and_clears_who_does_not_any_more(tmp_path: Path) -> None:
+    groups = {"zfs_backup_clients": ["nas"], "zfs_monitored": ["nas", "both", "watched"], "zfs-monitoring-servers": ["both", "watcher"]}
+    hosts = {name: {"hosts": dict.fromkeys(members)} for name, members in groups.items()}
+    code, said = run(tmp_path, "ferro.zfs.site", hosts, "--list-hosts")
+    assert code == 0
+    assert listed(said, "Set up monitoring servers") == ["both", "watcher"]
+    assert listed(said, "Clean up hosts that are no monitoring servers") == ["nas", "watched"]
+
+
+def test_who_only_watches_needs_no_backups(tmp_path: Path) -> None:
+    groups: dict[str, dict] = {"zfs_monitored": {"hosts": {"nas": OFF}}, "zfs_monitoring_servers": {"hosts": {"watcher": OFF}}}
+    assert run(tmp_path, "ferro.zfs.validate", groups)[0] == 0
+    code, said = run(tmp_path, "ferro.zfs.validate", {"zfs_monitoring_servers": groups["zfs_monitoring_servers"]})
+    assert code == 2
+    assert "no host is in the group zfs_monitored, nor named in monitoring_server_hosts: there is nothing to monitor" in said
+    slip = {**groups, "zfs_monitoring_server": {"hosts": {"other": OFF}}}
+    assert "did you mean 'zfs_monitoring_servers'? Nothing is set up for other" in run(tmp_path, "ferro.zfs.validate", slip)[1]
