@@ -112,7 +112,9 @@ def test_a_pool_that_is_suspended_is_seen_at_once_and_hurts_nobody(source: Fleet
     assert status(source)["collected_at"] > since
     assert 'zfs_pool_state{pool="ill",state="suspended"} 1' in get(source, "/metrics")
     # Room again, or the host could not even be shut down.
-    source.sh("source", "mount -o remount,size=300M /tiny; zpool clear ill; while pgrep -x head >/dev/null; do sleep 0.2; done; zpool destroy ill; umount /tiny")
+    source.sh(
+        "source", "mount -o remount,size=300M /tiny; zpool clear ill; while pgrep -x head >/dev/null; do sleep 0.2; done; zpool destroy ill; umount /tiny"
+    )
 
 
 def test_a_token(source: Fleet) -> None:
