@@ -131,7 +131,8 @@ def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_machine_chooses_from_a_fixed_list(native: Path) -> None:
     for machine, architecture in _remote.ARCHITECTURES.items():
         assert FILTERS["zfs_program"](machine, "zfs_gate") == str(native / f"zfs_gate_{architecture}")
-    assert {path.stem for path in (Path(__file__).resolve().parents[4] / "modules").glob("*.rs")} == set(_peers.PROGRAMS)
+    modules = Path(__file__).resolve().parents[4] / "modules"
+    assert {path.stem for path in modules.glob("*.rs")} | {path.parent.name for path in modules.glob("*/main.rs")} == set(_peers.PROGRAMS)
 
 
 @pytest.mark.parametrize("machine", ["x/../../secret", "../secret", "x86_64\n", "x86_64 ", "X86_64", "riscv64", "", None, ["x86_64"], "\x1b]0;x\x07"])
