@@ -43,7 +43,7 @@ demo: dist ## Replicate a small data set between three hosts with real ZFS, and 
 generate: $(VENV) ## Write the argument specs and option docs from the Rust types
 	$(PYTHON) tools/generate_docs.py
 
-# Those that say so in their first line, and what they source; monitoring is a link to a folder.
+# Those that say so in their first line, and what they source; monitoring holds links.
 SHELL_SCRIPTS = $(shell git ls-files ':!monitoring' | xargs awk 'FNR == 1 && /^.!.*sh$$/ {print FILENAME}') --shell=bash tests/lab/debian.sh
 
 .PHONY: fmt
