@@ -78,7 +78,7 @@ fn start<'h>(host: &'h Host, more: &Value) -> Monitor<'h> {
 fn start_with<'h>(host: &'h Host, more: &Value, with: impl FnOnce(host::Run<'h>) -> host::Run<'h>) -> Monitor<'h> {
     let run = host.run(MONITOR, options(host, more));
     let monitor = Monitor { host, process: with(run).spawn() };
-    monitor.until("it listens", |_| host.path("monitor").exists());
+    monitor.until("it listens", |_| UnixStream::connect(host.path("monitor")).is_ok());
     monitor
 }
 
