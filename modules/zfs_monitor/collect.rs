@@ -12,13 +12,13 @@ use module_utils::status::answers::{Answer, Question};
 use module_utils::status::asking::{self, Asking};
 use module_utils::status::gather::{self, kstat};
 use module_utils::status::model::{At, Unreadable};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often it is looked whether pools or files have come, gone or changed. That costs a few system calls.
@@ -43,7 +43,7 @@ pub fn now() -> At {
 
 /// Looks for pools and files that come, go and change.
 fn look_around(settings: &Arc<Settings>, store: &Arc<Store>) {
-    let (mut watched, mut seen) = (BTreeSet::new(), None);
+    let (mut watched, mut seen): (BTreeMap<String, JoinHandle<()>>, _) = (BTreeMap::new(), None);
     while signals::received().is_none() {
         let states = gather::states(&kstat(), &settings.request.wish).unwrap_or_default();
         let present: Vec<String> = states.into_iter().map(|(name, _)| name).collect();
@@ -54,11 +54,12 @@ fn look_around(settings: &Arc<Settings>, store: &Arc<Store>) {
                 known.present.clone_from(&present);
             });
         }
-        watched.retain(|pool| present.contains(pool));
+        // One that hangs is still there when its pool comes back: none is started beside it.
+        watched.retain(|_, watcher| !watcher.is_finished());
         for pool in &present {
-            if !settings.kstat_only.contains(pool) && watched.insert(pool.clone()) {
+            if !settings.kstat_only.contains(pool) && !watched.contains_key(pool) {
                 let (settings, store, pool) = (Arc::clone(settings), Arc::clone(store), pool.clone());
-                thread::spawn(move || watch_pool(&settings, &store, &pool));
+                watched.insert(pool.clone(), thread::spawn(move || watch_pool(&settings, &store, &pool)));
             }
         }
         read_files(settings, store, &mut seen);

@@ -278,6 +278,19 @@ fn what_a_job_has_listed_is_not_listed_again() {
 }
 
 #[test]
+fn a_pool_that_was_away_is_looked_at_again() {
+    let host = host("tank", &[("tank", "ONLINE")]);
+    let monitor = start(&host, &json!({})).ready();
+    let is_known =
+        |monitor: &Monitor<'_>| monitor.get("/metrics").body.contains("collector=\"properties\",pool=\"tank\"");
+    assert!(is_known(&monitor));
+    fs::remove_dir_all(host.path("kstat/tank")).unwrap();
+    monitor.until("it is gone", |monitor| !is_known(monitor));
+    kernel_says(&host, "tank", "ONLINE");
+    monitor.until("it is back", |monitor| is_known(monitor) && monitor.get("/-/ready").status == 200);
+}
+
+#[test]
 fn a_token_is_asked_for_where_there_is_one() {
     let host = host("tank", &[("tank", "ONLINE")]);
     fs::write(host.path("token"), "0123456789abcdef0123\n").unwrap();
