@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from policy_box import HOST, Box
 from zfs_hosts import HOSTS, NATIVE, ROOT, Hosts, Lab
 
 
@@ -41,3 +42,21 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     galaxy = ["ansible-galaxy", "collection", "install", str(archives[0]), "-p", str(path), "--offline"]
     subprocess.run(galaxy, check=True, capture_output=True)
     return path
+
+
+@pytest.fixture(scope="module")
+def policy_lab() -> Iterator[Lab]:
+    with_one_host = Lab(f"policy-{os.getpid()}")
+    try:
+        with_one_host.up([HOST])
+        for module in ("zfs_policy_snapshot", "zfs_prune", "zfs_replicate"):
+            with_one_host.copy(HOST, NATIVE / f"{module}_x86_64", f"/usr/local/bin/{module}")
+        yield with_one_host
+    finally:
+        with_one_host.down()
+
+
+@pytest.fixture
+def box(policy_lab: Lab) -> Box:
+    policy_lab.reset(HOST)
+    return Box(policy_lab)

@@ -8,8 +8,23 @@ from __future__ import annotations
 import functools
 import typing as t
 
+import pytest
+
 
 def filters(module: t.Any, **variables: t.Any) -> dict[str, t.Callable[..., t.Any]]:
     """The filters of a plugin by their names; those that ask for a context get these variables."""
     found = module.FilterModule().filters()
     return {name: functools.partial(one, variables) if hasattr(one, "jinja_pass_arg") else one for name, one in found.items()}
+
+
+def said_by(module: t.Any) -> t.Any:
+    """A fixture for all tests of a file: what the plugin would show, rather than showing it."""
+
+    @pytest.fixture(autouse=True)
+    def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        shown: list[str] = []
+        monkeypatch.setattr(module.display, "deprecated", lambda msg, **kw: shown.append(msg))
+        monkeypatch.setattr(module.display, "warning", shown.append)
+        return shown
+
+    return said
