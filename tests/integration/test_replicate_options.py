@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from streaming import can_be_resumed, cut
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import HELD, NATIVE, Hosts
 
 LOCAL = {"source": ["tank"], "target": "vault"}
 PULL = {"source_host": "root@source", "source": "tank", "target": "vault"}
@@ -65,7 +65,7 @@ def test_holds_keep_what_arrives_while_it_is_sent(hosts: Hosts) -> None:
     cut(hosts, "backup", "KILL", "zfs list -H -t snapshot -o name vault/tank 2>/dev/null | grep -q @s1", **args)
     assert hosts.guids("backup", "vault/tank")
     for snapshot in ("s1", "s2", "s3", "s4"):
-        assert "it's being held" in hosts.lab.run("source", f"zfs destroy tank@{snapshot}", check=False).stderr
+        assert HELD in hosts.lab.run("source", f"zfs destroy tank@{snapshot}", check=False).stderr
     hosts.replicated("backup", **{**args, "bandwidth_limit": None})
     assert holds(hosts, "source", "tank") == ["tank@s4"]
     assert hosts.guids("backup", "vault/tank") == hosts.guids("source", "tank")

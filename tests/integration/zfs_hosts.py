@@ -1,6 +1,7 @@
 """Hosts with real ZFS, and what nearly every test does with them."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 
 from lab import HOSTS, Lab  # noqa: E402
 
-__all__ = ["HOSTS", "NATIVE", "ROOT", "Hosts", "Lab"]
+__all__ = ["HELD", "HOSTS", "NATIVE", "ROOT", "Hosts", "Lab"]
+
+# What ZFS says of a held snapshot that it is to destroy.
+HELD = "dataset is busy" if os.environ.get("FERRO_LAB_ZFS") == "2.1" else "it's being held"
 
 
 @dataclass

@@ -279,7 +279,10 @@ impl Cause {
             Self::Cloned => {
                 "a clone hangs on it: promote the clone (zfs promote) or destroy it, `zfs get clones SNAPSHOT` there names it"
             }
-            Self::Busy => "it is in use there; run again when it is free",
+            // OpenZFS 2.1 says it of a held snapshot, too.
+            Self::Busy => {
+                "it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free"
+            }
             Self::KeyNotLoaded => "the encryption key is not loaded there; load it (zfs load-key), or send raw",
             Self::Suspended => {
                 "the pool there has lost its disks and waits for them; bring them back, then `zpool clear POOL`"

@@ -125,8 +125,8 @@ fn diverged_rollback_that_fails_half_way_tells_what_is_gone() {
     let host = Host::new("tank @1 @2\n vault\n vault/tank @1 @own+512 @more+512");
     let fault = json!({"command": "destroy vault/tank@*", "meanwhile": "destroy vault/tank@own", "says": "cannot destroy snapshot vault/tank@more: dataset is busy"});
     plainly(&host, json!({"on_diverged": "rollback"})).fault("", fault.clone()).is("
-        * tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there; run again when it is free)
-        ! error: tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there; run again when it is free)
+        * tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
+        ! error: tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank

@@ -73,9 +73,9 @@ fn placeholder_whose_swap_is_cut_short_is_finished_by_the_next_run() {
     plainly(&host, json!({})).ended();
     host.zfs("snapshot tank@2");
     plainly(&host, json!({})).fails("rename *", "cannot rename 'vault/tank': dataset is busy").is("
-        * tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there; run again when it is free)
+        * tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         * tank/a -> vault/tank/a: up to date at @1
-        ! error: tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there; run again when it is free)
+        ! error: tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
