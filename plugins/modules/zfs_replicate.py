@@ -412,6 +412,11 @@ datasets:
       type: str
       returned: always, null where it was not asked for or is not known
       sample: "2026-05-02T00:00:01Z"
+    to_guid:
+      description: The identity of the snapshot RV(datasets[].to), as text. It is asked for where its time is.
+      type: str
+      returned: always, null where it was not asked for or is not known
+      sample: "1217049482049812034"
     snapshots:
       description: How many snapshots arrived, or in check mode would.
       type: int

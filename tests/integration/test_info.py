@@ -268,6 +268,7 @@ def test_replicas_and_jobs_by_what_they_leave(box: Box) -> None:
     }
     assert left["total"] == len(box.sh("zfs list -H -t snapshot -o name tank/data/child").split())
     sent = {report["source"]: report for report in json.loads(box.sh("cat /var/lib/ferro-zfs/replication/push-vault.json"))["datasets"]}
+    assert sent["tank/data/child"]["to_guid"] == guid
     assert sent["tank/data/child"]["to_created"] == newest["created_at"] == box.sh(f"date -u -d @{creation} +%FT%TZ").strip()
     roles = {dataset["name"]: dataset["role"] for dataset in facts["datasets"]}
     assert (roles["tank/data"], roles["vault/tank/data"]) == ("source", "replica")

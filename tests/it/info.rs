@@ -259,8 +259,11 @@ fn very_many_snapshots_take_few_commands() {
     let host = host("tank", &[("tank", "ONLINE")]);
     let (mut datasets, mut snapshots, mut marks) = (String::new(), String::new(), String::new());
     for name in std::iter::once("tank".to_owned()).chain((0..400).map(|number| format!("tank/d{number:03}"))) {
-        writeln!(datasets, "{name}\tfilesystem\t1780000000\t1\t1\t1\t1\t1\t1\t1\t0\t-\t1.00\toff\t-\toff\tyes\t-\t/x")
-            .unwrap();
+        writeln!(
+            datasets,
+            "{name}\tfilesystem\t1780000000\t1\t1\t1\t1\t1\t1\t1\t0\t-\t1.00\tlz4\toff\t-\toff\tyes\t-\t/x"
+        )
+        .unwrap();
         writeln!(marks, "{name}\tferro.zfs:replica\t-\n{name}\tferro.zfs:placeholder\t-").unwrap();
         for number in 0..250 {
             let (day, hour) = (1 + number / 24, number % 24);

@@ -1,4 +1,4 @@
-//! When the snapshots were taken that the targets have: one question for all of them.
+//! When the snapshots were taken that the targets have, and which they are: a question each for all of them.
 
 use super::report::DatasetReport;
 use super::request::Request;
@@ -7,8 +7,8 @@ use crate::exec::ssh::Host;
 use crate::zfs::commands::Zfs;
 use jiff::Timestamp;
 
-/// Adds the times. They are the same on both ends, so the one that is this host is asked, if there is one. Where it does not answer
-/// they are not known, and nothing else is wrong with that.
+/// Adds both. They are the same on both ends, so the one that is this host is asked, if there is one. Where it does not answer they are
+/// not known, and nothing else is wrong with that.
 pub fn add(request: &Request, runner: &Runner, reports: &mut [DatasetReport]) {
     let is_here = |host: &Host| matches!(host, Host::Local);
     let at_source = is_here(&request.source) && !is_here(&request.target);
@@ -18,10 +18,14 @@ pub fn add(request: &Request, runner: &Runner, reports: &mut [DatasetReport]) {
         report.to.as_ref().map(|to| format!("{dataset}@{to}"))
     };
     let names: Vec<String> = reports.iter().filter_map(name).collect();
-    let Ok(times) = (Zfs { host, runner }).numbers("creation", &names) else { return };
+    let zfs = Zfs { host, runner };
+    let Ok(times) = zfs.numbers("creation", &names) else { return };
+    let guids = zfs.numbers("guid", &names).unwrap_or_default();
     for report in reports {
-        let seconds = name(report).and_then(|name| i64::try_from(*times.get(&name)?).ok());
-        let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-        report.to_created = time.map(|time| time.to_string());
+        let Some(name) = name(report) else { continue };
+        let seconds = times.get(&name).and_then(|seconds| i64::try_from(*seconds).ok());
+        report.to_created =
+            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).map(|time| time.to_string());
+        report.to_guid = guids.get(&name).map(ToString::to_string);
     }
 }

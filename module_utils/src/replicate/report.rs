@@ -69,6 +69,8 @@ pub struct DatasetReport {
     pub to: Option<String>,
     /// When that was taken, in RFC 3339; none where it was not asked or is not known.
     pub to_created: Option<String>,
+    /// Its identity, as text; none where it was not asked or is not known.
+    pub to_guid: Option<String>,
     /// Snapshots that arrived, or would.
     pub snapshots: usize,
     /// Bytes sent; in check mode the estimate.
@@ -279,6 +281,7 @@ impl DatasetReport {
             from: None,
             to: None,
             to_created: None,
+            to_guid: None,
             snapshots: 0,
             bytes: 0,
             seconds: 0.0,

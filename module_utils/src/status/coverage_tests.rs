@@ -32,7 +32,7 @@ fn said(entries: &[(&str, &str, bool)]) -> Said {
 fn dataset(name: &str, days: i64, snapshots: &[(&str, i64)]) -> Dataset {
     let created = now().at - days * DAY;
     let pool = name.split('/').next().unwrap();
-    let line = format!("{name}\tfilesystem\t{created}\t1\t1\t1\t1\t1\t1\t1\t0\t-\t1.00\toff\t-\toff\tyes\t-\t/x");
+    let line = format!("{name}\tfilesystem\t{created}\t1\t1\t1\t1\t1\t1\t1\t0\t-\t1.00\tlz4\toff\t-\toff\tyes\t-\t/x");
     let mut dataset = zfs_list::read(&line, pool).unwrap().remove(0);
     let (mut tally, mut times) = (Tally::new("autosnap"), Times::new());
     for (txg, (interval, ago)) in snapshots.iter().enumerate() {

@@ -110,11 +110,11 @@ fn a_push_is_judged_by_what_its_source_has() {
 fn a_push_is_judged_by_what_its_job_has_asked_where_the_source_has_pruned_it() {
     let options = || options(json!({"target_host": "off"}));
     let created = ago(2 * HOUR).unwrap().to_string();
-    let report =
-        json!([{"source": "tank", "target": "vault/nas/tank", "status": "ok", "to": "gone", "to_created": created}]);
+    let report = json!([{"source": "tank", "target": "vault/nas/tank", "status": "ok", "to": "gone", "to_created": created, "to_guid": "42"}]);
     let all = [here("tank", Role::Source, Some(60))];
     let replica = found(options(), &known(report.clone()), &all, &Times::new(), &job()).remove(0);
-    assert_eq!(replica.newest.unwrap().created_at, ago(2 * HOUR));
+    let newest = replica.newest.unwrap();
+    assert_eq!((newest.created_at, newest.guid.as_str()), (ago(2 * HOUR), "42"));
     // Nothing that is known is asked for again.
     assert!(questions(&Course::new(options()).unwrap(), &known(report)).is_empty());
 }

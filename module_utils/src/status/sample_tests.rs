@@ -99,6 +99,7 @@ pub fn dataset() -> Dataset {
         kind: "filesystem",
         created_at: ago(400 * DAY),
         space: Space { used_bytes: Some(1_000), ..Space::default() },
+        compression: Some("lz4".to_owned()),
         encryption: None,
         key_loaded: None,
         readonly: Some(false),

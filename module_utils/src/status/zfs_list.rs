@@ -6,7 +6,7 @@ use crate::model::DatasetName;
 use crate::zfs::parse::Unexpected;
 
 /// The columns that [`read`] reads. The mount point is the last: it may hold anything but a line end.
-pub const COLUMNS: &str = "name,type,creation,used,available,referenced,logicalused,usedbydataset,usedbysnapshots,written,quota,volsize,compressratio,encryption,keystatus,readonly,mounted,receive_resume_token,mountpoint";
+pub const COLUMNS: &str = "name,type,creation,used,available,referenced,logicalused,usedbydataset,usedbysnapshots,written,quota,volsize,compressratio,compression,encryption,keystatus,readonly,mounted,receive_resume_token,mountpoint";
 
 /// Reads `zfs list -Hp -t filesystem,volume -o COLUMNS -r POOL`: datasets of which neither policies nor snapshots are known yet.
 pub fn read(stdout: &str, pool: &str) -> Result<Vec<Dataset>, Unexpected> {
@@ -26,6 +26,7 @@ fn row(line: &str, pool: &str) -> Result<Dataset, Unexpected> {
     };
     let created_at = row.number()?.and_then(|seconds| i64::try_from(seconds).ok()).map(At);
     let space = space(&mut row)?;
+    let compression = row.word()?;
     let encryption = row.text()?;
     let encrypted = !matches!(encryption, "off" | "-" | "");
     let key = row.text()?;
@@ -35,6 +36,7 @@ fn row(line: &str, pool: &str) -> Result<Dataset, Unexpected> {
         kind,
         created_at,
         space,
+        compression,
         encryption: encrypted.then(|| encryption.to_owned()),
         key_loaded: encrypted.then_some(key == "available"),
         readonly: row.switch()?,
@@ -70,17 +72,18 @@ fn space(row: &mut Columns<'_>) -> Result<Space, Unexpected> {
 mod tests {
     use super::read;
 
-    const FILESYSTEM: &str = "tank\tfilesystem\t1700000000\t98304\t1000\t24576\t49152\t24576\t0\t24576\t0\t-\t1.00\toff\t-\toff\tyes\t-\t/tank";
+    const FILESYSTEM: &str = "tank\tfilesystem\t1700000000\t98304\t1000\t24576\t49152\t24576\t0\t24576\t0\t-\t1.00\tlz4\toff\t-\toff\tyes\t-\t/tank";
 
     #[test]
     fn kinds_of_datasets() {
-        let locked = "tank/v\tvolume\t1700000000\t9\t9\t9\t9\t9\t9\t9\t-\t1048576\t1.50x\taes-256-gcm\tunavailable\ton\t-\t1-7b-x\t-";
+        let locked = "tank/v\tvolume\t1700000000\t9\t9\t9\t9\t9\t9\t9\t-\t1048576\t1.50x\toff\taes-256-gcm\tunavailable\ton\t-\t1-7b-x\t-";
         let all = read(&format!("{FILESYSTEM}\n{locked}\n"), "tank").unwrap();
         assert_eq!((all[0].kind, all[0].mounted, all[0].key_loaded), ("filesystem", Some(true), None));
         assert_eq!((all[0].space.quota_bytes, all[0].mountpoint.as_deref()), (None, Some("/tank")));
         assert_eq!((all[1].kind, all[1].mounted, all[1].key_loaded), ("volume", None, Some(false)));
         assert_eq!((all[1].space.volume_size_bytes, all[1].partial_receive), (Some(1 << 20), true));
         assert_eq!(all[1].space.compression_ratio, Some(1.5));
+        assert_eq!(all.iter().map(|one| one.compression.as_deref()).collect::<Vec<_>>(), [Some("lz4"), Some("off")]);
     }
 
     #[test]

@@ -80,13 +80,13 @@ fn result_is_whole() {
             "datasets": [
                 {
                     "source": "tank", "target": "vault/tank", "action": "no_snapshots", "steps": [], "from": null, "to": null, "to_created": null,
-                    "to_created": null,
+                    "to_guid": null,
                     "snapshots": 0, "bytes": 0, "status": "ok",
                 },
                 {
                     "source": "tank/a", "target": "vault/tank/a", "action": "incremental",
                     "steps": [{"from": "@1", "to": "3", "kind": "intermediates", "bytes_estimated": null}],
-                    "from": "@1", "to": "3", "to_created": null, "snapshots": 2, "bytes": 133_880, "status": "ok",
+                    "from": "@1", "to": "3", "to_created": null, "to_guid": null, "snapshots": 2, "bytes": 133_880, "status": "ok",
                 },
             ],
             "orphans": [],

@@ -38,17 +38,20 @@ fn ssh_pull_and_push() {
 }
 
 #[test]
-fn a_kept_result_has_the_times_of_all_targets_by_one_question_to_this_host() {
+fn a_kept_result_has_times_and_guids_of_all_targets_by_a_question_each_to_this_host() {
     let host = Host::new("home @1\n").reaches("nas", "tank @1 @2\n tank/a @3\n tank/bare\n backup\n");
     let file = host.path("result.json");
     let kept = |options: Value| {
         let run = plainly(&host, options).flag("--result").flag(file.to_str().unwrap());
         assert_eq!(run.ended().status, 0);
         let commands: Vec<String> =
-            host.log().lines().filter(|line| line.contains("creation")).map(str::to_owned).collect();
+            host.log().lines().filter(|line| line.contains("value creation")).map(str::to_owned).collect();
         let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        let times = kept["datasets"].as_array().unwrap().iter().map(|report| report["to_created"].clone());
-        (commands, times.collect::<Vec<_>>())
+        let reports = kept["datasets"].as_array().unwrap();
+        for report in reports {
+            assert_eq!(report["to_guid"].is_string(), report["to_created"].is_string(), "{report}");
+        }
+        (commands, reports.iter().map(|report| report["to_created"].clone()).collect::<Vec<_>>())
     };
     let pull = json!({"source_host": "root@nas", "target": "home"});
     let asked = "get -Hp -o name,value creation home/tank@2 home/tank/a@3";

@@ -17,7 +17,16 @@ def test_paths_and_fields_of_zfs_api_are_there() -> None:
     fields = {
         "/api/v1/health": {"status", "service", "version", "timestamp"},
         "/api/v1/pools/{pool}": {"name", "health", "size_bytes", "allocated_bytes", "free_bytes", "capacity_percent", "fragmentation_percent", "size_human"},
-        "/api/v1/datasets/{dataset}": {"name", "used_bytes", "available_bytes", "referenced_bytes", "mountpoint", "compression_ratio", "used_human"},
+        "/api/v1/datasets/{dataset}": {
+            "name",
+            "used_bytes",
+            "available_bytes",
+            "referenced_bytes",
+            "mountpoint",
+            "compression",
+            "compression_ratio",
+            "used_human",
+        },
         "/api/v1/snapshots": {"hostname", "timestamp", "datasets", "summary", "alerts"},
         "/api/v1/snapshots/{dataset}": {"dataset", "snapshot_count", "total_used_bytes", "snapshots"},
         "/api/v1/backups": {"backups", "count"},

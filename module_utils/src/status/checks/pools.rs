@@ -31,7 +31,12 @@ pub fn state(facts: &Facts, found: &mut Found) {
         }
         for vdev in vdevs(pool).filter(|vdev| !vdev.is_healthy()) {
             let message = format!("{} device {} is {}", vdev.class, vdev.name, vdev.state);
-            let advice = format!("zpool status -v {name}; then `zpool online` or `zpool replace`");
+            let then = if vdev.is_spare_in_use() {
+                "replace the device that it stands for, or `zpool detach` the one of the two that is to go"
+            } else {
+                "`zpool online` or `zpool replace`"
+            };
+            let advice = format!("zpool status -v {name}; then {then}");
             found.add(Severity::Warning, "vdev_unhealthy", name, message, &advice);
         }
     }

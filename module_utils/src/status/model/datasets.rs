@@ -46,6 +46,8 @@ pub struct Dataset {
     /// Space.
     #[serde(flatten)]
     pub space: Space,
+    /// What compresses it, as its property says: `lz4`, `zstd-3`, `off` ...
+    pub compression: Option<String>,
     /// The cipher; none if it is not encrypted.
     pub encryption: Option<String>,
     /// Whether its key is loaded; none if it is not encrypted.

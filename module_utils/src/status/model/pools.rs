@@ -228,10 +228,16 @@ pub struct Vdev {
 }
 
 impl Vdev {
-    /// True if nothing is wrong with it now.
+    /// True if nothing is wrong with it now. A spare that is in use is none any more, even where all devices are online.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.state == "ONLINE" || (self.class == "spare" && matches!(self.state.as_str(), "AVAIL" | "INUSE"))
+        self.state == if self.class == "spare" { "AVAIL" } else { "ONLINE" }
+    }
+
+    /// It is a spare that stands for another device.
+    #[must_use]
+    pub fn is_spare_in_use(&self) -> bool {
+        self.class == "spare" && self.state == "INUSE"
     }
 
     /// All that it has counted.

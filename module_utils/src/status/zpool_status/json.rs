@@ -48,7 +48,7 @@ fn add(vdevs: &mut Vec<Vdev>, class: &'static str, all: &Map<String, Value>) {
         vdevs.push(Vdev {
             name: vdev.get("name").and_then(Value::as_str).unwrap_or(key).to_owned(),
             class,
-            state: vdev.get("state").and_then(Value::as_str).unwrap_or("UNKNOWN").to_owned(),
+            state: state(vdev).to_owned(),
             read_errors: count("read_errors"),
             write_errors: count("write_errors"),
             checksum_errors: count("checksum_errors"),
@@ -56,6 +56,18 @@ fn add(vdevs: &mut Vec<Vdev>, class: &'static str, all: &Map<String, Value>) {
         if let Some(below) = vdev.get("vdevs").and_then(Value::as_object) {
             add(vdevs, class, below);
         }
+    }
+}
+
+/// Its state in the word that the text has for it, where JSON has the one of the kernel (`zpool_state_to_name` in OpenZFS, lib/libzfs).
+fn state(vdev: &Map<String, Value>) -> &str {
+    let of = |key: &str| vdev.get(key).and_then(Value::as_str);
+    match (of("state").unwrap_or("UNKNOWN"), of("aux")) {
+        ("CANT_OPEN", Some("CORRUPT_DATA" | "BAD_LOG")) => "FAULTED",
+        ("CANT_OPEN", Some("SPLIT_POOL")) => "SPLIT",
+        ("CANT_OPEN", _) => "UNAVAIL",
+        ("CLOSED", _) => "OFFLINE",
+        (other, _) => other,
     }
 }
 

@@ -38,7 +38,7 @@ fn exact(mut status: PoolStatus) -> PoolStatus {
     status
 }
 
-const CASES: [&str; 11] = [
+const CASES: [&str; 17] = [
     "well",
     "never",
     "offline",
@@ -50,6 +50,12 @@ const CASES: [&str; 11] = [
     "paused",
     "canceled",
     "spaces",
+    "spare",
+    "replacing",
+    "rebuilt",
+    "removed",
+    "lost",
+    "dedup",
 ];
 
 #[test]
@@ -99,6 +105,39 @@ fn devices_of_every_class() {
     }
 }
 
+/// What made other monitors stumble: pools that are in order, or that are not although they are online.
+#[test]
+fn devices_that_come_and_go() {
+    let not_well = |status: &PoolStatus| {
+        let bad = status.vdevs.iter().filter(|vdev| !vdev.is_healthy());
+        bad.map(|vdev| format!("{} {} {}", vdev.class, vdev.name, vdev.state)).collect::<Vec<_>>()
+    };
+    for case in ["replacing", "rebuilt", "removed", "dedup"] {
+        for (version, status) in recorded(case) {
+            assert_eq!(not_well(&status), [""; 0], "{version} {case}");
+        }
+    }
+    for (version, status) in recorded("spare") {
+        assert_eq!(not_well(&status), ["spare draid1-0-0 INUSE"], "{version}");
+    }
+    for (version, status) in recorded("lost") {
+        let [group, gone, cache, spare] = &not_well(&status)[..] else { panic!("{version} {status:?}") };
+        assert_eq!((group.as_str(), cache.as_str()), ("data mirror-0 DEGRADED", "cache /big/c UNAVAIL"), "{version}");
+        assert_eq!(spare, "spare /big/e UNAVAIL", "{version}");
+        assert!(gone.starts_with("data ") && gone.ends_with(" UNAVAIL"), "{version} {gone}");
+    }
+    for (version, status) in recorded("dedup") {
+        assert_eq!(status.vdevs.iter().filter(|vdev| vdev.class == "dedup").count(), 3, "{version}");
+    }
+    for (version, status) in recorded("rebuilt") {
+        assert_eq!(
+            status.scan.unwrap().function,
+            ScanFunction::Scrub,
+            "{version}: that of the resilver is another line"
+        );
+    }
+}
+
 #[test]
 fn errors_are_counted() {
     for (version, status) in recorded("repaired") {
@@ -144,11 +183,12 @@ fn listings_are_read() {
         for case in CASES {
             let said = fs::read_to_string(version.join(format!("{case}.list.txt"))).unwrap();
             let (properties, health) = zpool_list::read(&said, "tank").unwrap();
-            let degraded = ["offline", "faulted"].contains(&case);
+            let degraded = ["offline", "faulted", "lost"].contains(&case);
             assert_eq!(health, if degraded { "DEGRADED" } else { "ONLINE" }, "{} {case}", version.display());
             assert!(properties.size_bytes.unwrap() > 50 << 20 && properties.guid.is_some(), "{case}");
             assert!(
-                properties.fragmentation_percent.is_some() && properties.deduplication_ratio == Some(1.0),
+                properties.fragmentation_percent.is_some()
+                    && properties.deduplication_ratio == Some(if case == "dedup" { 2.0 } else { 1.0 }),
                 "{case}"
             );
             assert_eq!(properties.checkpoint_bytes.unwrap() > 0, case == "spaces", "{} {case}", version.display());
@@ -156,6 +196,7 @@ fn listings_are_read() {
         let datasets = zfs_list::read(&fs::read_to_string(version.join("datasets.txt")).unwrap(), "tank").unwrap();
         let of = |name: &str| datasets.iter().find(|dataset| dataset.name == name).unwrap();
         assert_eq!((of("tank/locked").key_loaded, of("tank/locked").mounted), (Some(false), Some(false)));
+        assert_eq!(of("tank/quota").compression.as_deref(), Some("off"));
         assert_eq!(of("tank/quota").mountpoint.as_deref(), Some("/mnt/with space"));
         assert_eq!((of("tank/volume").kind, of("tank/volume").space.volume_size_bytes), ("volume", Some(10 << 20)));
         assert_eq!((of("tank/bare").mountpoint.as_deref(), of("tank").space.quota_bytes), (None, None));
