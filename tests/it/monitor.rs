@@ -345,7 +345,7 @@ fn pages_of_datasets() {
     let rest = monitor.get("/api/v1/datasets?limit=2&after=tank/a").json();
     assert_eq!((&rest["datasets"][1]["name"], &rest["next_after"]), (&json!("tank/c"), &Value::Null));
     assert_eq!(monitor.get("/api/v1/datasets?unmanaged=false").json()["count"], 0);
-    for query in ["limit=0", "limit=many", "limit=1001", "unmanaged=perhaps"] {
+    for query in ["limit=0", "limit=many", "limit=1001", "unmanaged=perhaps", "unmangaed=true"] {
         let refused = monitor.get(&format!("/api/v1/datasets?{query}"));
         assert_eq!(refused.status, 400, "{query}");
         assert!(refused.says("application/problem+json") && refused.json()["detail"].is_string());

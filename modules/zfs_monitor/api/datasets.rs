@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 /// The most that are given at once, unless fewer are asked for.
 const MOST: usize = 1_000;
 
-/// Which datasets.
+/// Which datasets. A word that is misspelt would select all of them, so none is passed over.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 struct Which {
     /// Of this pool.

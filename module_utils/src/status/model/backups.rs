@@ -59,8 +59,8 @@ pub struct LastRun {
     pub failed: bool,
     /// Why.
     pub message: Option<String>,
-    /// Its numbers, as its result has them.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    /// Its numbers, as its result has them; none where it has none.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub summary: serde_json::Value,
 }
 
