@@ -121,7 +121,7 @@ pub fn cover(dataset: &mut Dataset, said: &Said, marked: &Marked, now: &Now) {
         if is_source && of.wanted > 0 {
             let max_age = said.max_age(*interval);
             of.max_age_seconds = Some(max_age);
-            of.overdue_at = (!unchanged).then(|| overdue_at(of, dataset.created_at, max_age));
+            of.overdue_at = (!unchanged).then(|| overdue_at(of, dataset.created_at, max_age, now));
             of.overdue = of.overdue_at.is_some_and(|at| now.at > at.0);
         }
     }
@@ -138,13 +138,14 @@ fn began(snapshots: &Snapshots, created: Option<At>) -> Option<At> {
     oldest.or(created)
 }
 
-/// Without any, the time for one counts from when the dataset was made. What is not known is not fine.
-fn overdue_at(of: &OfInterval, created: Option<At>, max_age: u64) -> At {
+/// Without any, the time for one counts from when the dataset was made. What is not known is not fine, nor is what a clock that was wrong
+/// has dated so far ahead that nobody would hear for months that there are none any more.
+fn overdue_at(of: &OfInterval, created: Option<At>, max_age: u64, now: &Now) -> At {
     let newest = match &of.newest {
         Some(newest) => newest.created_at,
         None => created,
     };
-    newest.map_or(At::EVER, |newest| newest.plus(max_age))
+    newest.filter(|newest| age(newest.0, now.at) <= max_age).map_or(At::EVER, |newest| newest.plus(max_age))
 }
 
 /// How many periods there have been since then, the current one among them.

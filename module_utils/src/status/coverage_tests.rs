@@ -81,6 +81,16 @@ fn what_is_new_has_not_had_its_time_yet() {
 }
 
 #[test]
+fn what_a_wrong_clock_has_dated_ahead_hides_nothing() {
+    let high = said(&[("tank", "high", false)]);
+    let of = |ahead: i64| {
+        covered(dataset("tank", 400, &[("hourly", -ahead)]), &high, &[]).snapshots.unwrap().intervals[&Interval::Hourly]
+            .overdue
+    };
+    assert_eq!((of(60), of(7_200), of(7_201), of(29 * DAY)), (false, false, true, true));
+}
+
+#[test]
 fn who_is_not_the_source_takes_none() {
     let all = said(&[("vault", "high", true)]);
     let replica = covered(dataset("vault/nas", 400, &[("hourly", 90 * DAY)]), &all, &["vault/nas"]);

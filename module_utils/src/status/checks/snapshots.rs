@@ -62,6 +62,9 @@ fn overdue(dataset: &Dataset, now: i64, found: &mut Found) {
     let newest = of.newest.as_ref();
     let created = newest.and_then(|newest| newest.created_at);
     let mut message = match (newest, created) {
+        (Some(newest), Some(at)) if at.0 > now => {
+            format!("its newest {interval} snapshot is dated {} ahead (@{})", span(age(at.0, now)), newest.name)
+        }
         (Some(newest), Some(at)) => {
             format!(
                 "its newest {} snapshot is {} old (@{}), at most {allowed} is allowed",
