@@ -1,8 +1,10 @@
 //! Grants users, groups and everyone just the ZFS permissions that they need, and takes away the rest.
 
 use anyhow::Result;
+use module_utils::ansible::cli::help::Usage;
+use module_utils::ansible::cli::words::file;
 use module_utils::ansible::fault::Fault;
-use module_utils::ansible::module;
+use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::delegate::execute::{self, Report};
@@ -14,8 +16,28 @@ use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    module::main("zfs_delegate", "grants ZFS permissions to users and groups", run)
+    module::main(&PROGRAM, run)
 }
+
+const PROGRAM: Program = Program {
+    name: "zfs_delegate",
+    about: "grants users and groups just the ZFS permissions that they need",
+    spec: include_str!("spec/zfs_delegate.json"),
+    words: file,
+    usage: Usage {
+        lines: &["[OPTION]...", "[OPTION]... FILE    FILE holds options as JSON, - is standard input; flags win"],
+        examples: &[
+            (
+                "--dataset tank --users backup --jobs replicate_source",
+                "Lets backup replicate tank to elsewhere, without root.",
+            ),
+            ("--check --dataset tank --users backup --state absent", "Shows what backup would lose."),
+        ],
+        own: &[],
+    },
+    needs_no_file: false,
+    failed: None,
+};
 
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch()?;

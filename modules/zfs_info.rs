@@ -1,6 +1,8 @@
 //! Says whether the backups of this host are fine: pools, snapshots against policy, jobs and replication. Reads only.
 
 use anyhow::{Context, Result};
+use module_utils::ansible::cli::help::Usage;
+use module_utils::ansible::cli::words::file;
 use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, Shown};
@@ -20,28 +22,45 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "  --nagios        print one line with figures for Nagios and the like; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
-  --only PARTS    with --nagios: only these, of pools,scrub,errors,capacity,snapshots,jobs,replication
-  --mqtt-payload  print what is published over MQTT, a line for each message: its topic, a tab, its payload. With these:
-    --mqtt-prefix PREFIX     what topics begin with (homeinfra/monitoring/zfs)
-    --mqtt-discovery PREFIX  where Home Assistant looks for what there is (homeassistant; empty: it is not told)
-    --mqtt-host NAME         what this host is called there (its host name)
-    --mqtt-expire SECONDS    what is older is not believed any more (900)
-    --mqtt-by-server         topics of backups end with the name of this host, for clients that several hosts pull from
-                  Without FILE everything is looked at, by the policies of the jobs that are installed
-";
+const USAGE: Usage = Usage {
+    lines: &[
+        "[OPTION]...         without any, everything is looked at, by the policies of the jobs that are installed",
+        "[OPTION]... FILE    FILE holds options as JSON, - is standard input; flags win",
+    ],
+    examples: &[
+        ("--text", "Shows how pools, snapshots, jobs and replication are."),
+        ("--nagios --only pools,jobs", "Answers a monitoring system in one line."),
+    ],
+    own: &[
+        ("nagios", "Print one line with figures for Nagios and the like; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
+        ("only PARTS", "With --nagios: only these, of pools,scrub,errors,capacity,snapshots,jobs,replication."),
+        ("mqtt-payload", "Print what is published over MQTT, a line for each message: its topic, a tab, its payload."),
+        ("mqtt-prefix PREFIX", "What topics begin with (default homeinfra/monitoring/zfs)."),
+        (
+            "mqtt-discovery PREFIX",
+            "Where Home Assistant looks for what there is (default homeassistant; empty: it is not told).",
+        ),
+        ("mqtt-host NAME", "What this host is called there (default its host name)."),
+        ("mqtt-expire SECONDS", "What is older is not believed any more (default 900)."),
+        (
+            "mqtt-by-server",
+            "Topics of backups end with the name of this host, for clients that several hosts pull from.",
+        ),
+    ],
+};
 
 fn main() -> ExitCode {
     let (front, rest) = Front::split(std::env::args_os().skip(1));
     let program = Program {
         name: "zfs_info",
         about: "says whether the ZFS backups of this host are fine",
+        spec: include_str!("spec/zfs_info.json"),
+        words: file,
         usage: USAGE,
         needs_no_file: true,
         failed: front.nagios.then_some(unknown),
     };
-    module::main_as(program, rest, |args, task| run(args, task, &front))
+    module::main_as(&program, rest, |args, task| run(args, task, &front))
 }
 
 fn unknown(why: &str) -> Shown {

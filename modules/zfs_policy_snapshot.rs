@@ -1,8 +1,10 @@
 //! Takes the snapshots that are due by policy, all of a pool and interval at once.
 
 use anyhow::{Context, Result};
+use module_utils::ansible::cli::help::Usage;
+use module_utils::ansible::cli::words::datasets_with_policies;
 use module_utils::ansible::fault::Fault;
-use module_utils::ansible::module;
+use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::exec::lock;
@@ -23,8 +25,34 @@ use serde_json::json;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    module::main("zfs_policy_snapshot", "takes ZFS snapshots by policy", run)
+    module::main(&PROGRAM, run)
 }
+
+const PROGRAM: Program = Program {
+    name: "zfs_policy_snapshot",
+    about: "takes the ZFS snapshots that are due by policy",
+    spec: include_str!("spec/zfs_policy_snapshot.json"),
+    words: datasets_with_policies,
+    usage: Usage {
+        lines: &[
+            "[OPTION]... DATASET=POLICY...    'DATASET/**=POLICY' with all that lies below",
+            "[OPTION]... [FILE]               FILE holds options as JSON, - is standard input; flags win",
+        ],
+        examples: &[
+            (
+                "--check 'tank/**=high'",
+                "Shows which snapshots are due of tank and all below it, by the built-in policy high.",
+            ),
+            (
+                "tank/home=mine --policies.mine hourly=48,daily=30",
+                "Takes those of tank/home that are due by a policy of one's own.",
+            ),
+        ],
+        own: &[],
+    },
+    needs_no_file: false,
+    failed: None,
+};
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.
 #[derive(Debug, Deserialize, Serialize)]
@@ -32,6 +60,7 @@ fn main() -> ExitCode {
 #[serde(deny_unknown_fields)]
 pub struct Args {
     /// The datasets and their policies, as the filter P(ferro.zfs.zfs_datasets_with_policy#filter) returns them.
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What")))]
     datasets: Vec<DatasetArg>,
     /// What each policy keeps: how many V(frequently), V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) snapshots, whether
     /// they are taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are taken.
@@ -42,18 +71,22 @@ pub struct Args {
     policies: Policies,
     /// Which intervals to look at. Each is taken where it is due: where its current period has no snapshot yet.
     #[serde(default = "due")]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "When")))]
     interval: Vec<Which>,
     /// Length of the V(frequently) period in minutes, from 1 to 1440, counted from midnight.
     #[serde(default = "request::frequently_minutes")]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "MINUTES")))]
     frequently_minutes: u32,
     /// How names begin. A name is C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
     #[serde(default = "request::prefix")]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "How they are called")))]
     prefix: String,
     /// Names are in UTC instead of local time. Periods are always those of local time.
     #[serde(default)]
     utc: bool,
     /// Leave out datasets with nothing written since their newest snapshot.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What is left out")))]
     skip_unchanged: bool,
     /// Take snapshots of replicas too: of what M(ferro.zfs.zfs_replicate) received, and of what lies below a parent that it made for that.
     /// A snapshot taken there parts the replica from its source, so that replication has to roll it back or stops. So without this

@@ -1,8 +1,10 @@
 //! Destroys the snapshots that no policy wants any more, and says of each other one why it stays.
 
 use anyhow::{Context, Result};
+use module_utils::ansible::cli::help::Usage;
+use module_utils::ansible::cli::words::datasets_with_policies;
 use module_utils::ansible::fault::Fault;
-use module_utils::ansible::module;
+use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::exec::runner::{self, Runner};
@@ -22,8 +24,34 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    module::main("zfs_prune", "destroys ZFS snapshots that no policy wants any more", run)
+    module::main(&PROGRAM, run)
 }
+
+const PROGRAM: Program = Program {
+    name: "zfs_prune",
+    about: "destroys the ZFS snapshots that no policy wants any more",
+    spec: include_str!("spec/zfs_prune.json"),
+    words: datasets_with_policies,
+    usage: Usage {
+        lines: &[
+            "[OPTION]... DATASET=POLICY...    'DATASET/**=POLICY' with all that lies below",
+            "[OPTION]... [FILE]               FILE holds options as JSON, - is standard input; flags win",
+        ],
+        examples: &[
+            (
+                "--check 'tank/**=high'",
+                "Shows which snapshots of tank and all below it would go by the built-in policy high.",
+            ),
+            (
+                "tank/home=high --protect 'manual_*' --keep-unreplicated",
+                "Destroys neither those by hand nor what no target has yet.",
+            ),
+        ],
+        own: &[],
+    },
+    needs_no_file: false,
+    failed: None,
+};
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.
 #[derive(Debug, Deserialize, Serialize)]
@@ -31,6 +59,7 @@ fn main() -> ExitCode {
 #[serde(deny_unknown_fields)]
 pub struct Args {
     /// The datasets and their policies, as the filter P(ferro.zfs.zfs_datasets_with_policy#filter) returns them.
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What")))]
     datasets: Vec<DatasetArg>,
     /// What each policy keeps: how many V(frequently), V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) snapshots, whether
     /// they are taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are kept.
@@ -45,6 +74,7 @@ pub struct Args {
     /// Patterns over the names of snapshots, without their dataset, that are never destroyed: globs such as V(manual_*) or
     /// V({first,last}), or between slashes regular expressions that may match any part of the name, such as V(/_monthly$/).
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What stays", "metavar" = "PATTERN")))]
     protect: Vec<String>,
     /// Never destroy what is newer than the last snapshot that M(ferro.zfs.zfs_replicate) finished sending. With several targets the one
     /// that is furthest behind counts. Of a dataset that it never sent anything of, all is kept.
@@ -57,6 +87,7 @@ pub struct Args {
     /// however many arrive at once, they take up no more places than what arrives in normal operation. So who sends them
     /// cannot have others destroyed by it. What M(ferro.zfs.zfs_replicate) received is known by a mark, also where it is not listed here.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "DATASET", "group" = "Replicas of other hosts")))]
     replicas: Vec<String>,
     /// Believe that snapshots of replicas arrived when their names say, instead of when they were first seen here. Meant for the
     /// first weeks with replicas that are older than the account of what arrived, if there is no room to keep the double.
@@ -67,9 +98,11 @@ pub struct Args {
     trust_dates: bool,
     /// Length of the V(frequently) period in minutes where replicas were taken, from 1 to 1440.
     #[serde(default = "request::frequently_minutes")]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "MINUTES")))]
     frequently_minutes: u32,
     /// The most that may be destroyed of one dataset's snapshots: a number, or a percentage such as V(50%) of those with the
     /// prefix. Of a dataset where it would be more nothing is destroyed, and the task fails.
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Limits", "metavar" = "N|N%")))]
     max_destroy: Option<String>,
     /// Destroy with C(zfs destroy -d): a snapshot that is held meanwhile goes when it is released.
     #[serde(default)]

@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use module_utils::ansible::cli::help::Usage;
+use module_utils::ansible::cli::words::sources_and_target;
 use module_utils::ansible::fault::Fault;
-use module_utils::ansible::module;
+use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::exec::connections::Connections;
@@ -30,8 +32,32 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    module::main("zfs_replicate", "replicates ZFS datasets between pools and hosts", run)
+    module::main(&PROGRAM, run)
 }
+
+const PROGRAM: Program = Program {
+    name: "zfs_replicate",
+    about: "replicates ZFS datasets between pools and hosts",
+    spec: include_str!("spec/zfs_replicate.json"),
+    words: sources_and_target,
+    usage: Usage {
+        lines: &[
+            "[OPTION]... [[USER@]HOST:]SOURCE... [[USER@]HOST:]TARGET",
+            "[OPTION]... [FILE]    FILE holds options as JSON, - is standard input; flags win",
+        ],
+        examples: &[
+            ("--check root@nas:tank vault/replicas", "Shows what a pull would do. tank lands at vault/replicas/tank."),
+            ("tank/home --strip-prefix tank/home root@nas:vault/home", "Pushes tank/home to exactly vault/home."),
+            (
+                "root@nas:tank vault/replicas --exclude 'tank/cache/**' --bandwidth-limit 10M",
+                "Leaves out what lies below tank/cache, and 10 MiB a second are enough.",
+            ),
+        ],
+        own: &[],
+    },
+    needs_no_file: false,
+    failed: None,
+};
 
 /// The options of the module. Their doc comments are what `ansible-doc` shows.
 #[derive(Debug, Deserialize, Serialize)]
@@ -39,23 +65,29 @@ fn main() -> ExitCode {
 #[serde(deny_unknown_fields)]
 pub struct Args {
     /// Datasets on the sending side.
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Where", "metavar" = "DATASET")))]
     source: Vec<String>,
     /// Dataset below which they land. It must exist, unless O(strip_prefix) makes a source land exactly there.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "DATASET")))]
     target: String,
     /// SSH destination of the sending side, such as V(backup@nas) or an alias of C(ssh_config). Omitted, the sending side is
     /// the managed host itself. With O(source_host) alone the managed host pulls.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "[USER@]HOST")))]
     source_host: Option<String>,
     /// SSH destination of the receiving side. Omitted, the receiving side is the managed host itself. With O(target_host)
     /// alone the managed host pushes; with both, the stream is relayed through it.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "[USER@]HOST")))]
     target_host: Option<String>,
     /// How to reach the remote side.
     #[serde(default)]
     ssh: SshOptions,
     /// Removed from each source path before it is appended to O(target). Without it V(tank/data) lands at C(TARGET/tank/data);
     /// with V(tank) it lands at C(TARGET/data), with V(tank/data) at C(TARGET) itself.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "DATASET")))]
     strip_prefix: Option<String>,
     /// Also replicate descendants. They are discovered at run time and each is sent on its own, because histories may differ.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What is sent")))]
     recursive: bool,
     /// Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there.
     ///
@@ -63,6 +95,7 @@ pub struct Args {
     /// them, also none, so V(tank/**/cache) matches C(tank/cache), too. V([a-z]), V([!a-z]) and V({a,b}) mean what they do in shells. Between
     /// slashes it is a regular expression that may match any part of the path, such as V(/^tank/vm-[0-9]+$/).
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
     exclude: Vec<String>,
     /// Which snapshots are sent.
     #[serde(default)]
@@ -75,6 +108,7 @@ pub struct Args {
     intermediates: bool,
     /// Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "How it is sent")))]
     raw: RawMode,
     /// With which flags what is not raw is sent. A raw stream has all of them of itself; where the target's pool lacks a feature that it
     /// needs, that dataset is refused. A stream that is resumed goes on as it began.
@@ -83,6 +117,7 @@ pub struct Args {
     /// What to do where source and target have diverged: the target has snapshots of its own after the newest common one, was
     /// written to, or has nothing in common with the source.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What becomes of the target")))]
     on_diverged: OnDiverged,
     /// Properties set on a dataset when it is received for the first time. Those that a dataset type does not have are left
     /// out for it.
@@ -90,6 +125,7 @@ pub struct Args {
     receive_properties: BTreeMap<String, String>,
     /// Properties of the stream that are not taken over (C(zfs receive -x)).
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PROPERTY")))]
     receive_exclude: Vec<String>,
     /// Take over properties of the datasets. Between two local pools all of them go along in the stream (C(zfs send -p)). Where one end is
     /// remote, only those are set that say how data is stored, such as C(compression), C(recordsize), C(xattr) and C(acltype): nothing that
@@ -105,6 +141,7 @@ pub struct Args {
     /// Leave a bookmark of the last replicated snapshot on the source, so that the snapshot can be pruned there. Older
     /// bookmarks of this module for the same target are removed. Without the permission to make bookmarks there is a warning.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What is left for the next run")))]
     bookmarks: bool,
     /// Hold the newest common snapshot on both sides (C(zfs hold)), so that nobody can destroy it there, and release the one before.
     /// While snapshots are sent, all of them are held on the source.
@@ -117,6 +154,7 @@ pub struct Args {
     /// Compress streams on their way. Not between two local pools. ZFS sends blocks that are stored compressed as they are, and
     /// encrypted ones cannot be compressed, so it pays for plain data on a slow line.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Network, limits and faults")))]
     compress: Compress,
     /// Bytes per second for the whole run, such as V(10M).
     bandwidth_limit: Option<ByteSize>,
@@ -140,11 +178,13 @@ pub struct Args {
     /// Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset),
     /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at
     /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Beside other programs", "metavar" = "FILE")))]
     progress_file: Option<String>,
     /// Path of a lock file to be taken instead of the default lock, which keeps two runs of a user from landing at or below the same
     /// dataset of the same host; runs into different places do not wait for each other. It is a file in C(/run/ferro-zfs), for other
     /// users than root in C(/run/lock/ferro-zfs-UID), that names the places. Choose a folder that only the user of the run may write, or
     /// others could keep the run from its lock.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "FILE")))]
     lock: Option<String>,
     /// What to do while another run holds the lock.
     #[serde(default)]
@@ -157,8 +197,10 @@ pub struct Args {
 #[serde(deny_unknown_fields, default)]
 struct Snapshots {
     /// Patterns over snapshot names, as for O(exclude); only matching snapshots are sent. Empty means all.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
     include: Vec<String>,
     /// Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
     exclude: Vec<String>,
 }
 

@@ -49,6 +49,35 @@ fn granted_once() {
 }
 
 #[test]
+fn flags_are_options() {
+    let host = Host::new("tank");
+    let delegate = |words: &[&str]| host.program(&[&[env!("CARGO_BIN_EXE_zfs_delegate")], words].concat());
+    delegate(&["--dataset", "tank", "--users", USER, "--jobs=prune", "--sets.@look", "send,hold", "--scope=local"]).is(
+        "
+        * tank: + set @look: hold
+        * tank: + set @look: send
+        * tank: + user 4294900001: destroy (local)
+        * tank: + user 4294900001: mount (local)
+        $ allow -h
+        $ allow tank
+        $ allow -s @look hold,send tank
+        $ allow -l -u 4294900001 destroy,mount tank
+        $ allow tank
+        = tank s:@look:[hold,send] l:user4294900001:[destroy,mount]
+    ",
+    );
+    delegate(&["--dataset", "tank", "--users", USER, "--state", "absnet"]).is(r#"
+        ! error: option state: expected one of present, absent, exact, got "absnet"; did you mean absent?
+        exit 2
+    "#);
+    delegate(&["tank", "home"]).is("
+        ! zfs_delegate: expected one file with options, got 2: tank home
+        ! zfs_delegate --help lists all options
+        exit 2
+    ");
+}
+
+#[test]
 fn result_is_whole() {
     let host = Host::new("tank\n tank/a");
     host.zfs(&format!("allow -u {USER} mount tank"));
@@ -222,7 +251,7 @@ fn unknown_names_are_refused_before_anything_is_granted() {
     let host = Host::new("tank");
     delegate(&host, json!({"users": ["rooot"], "permissions": ["send"]})).is(r#"
         ! error: option users: there is no user "rooot" on this host; did you mean "root"?
-        exit 1
+        exit 2
     "#);
     delegate(&host, json!({"users": [USER], "permissions": ["sned"]})).is(r#"
         ! error: tank: option permissions: "sned" is no permission of ZFS; did you mean "send"?
@@ -238,7 +267,7 @@ fn unknown_names_are_refused_before_anything_is_granted() {
     "#);
     delegate(&host, json!({"permissions": ["send"]})).is("
         ! error: permissions and jobs are for somebody: one of users, groups and everyone is needed
-        exit 1
+        exit 2
     ");
 }
 

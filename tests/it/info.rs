@@ -190,7 +190,7 @@ fn wrong_options_are_unknown_for_nagios_and_an_error_for_others() {
         (&["--only=pols"][..], json!({}), "--only: \"pols\" is none of pools,"),
         (&[], json!({"prefix": "x"}), "option prefix: it goes with datasets"),
         (&[], json!({"capacity_warning": 99}), "option capacity_warning: 99 is more than"),
-        (&["--frobnicate"], json!({}), "invalid option '--frobnicate'"),
+        (&["--frobnicate"], json!({}), "there is no option --frobnicate"),
     ] {
         let ended = nagios(&host, words, args);
         assert!(
@@ -200,7 +200,22 @@ fn wrong_options_are_unknown_for_nagios_and_an_error_for_others() {
         );
     }
     let ended = host.run(INFO, options(&host, json!({}))).flag("--only").flag("pools").ended();
-    assert!(ended.status == 1 && ended.stderr.contains("--only goes with --nagios"), "{}", ended.stderr);
+    assert!(ended.status == 2 && ended.stderr.contains("--only goes with --nagios"), "{}", ended.stderr);
+}
+
+#[test]
+fn flags_are_options() {
+    let host = host(STOPPED, &[("tank", "ONLINE")]);
+    let folders = [
+        format!("--option-folder={}", host.path("etc").display()),
+        format!("--result-folder={}", host.path("var").display()),
+    ];
+    let run = |words: &[&str]| host.program(&[&[INFO, &folders[0], &folders[1]], words].concat()).ended();
+    let shown = run(&["--datasets", "dataset=tank/data,policy=few", "--policies.few", "hourly=2", "--parts=snapshots"]);
+    assert_eq!((shown.status, shown.stderr.as_str()), (0, ""));
+    assert!(shown.stdout.contains("its newest hourly snapshot is"), "{}", shown.stdout);
+    let wrong = run(&["--capacity-warning=99"]);
+    assert!(wrong.status == 2 && wrong.stderr.starts_with("error: option capacity_warning: 99"), "{}", wrong.stderr);
 }
 
 #[test]

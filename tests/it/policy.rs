@@ -80,6 +80,46 @@ fn processes_do_not_grow_with_datasets_and_snapshots() {
 }
 
 #[test]
+fn words_are_datasets_with_their_policies() {
+    let host = Host::new("tank\n tank/a\n tank/b @manual");
+    host.program(&[SNAPSHOT, "-n", "tank/a=low", "tank/b/**=mine", "--policies.mine", "daily=2"]).is("
+        * would create tank/a@autosnap_2026-06-15_10:20:30_monthly
+        * would create tank/a@autosnap_2026-06-15_10:20:30_daily
+        * would create tank/b@autosnap_2026-06-15_10:20:30_daily
+        * would create tank/a@autosnap_2026-06-15_10:20:30_hourly
+        * 4 snapshots to create, 0 datasets left out
+        $ list -Hp -r -t filesystem,volume,snapshot -o name tank/a tank/b
+        $ get -H -o name,source ferro.zfs:replica,ferro.zfs:placeholder tank/a tank/b
+    ");
+    host.program(&[
+        PRUNE,
+        "tank/**=one",
+        "--policies.one",
+        "hourly=1",
+        "--protect",
+        "{manual,last}",
+        "--max-destroy=50%",
+    ])
+    .is("
+        * 0 snapshots destroyed, 1 stay
+        $ list -Hp -r -t filesystem,volume,snapshot,bookmark -o name,createtxg,numclones tank
+    ");
+    host.program(&[PRUNE, "tank/a"]).is(r#"
+        {"changed":false,"failed":true,"msg":"the arguments file tank/a cannot be read: No such file or directory (os error 2)","code":"invalid_option"}
+        exit 1
+    "#);
+    host.program(&[PRUNE, "tank/a=low", "tank/b"]).is(r#"
+        ! zfs_prune: "tank/b" is not DATASET=POLICY, such as tank/home=high
+        ! zfs_prune --help lists all options
+        exit 2
+    "#);
+    host.program(&[SNAPSHOT, "tank/a=lwo"]).is(r#"
+        ! error: option datasets.1.policy: tank/a: unknown policy "lwo"; there are low, high, none, critical
+        exit 2
+    "#);
+}
+
+#[test]
 fn bad_input_is_refused_before_any_command() {
     let host = Host::new("tank");
     let with = |key: &str, value: Value| {
@@ -148,7 +188,7 @@ fn a_person_gets_lines() {
     let Ended { stdout: out, stderr: err, status, .. } = host.run_quietly(PRUNE, args_for_prune()).ended();
     assert_eq!((out.as_str(), err.as_str(), status), ("", "", 0));
     let Ended { stdout: out, stderr: err, status, .. } = host.run_quietly(PRUNE, args("hihg")).ended();
-    assert_eq!((out.as_str(), status), ("", 1));
+    assert_eq!((out.as_str(), status), ("", 2));
     assert!(err.starts_with("error: option datasets.1.policy: "));
     let out = host.run(SNAPSHOT, args("high")).ended().stdout;
     assert!(out.starts_with("* created tank@autosnap_"), "{out}");
@@ -214,7 +254,7 @@ fn the_result_is_kept_of_failed_runs_too() {
     let result = host.path("result.json");
     let flags = ["--result", result.to_str().unwrap()];
     let run = flags.into_iter().fold(host.run(PRUNE, json!({"datasets": "tank"})), Run::flag);
-    assert_eq!(run.ended().status, 1);
+    assert_eq!(run.ended().status, 2);
     let kept: Value = serde_json::from_str(&fs::read_to_string(&result).unwrap()).unwrap();
     assert_eq!((&kept["failed"], &kept["last_success"]), (&json!(true), &Value::Null));
     assert!(kept["msg"].as_str().unwrap().contains("datasets"), "{kept}");

@@ -5,6 +5,8 @@
 
 #[path = "replicate/codes.rs"]
 mod codes;
+#[path = "replicate/command_line.rs"]
+mod command_line;
 #[path = "replicate/course.rs"]
 mod course;
 #[path = "replicate/failures.rs"]

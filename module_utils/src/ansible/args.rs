@@ -4,6 +4,7 @@
 //! omitted. Every error names the option, the value and what is accepted.
 //! Source: `check_type_*` of `ansible.module_utils.common.validation`.
 
+use crate::model::suggest::nearest;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
@@ -45,10 +46,11 @@ impl de::Error for ArgError {
     }
 
     /// Its name is the end of the path.
-    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let mut known: Vec<&str> = expected.to_vec();
         known.sort_unstable();
-        Self::custom(format!("unsupported option. Supported options are: {}", known.join(", ")))
+        let meant = did_you_mean(field, expected);
+        Self::custom(format!("unsupported option. Supported options are: {}{meant}", known.join(", ")))
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -56,8 +58,13 @@ impl de::Error for ArgError {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::custom(format!("expected one of {}, got \"{variant}\"", expected.join(", ")))
+        let meant = did_you_mean(variant, expected);
+        Self::custom(format!("expected one of {}, got \"{variant}\"{meant}", expected.join(", ")))
     }
+}
+
+fn did_you_mean(word: &str, known: &[&str]) -> String {
+    nearest(word, known.iter().copied()).map(|known| format!("; did you mean {known}?")).unwrap_or_default()
 }
 
 struct Lenient {
@@ -337,7 +344,10 @@ mod tests {
             (json!({"number": -1}), "option number: expected an integer that fits here, got -1"),
             (json!({"number": "5x"}), "option number: expected an integer, got \"5x\""),
             (json!({"ssh": {"port": "often"}}), "option ssh.port: expected an integer, got \"often\""),
-            (json!({"ssh": {"prot": 1}}), "option ssh.prot: unsupported option. Supported options are: port"),
+            (
+                json!({"ssh": {"prot": 1}}),
+                "option ssh.prot: unsupported option. Supported options are: port; did you mean port?",
+            ),
             (json!({"list": ["a", {}]}), "option list.2: expected a string, got {}"),
             (json!({"word": "often"}), "option word: expected one of auto, never, got \"often\""),
             (

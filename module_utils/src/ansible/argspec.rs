@@ -6,8 +6,9 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Keys of an option that are taken over as they are.
-const EXTENSIONS: [&str; 3] = ["aliases", "no_log", "version_added"];
+/// Keys of an option that are taken over as they are. The help of the command line shows `metavar` for a value, and `group` as the heading
+/// that the option and those behind it stand below.
+const EXTENSIONS: [&str; 5] = ["aliases", "group", "metavar", "no_log", "version_added"];
 
 /// Keys of `Args` that are taken over as they are: rules between options.
 const RULES: [&str; 5] = ["mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by"];
@@ -226,7 +227,10 @@ mod tests {
             json!({"type": "list", "elements": "str", "required": true,
                    "description": ["First paragraph, on two lines.", "Second."]})
         );
-        assert_eq!(option("size"), json!({"type": "str", "default": "32M", "description": ["A size."]}));
+        assert_eq!(
+            option("size"),
+            json!({"type": "str", "default": "32M", "description": ["A size."], "metavar": "SIZE"})
+        );
         assert_eq!(option("limit"), json!({"type": "int", "description": ["Nothing is its default."]}));
         assert_eq!(option("map"), json!({"type": "dict", "default": {}, "description": ["A map."]}));
         assert_eq!(

@@ -3,7 +3,10 @@
 //! This is the only file that reads the arguments or decides the exit status; it and task.rs are all that print.
 
 use crate::ansible::args;
-use crate::ansible::cli::{Cli, Output};
+use crate::ansible::cli::help::{self, Usage};
+use crate::ansible::cli::spec::Spec;
+use crate::ansible::cli::words::Words;
+use crate::ansible::cli::{Cli, Output, Run};
 use crate::ansible::fault::{self, Fault};
 use crate::ansible::outcome::{Outcome, Shown};
 use crate::ansible::status_file::Record;
@@ -16,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,11 +40,15 @@ impl<T: DeserializeOwned + schemars::JsonSchema> Arguments for T {}
 pub struct Program {
     /// Its name.
     pub name: &'static str,
-    /// What it does.
+    /// What it does: the name goes before it.
     pub about: &'static str,
-    /// Lines of the usage text about options that only it has.
-    pub usage: &'static str,
-    /// It runs without a file with arguments, too.
+    /// Its options, as `make generate` wrote them.
+    pub spec: &'static str,
+    /// What words without dashes mean.
+    pub words: Words,
+    /// What only its help says.
+    pub usage: Usage,
+    /// It runs without any option, too.
     pub needs_no_file: bool,
     /// How it says that it could not do anything, if in its own way.
     pub failed: Option<fn(&str) -> Shown>,
@@ -49,50 +56,43 @@ pub struct Program {
 
 /// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
 pub fn main<A: Arguments, E: Display + AsRef<dyn Error>>(
-    name: &'static str,
-    about: &'static str,
+    program: &Program,
     run: fn(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
-    let argv = std::env::args_os().skip(1);
-    main_as(Program { name, about, usage: "", needs_no_file: false, failed: None }, argv, run)
+    main_as(program, std::env::args_os().skip(1).collect(), run)
 }
 
 /// The same for a program with options of its own, which are no longer in `argv`.
 pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
-    program: Program,
-    argv: impl IntoIterator<Item = OsString>,
+    program: &Program,
+    argv: Vec<OsString>,
     run: impl FnOnce(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
     let started = clock::now();
-    let Program { name, about, usage, needs_no_file, failed } = program;
-    let cli = match Cli::parse(argv, needs_no_file.then_some(NO_FILE)) {
-        Ok(Cli::Run(run)) => run,
-        Ok(Cli::Help) => return say(&format!("{name}: {about}\n\n{}", crate::ansible::cli::usage(name, usage))),
-        Ok(Cli::Version) => return say(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
-        #[cfg(feature = "argspec")]
-        Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::ansible::argspec::of::<A>(name))),
-        Err(message) => {
-            let nowhere = Record { program: name, result: None, metrics: None, started };
-            let printer = Printer { output: Output::Json, check: false, debug: false, record: nowhere, failed };
-            return printer.failure(&Fault::InvalidOption(message));
-        }
+    let spec = match Spec::read(program.spec) {
+        Ok(spec) => spec,
+        Err(message) => return misused(program, started, &Fault::InternalError(message)),
     };
-    let keeps_result = cli.result.is_some();
-    let record = Record { program: name, result: cli.result, metrics: cli.metrics, started };
-    let mut printer = Printer { output: cli.output, check: cli.check, debug: cli.debug, record, failed };
+    if argv.is_empty() && !program.needs_no_file && io::stdout().is_terminal() {
+        return help(program, &spec);
+    }
+    let cli = match Cli::parse(argv, &spec, program.words, program.needs_no_file) {
+        Ok(Cli::Run(run)) => run,
+        Ok(Cli::Help) => return help(program, &spec),
+        Ok(Cli::Version) => return say(&format!("{} {}\n", program.name, env!("CARGO_PKG_VERSION"))),
+        #[cfg(feature = "argspec")]
+        Ok(Cli::Argspec) => return say(&format!("{:#}\n", crate::ansible::argspec::of::<A>(program.name))),
+        Err(message) => return misused(program, started, &Fault::InvalidOption(message)),
+    };
+    let record = Record { program: program.name, result: cli.result.clone(), metrics: cli.metrics.clone(), started };
+    let (output, debug, failed) = (cli.output, cli.debug, program.failed);
+    let mut printer = Printer { output, check: cli.check, debug, record, failed };
     report_panics(printer.clone());
     // The plugin's way; a person's pipe may end early, as in `--text FILE | head`.
-    if cli.file == Path::new("-") && cli.output == Output::Json {
+    if cli.file.as_deref() == Some(Path::new("-")) && cli.output == Output::Json {
         crate::exec::signals::hang_up_without_reader();
     }
-    let parsed = read(&cli.file).and_then(|text| split(&text, started)).and_then(|(args, mut task)| {
-        task.check_mode |= cli.check;
-        task.keeps_result = keeps_result;
-        task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
-        task.output = cli.output;
-        Ok((args::from_args(args).map_err(|e| e.to_string())?, task))
-    });
-    match parsed {
+    match arguments(cli, &spec, started) {
         Err(message) => printer.failure(&Fault::InvalidOption(message)),
         Ok((args, task)) => {
             printer.check = task.check_mode;
@@ -103,6 +103,41 @@ pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
         }
     }
 }
+
+/// The options of the file and those of the command line, as one.
+fn arguments<A: Arguments>(cli: Run, spec: &Spec, started: Timestamp) -> Result<(A, Task), String> {
+    let text = cli.file.as_deref().map(|file| read(file, !cli.given.is_empty())).transpose()?;
+    let (args, mut task) = split(text.as_deref().unwrap_or("{}"), started)?;
+    task.check_mode |= cli.check;
+    task.keeps_result = cli.result.is_some();
+    task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
+    task.output = cli.output;
+    let args = cli.given.over(spec, args)?;
+    Ok((args::from_args(args).map_err(|error| error.to_string())?, task))
+}
+
+fn help(program: &Program, spec: &Spec) -> ExitCode {
+    // Longer lines are hard to read.
+    let width = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    let width = if width == 0 { 80 } else { width.min(110) };
+    say(&help::text(program.name, program.about, spec, &program.usage, width))
+}
+
+/// Nobody but a person, or who wrote the script, writes a command line.
+#[allow(clippy::print_stderr, reason = "one of two files that print")]
+fn misused(program: &Program, started: Timestamp, fault: &Fault) -> ExitCode {
+    let Program { name, failed, .. } = *program;
+    if failed.is_some() {
+        let record = Record { program: name, result: None, metrics: None, started };
+        let printer = Printer { output: Output::Json, check: false, debug: false, record, failed };
+        return printer.failure(fault);
+    }
+    eprintln!("{name}: {}\n{name} --help lists all options", foreign::shown(&fault.to_string()));
+    ExitCode::from(USAGE)
+}
+
+/// The exit status where options are wrong, and so nothing was done.
+const USAGE: u8 = 2;
 
 /// Parts the arguments from what Ansible adds: whatever starts with `_ansible_`, known or not, is never an option.
 fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), String> {
@@ -125,13 +160,7 @@ fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), Strin
     Ok((args, task))
 }
 
-/// Stands for a file without any argument.
-const NO_FILE: &str = "";
-
-fn read(file: &Path) -> Result<String, String> {
-    if file == Path::new(NO_FILE) {
-        return Ok("{}".to_owned());
-    }
+fn read(file: &Path, has_flags: bool) -> Result<String, String> {
     if file == Path::new("-") {
         let mut text = String::new();
         return match io::stdin().lock().read_to_string(&mut text) {
@@ -139,8 +168,10 @@ fn read(file: &Path) -> Result<String, String> {
             Err(error) => Err(format!("the arguments on standard input cannot be read: {error}")),
         };
     }
+    // Beside flags, a word may have been meant as something else.
+    let hint = if has_flags { ". A word alone is a file with options; datasets have options of their own" } else { "" };
     std::fs::read_to_string(file)
-        .map_err(|error| format!("the arguments file {} cannot be read: {error}", file.display()))
+        .map_err(|error| format!("the arguments file {} cannot be read: {error}{hint}", file.display()))
 }
 
 #[derive(Clone)]
@@ -203,6 +234,7 @@ impl Printer {
     fn outcome(&self, outcome: Outcome) -> ExitCode {
         let outcome = presentable(outcome);
         let failed = outcome.failure.is_some();
+        let is_misuse = outcome.body.get("code").is_some_and(|code| code == "invalid_option");
         let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
         if let Some(message) = &outcome.failure {
             result.insert("failed".to_owned(), json!(true));
@@ -226,7 +258,11 @@ impl Printer {
         if let Err(message) = &kept {
             eprintln!("error: {message}");
         }
-        if failed || kept.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        match (failed || kept.is_err(), self.output) {
+            (false, _) => ExitCode::SUCCESS,
+            (true, Output::Text | Output::Quiet) if is_misuse => ExitCode::from(USAGE),
+            (true, _) => ExitCode::FAILURE,
+        }
     }
 }
 

@@ -16,12 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(deny_unknown_fields)]
 pub struct Args {
     /// Datasets on which permissions are granted.
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Where", "metavar" = "DATASET")))]
     pub dataset: Vec<String>,
     /// Users, by name or id. One of O(users), O(groups) and O(everyone) is needed, unless O(create_time) or O(sets) is given.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Who", "metavar" = "USER")))]
     pub users: Vec<String>,
     /// Groups, by name or id.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "GROUP")))]
     pub groups: Vec<String>,
     /// Every user of the host.
     #[serde(default)]
@@ -29,6 +32,7 @@ pub struct Args {
     /// Permissions such as V(send) or V(snapshot), properties such as V(compression), and sets such as V(@backup). The manual
     /// page C(zfs-allow) lists them.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What", "metavar" = "PERMISSION")))]
     pub permissions: Vec<String>,
     /// Named lists of just the permissions that a job needs. They add to O(permissions).
     #[serde(default)]
@@ -39,6 +43,7 @@ pub struct Args {
     /// Permissions that the maker of a new dataset gets on it (C(zfs allow -c)). With O(state=exact) an empty list leaves them as
     /// they are.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PERMISSION")))]
     pub create_time: Vec<String>,
     /// Permission sets: a dictionary of names, which start with C(@), and lists of permissions (C(zfs allow -s)). Sets that are
     /// not named stay as they are, whatever O(state) says. With O(state=absent) an empty list removes the whole set.
@@ -46,6 +51,7 @@ pub struct Args {
     pub sets: BTreeMap<String, Vec<String>>,
     /// What becomes of the permissions.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "How")))]
     pub state: State,
 }
 

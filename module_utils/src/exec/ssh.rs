@@ -21,12 +21,16 @@ pub struct SshOptions {
     /// Port of the SSH server.
     pub port: Option<u16>,
     /// Private key.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "FILE")))]
     pub identity_file: Option<String>,
     /// Configuration file used instead of the user's own.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "FILE")))]
     pub config_file: Option<String>,
     /// Seconds after which an unanswered connection attempt fails.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "SECONDS")))]
     pub connect_timeout: Option<u16>,
     /// Further C(ssh -o) options, such as V(Compression=no).
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "OPTION=VALUE")))]
     pub options: Vec<String>,
 }
 

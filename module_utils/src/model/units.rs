@@ -95,7 +95,7 @@ fn number_and_unit(text: &str) -> Option<(f64, &str)> {
 }
 
 macro_rules! as_text_or_number {
-    ($type:ty) => {
+    ($type:ty, $metavar:literal) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
@@ -115,13 +115,13 @@ macro_rules! as_text_or_number {
                 true
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string"})
+                schemars::json_schema!({"type": "string", "metavar": $metavar})
             }
         }
     };
 }
-as_text_or_number!(ByteSize);
-as_text_or_number!(Span);
+as_text_or_number!(ByteSize, "SIZE");
+as_text_or_number!(Span, "TIME");
 
 impl ByteSize {
     /// The shortest exact form that a person would write: `32M`.

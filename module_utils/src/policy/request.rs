@@ -13,8 +13,10 @@ use std::fmt;
 #[serde(deny_unknown_fields)]
 pub struct DatasetArg {
     /// Its path.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "DATASET")))]
     dataset: String,
     /// The name of its policy.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "POLICY")))]
     policy: String,
     /// Whether children that are not listed have the same policy. They are looked for each time. Of several listed ancestors
     /// the nearest counts.

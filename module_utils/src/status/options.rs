@@ -21,25 +21,30 @@ use std::path::PathBuf;
 pub struct Options {
     /// Only these pools. One that is not imported is a problem. Without it, all that are imported and all that policies speak of.
     #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "What", "metavar" = "POOL")))]
     pools: Vec<String>,
     /// What to look at. What is not looked at is V(null) in the result and takes no time.
     #[serde(default = "everything")]
     parts: Vec<Wanted>,
     /// The datasets and their policies, as the filter P(ferro.zfs.zfs_datasets_with_policy#filter) returns them. Without it, what the jobs
     /// C(snapshot) and C(prune) say that are installed in O(option_folder).
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "By which policies")))]
     datasets: Option<Vec<DatasetArg>>,
     /// What each policy keeps, as in M(ferro.zfs.zfs_policy_snapshot). Added to the built-in policies.
     policies: Option<Policies>,
     /// How names of snapshots begin, V(autosnap) if not given.
     prefix: Option<String>,
     /// Length of the V(frequently) period in minutes, V(15) if not given.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "MINUTES")))]
     frequently_minutes: Option<u32>,
     /// Snapshots are taken only where something was written, so what was not written to is not overdue.
     skip_unchanged: Option<bool>,
     /// Datasets at and below which replicas of other hosts lie, whether they bear the mark of M(ferro.zfs.zfs_replicate) or not.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "DATASET")))]
     replicas: Option<Vec<String>>,
     /// How many of its intervals the newest snapshot of an interval may be old.
     #[serde(default = "overdue_after")]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Limits")))]
     overdue_after: u32,
     /// How old the last success of a job may be of which no timer of systemd says how often it runs. Where one does, it is twice that,
     /// and the delay that the timer allows.
@@ -53,9 +58,11 @@ pub struct Options {
     target_max_age: Span,
     /// From this percentage on a full pool is a warning.
     #[serde(default = "capacity_warning")]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PERCENT")))]
     capacity_warning: u32,
     /// From this percentage on it is critical.
     #[serde(default = "capacity_critical")]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PERCENT")))]
     capacity_critical: u32,
     /// How long a pool may take to answer. A suspended one is not even asked.
     #[serde(default = "timeout")]
@@ -65,9 +72,11 @@ pub struct Options {
     listing_timeout: Span,
     /// Folder with the options of jobs.
     #[serde(default = "option_folder")]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Where to look", "metavar" = "FOLDER")))]
     option_folder: String,
     /// Folder with the results of jobs.
     #[serde(default = "result_folder")]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "FOLDER")))]
     result_folder: String,
 }
 
