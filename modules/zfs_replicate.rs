@@ -17,6 +17,7 @@ use module_utils::exec::ssh::{MOST_LANES, SshOptions};
 use module_utils::model::code::Coded;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
+use module_utils::plan::deleted::{DeletedDatasets, DeletedRules};
 use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::dates;
@@ -180,6 +181,18 @@ pub struct Args {
     /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
     #[cfg_attr(feature = "argspec", schemars(extend("group" = "Beside other programs", "metavar" = "FILE")))]
     progress_file: Option<String>,
+    /// What to do with replicas whose sources are gone from the sending side. Whatever removes them acts on what lies below a source only,
+    /// never on a source's own replica, and only where it is certain that the source is gone: this source has fed the replica in a run
+    /// with this option, and still has something that it feeds; its name is not excluded; no dataset there has its guid or its snapshots.
+    /// It needs two runs at least: the first notes down on the replica that the source is missing, and a source that is back ends that.
+    #[serde(default)]
+    deleted_datasets: DeletedDatasets,
+    /// How long a source must have been missing, by what is noted down on its replica, before O(deleted_datasets) removes that.
+    #[serde(default = "deleted_after")]
+    deleted_after: Span,
+    /// How many replicas O(deleted_datasets) may remove in one run. Where more are due, none is removed, and the task fails.
+    #[serde(default = "max_delete")]
+    max_delete: usize,
     /// Path of a lock file to be taken instead of the default lock, which keeps two runs of a user from landing at or below the same
     /// dataset of the same host; runs into different places do not wait for each other. It is a file in C(/run/ferro-zfs), for other
     /// users than root in C(/run/lock/ferro-zfs-UID), that names the places. Choose a folder that only the user of the run may write, or
@@ -271,6 +284,14 @@ fn stall_timeout() -> Span {
     Span::seconds(600)
 }
 
+fn deleted_after() -> Span {
+    Span::seconds(30 * 24 * 3600)
+}
+
+fn max_delete() -> usize {
+    10
+}
+
 fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let started = Instant::now();
@@ -322,7 +343,7 @@ fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome 
         let (before, after) = report::newest(&run.reports);
         diff("newest snapshots", &before, &after)
     };
-    let outcome = Outcome::new(run.changed, report::failure_message(&run.reports))
+    let outcome = Outcome::new(run.changed, report::failure_message(&run.reports, &run.not_removed))
         .with("datasets", json!(run.reports))
         .with("orphans", json!(run.orphans))
         .with("summary", json!(report::summary(&run.reports, started.elapsed().as_secs_f64())))
@@ -362,6 +383,10 @@ impl Args {
         if zstd && is_local {
             return Err("option compress: there is no wire between two local pools; leave it out".to_owned());
         }
+        let deleted = DeletedRules { what: self.deleted_datasets, after: self.deleted_after.0, most: self.max_delete };
+        if deleted.what.acts() && !self.recursive {
+            return Err("option deleted_datasets: without recursive nothing below a source is looked at".to_owned());
+        }
         let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, zstd, is_local);
         Ok(Request {
             roots,
@@ -385,6 +410,7 @@ impl Args {
             parallel: self.parallel,
             flow,
             retries: self.retries,
+            deleted,
             now,
             retry_delay: self.retry_delay.0,
         })

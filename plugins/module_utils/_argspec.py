@@ -534,6 +534,19 @@ SPECS = {
             "progress_file": {
                 "type": "str",
             },
+            "deleted_datasets": {
+                "type": "str",
+                "choices": ["keep", "report", "set_aside", "destroy"],
+                "default": "report",
+            },
+            "deleted_after": {
+                "type": "str",
+                "default": "2592000s",
+            },
+            "max_delete": {
+                "type": "int",
+                "default": 10,
+            },
             "lock": {
                 "type": "str",
             },

@@ -301,6 +301,33 @@ options:
         C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at once it has the
         sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.'
     type: str
+  deleted_datasets:
+    description:
+      - 'What to do with replicas whose sources are gone from the sending side. Whatever removes them acts on what lies below a source only, never
+        on a source''s own replica, and only where it is certain that the source is gone: this source has fed the replica in a run with this option,
+        and still has something that it feeds; its name is not excluded; no dataset there has its guid or its snapshots. It needs two runs at
+        least: the first notes down on the replica that the source is missing, and a source that is back ends that.'
+      - V(keep) - Leave them alone, and say nothing of them.
+      - V(report) - Leave them alone, and name them in RV(orphans).
+      - V(set_aside) - Rename those whose sources have been gone for O(deleted_after) to a name below C(TARGET/ferro_deleted).
+      - V(destroy) - Destroy those whose sources have been gone for O(deleted_after), with all their snapshots.
+    type: str
+    choices:
+      - keep
+      - report
+      - set_aside
+      - destroy
+    default: report
+  deleted_after:
+    description:
+      - How long a source must have been missing, by what is noted down on its replica, before O(deleted_datasets) removes that.
+    type: str
+    default: 2592000s
+  max_delete:
+    description:
+      - How many replicas O(deleted_datasets) may remove in one run. Where more are due, none is removed, and the task fails.
+    type: int
+    default: 10
   lock:
     description:
       - Path of a lock file to be taken instead of the default lock, which keeps two runs of a user from landing at or below the same dataset
@@ -585,6 +612,76 @@ datasets:
               description: Bytes written to the target since the common snapshot.
               type: int
               returned: with the code V(target_modified)
+orphans:
+  description:
+    - Replicas at or below the targets of O(source) that belong to no source any more. What becomes of them is up to O(deleted_datasets), from
+      RV(orphans[].action) on only where that is V(set_aside) or V(destroy).
+  returned: unless the task fails before anything is looked at
+  type: list
+  elements: dict
+  contains:
+    target:
+      description: The replica.
+      type: str
+      returned: always
+      sample: backup/replicas/tank/old
+    used:
+      description: How many bytes it takes, with all below it.
+      type: int
+      returned: always, null where that is not known
+      sample: 1048576
+    snapshot:
+      description: Its newest snapshot.
+      type: str
+      returned: always
+      sample: autosnap_2026-05-01_00:00:00_daily
+    created:
+      description: When that was taken, in seconds since 1970.
+      type: int
+      returned: always, null where that is not known
+      sample: 1777593600
+    age:
+      description: How many seconds ago that was.
+      type: int
+      returned: always, null where that is not known
+      sample: 86400
+    action:
+      description:
+        - V(keep), it stays as it is, and RV(orphans[].reason) says why.
+        - V(mark), a property of it notes down that its source is missing from now on.
+        - V(set_aside), it is renamed.
+        - V(destroy), it is destroyed.
+      type: str
+      returned: where deletions are mirrored
+      sample: set_aside
+    status:
+      description: V(ok), V(planned) in check mode, or V(failed).
+      type: str
+      returned: where deletions are mirrored
+      sample: ok
+    missing_since:
+      description: Since when its source is known to be missing, in seconds since 1970.
+      type: int
+      returned: where deletions are mirrored, null where that is not certain
+      sample: 1777593600
+    code:
+      description: Why it stays, as a word for programs that keeps its meaning. The page C(docs/errors.md) of the collection has a section for each.
+      type: str
+      returned: when it stays
+      sample: deleted_recently
+    reason:
+      description: Why it stays, or could not be removed.
+      type: str
+      returned: when it stays, or could not be removed
+    set_aside:
+      description: Its new name.
+      type: str
+      returned: when it was set aside, or in check mode would be
+      sample: backup/replicas/ferro_deleted/tank:old_20260601T040000Z
+    error:
+      description: Why it could not be removed, as in RV(datasets[].error).
+      type: dict
+      returned: when it could not
 summary:
   description: The same in numbers.
   returned: unless the task fails before anything is looked at

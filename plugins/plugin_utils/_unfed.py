@@ -12,6 +12,8 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors,
 # What zfs_replicate has set aside, by on_diverged: set_aside, has been said to whoever asked for
 # that.
 SET_ASIDE = "_diverged_"
+# The same of what has no source any more, by deleted_datasets: set_aside.
+DELETED = "ferro_deleted"
 UNITS = ("B", "K", "M", "G", "T", "P")
 
 
@@ -26,7 +28,13 @@ def unfed(listed: Iterable[str], below: str, fed: Mapping[str, Iterable[str]], l
     found: dict[str, str] = {}
     for line in listed:
         name, _tab, used = line.partition("\t")
-        if not is_below(name, below) or SET_ASIDE in name or _is_fed(name, places, without) or any(is_at_or_below(name, one) for one in found):
+        if (
+            not is_below(name, below)
+            or SET_ASIDE in name
+            or DELETED in name.split("/")
+            or _is_fed(name, places, without)
+            or any(is_at_or_below(name, one) for one in found)
+        ):
             continue
         if not any(is_at_or_below(place, name) for place in places):
             found[name] = used

@@ -313,6 +313,42 @@ def test_rollback_only_where_the_gate_allows_it(hosts: Hosts, key: Path) -> None
     assert hosts.replicated("backup", **one, on_diverged="set_aside")["tank/data"]["status"] == "ok"
 
 
+def test_deletions_are_mirrored_only_where_the_gate_allows_it_and_by_its_own_clock(hosts: Hosts, key: Path) -> None:
+    source_pool(hosts, "backup")
+    hosts.pool("offsite", "vault")
+    hosts.sh("offsite", "zfs create -o canmount=off vault/in")
+    guard(hosts, "offsite", key, "--mode receive --dataset vault/in")
+    hosts.replicated("backup", **PUSH)
+    # Whoever may not have them removed is told so, and has lost nothing.
+    push = {**PUSH, "deleted_datasets": "set_aside", "deleted_after": 0}
+    assert "needs a gate with --allow-delete" in hosts.replicate("backup", **push)["msg"]
+    guard(hosts, "offsite", key, "--mode receive --dataset vault/in --allow-delete 30d")
+    hosts.replicated("backup", **push)
+    hosts.sh("backup", "zfs destroy -r tank/data/vol; zfs destroy -r 'tank/data/my child'")
+    [child, volume] = hosts.replicate("backup", **push)["orphans"]
+    assert (child["action"], volume["action"], volume["status"]) == ("mark", "mark", "ok")
+    # Two minutes are long enough for the pusher, and not for the gate.
+    refused = hosts.replicate("backup", **push)
+    assert {orphan["error"]["code"] for orphan in refused["orphans"]} == {"gate_refused"}
+    assert "this gate lets go only what has been without for 30 days" in refused["msg"]
+    # Nor may he say that it was long ago.
+    mark = hosts.sh("offsite", "zfs get -H -o value ferro.zfs:missing vault/in/tank/data/vol").strip()
+    old = f"{PREFIX_NOW}zfs set 'ferro.zfs:missing=2020-01-01T00:00:00Z{mark[20:]}' vault/in/tank/data/vol"
+    assert through(hosts, "offsite", key, old).returncode == REFUSED
+    marks = "zfs get -H -r -s local -t filesystem,volume -o value,name ferro.zfs:missing vault"
+    age = f'{marks} | while read m d; do zfs set ferro.zfs:missing=2020-01-01T00:00:00Z${{m#*Z}} "$d"; done'
+    hosts.sh("offsite", f"{age}; zfs snapshot vault/in/tank/data/vol@mine")
+    [child, volume] = hosts.replicate("backup", **push)["orphans"]
+    # The volume has a new snapshot, so its absence begins anew.
+    assert (child["status"], volume["action"]) == ("ok", "mark")
+    assert child["set_aside"].startswith("vault/in/ferro_deleted/tank:data:my child_")
+    assert list(hosts.guids("offsite", child["set_aside"])) == ["s1"]
+    hosts.sh("offsite", age)
+    [volume] = hosts.replicate("backup", **{**push, "deleted_datasets": "destroy"})["orphans"]
+    assert (volume["action"], volume["status"]) == ("destroy", "ok")
+    assert "vol" not in hosts.sh("offsite", "zfs list -H -o name -r vault")
+
+
 def test_what_is_encrypted_leaves_only_raw(hosts: Hosts, key: Path) -> None:
     source_pool(hosts)
     hosts.sh("source", "head -c 3M /dev/urandom > /tank/data/secret/g; zfs snapshot -r tank@s2")

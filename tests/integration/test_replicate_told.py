@@ -125,6 +125,36 @@ def test_replicas_whose_source_is_gone_are_named_and_stay(hosts: Hosts) -> None:
     assert list(hosts.guids("source", "vault/tank/a/old")) == ["s1"]
 
 
+def test_deleted_sources_have_their_replicas_removed_when_nothing_is_in_the_way(hosts: Hosts) -> None:
+    two_pools(hosts)
+    hosts.sh("source", f"echo passphrase > /run/key; zfs create {KEY} tank/enc; zfs create tank/enc/in; zfs create -V 1M tank/vol; zfs create -p tank/a/b")
+    hosts.sh("source", "zfs snapshot -r tank@s1")
+    mirror = {**LOCAL, "deleted_datasets": "destroy", "deleted_after": "30d", "holds": True}
+    hosts.replicated("source", **mirror)
+    release = "zfs list -H -t snapshot -o name -r tank | xargs zfs holds -H | while read s t d; do zfs release $t $s; done"
+    hosts.sh("source", f"{release}; for d in enc vol a; do zfs destroy -r tank/$d; done")
+    orphans = hosts.replicate("source", **mirror)["orphans"]
+    short = lambda orphan: orphan["target"].removeprefix("vault/tank/")  # noqa: E731
+    assert [(short(orphan), orphan["action"]) for orphan in orphans] == [(name, "mark") for name in ("a", "a/b", "enc", "enc/in", "vol")]
+    marks = "zfs get -H -r -s local -t filesystem,volume -o name,value ferro.zfs:missing vault"
+    age = f"{marks} | while read d m; do zfs set ferro.zfs:missing=2020-01-01T00:00:00Z${{m#*Z}} $d; done"
+    # A hold of somebody else, and a clone.
+    hosts.sh("source", f"{age}; zfs hold mine vault/tank/enc/in@s1; zfs clone vault/tank/vol@s1 vault/clone")
+    before = hosts.sh("source", "zfs list -H -t all -o name,guid -r vault")
+    for check in (True, False):
+        result = hosts.replicate("source", **mirror, max_delete=1, _ansible_check_mode=check)
+        codes = {short(orphan): orphan.get("code") or orphan["error"]["code"] for orphan in result["orphans"]}
+        assert codes == {"a": "max_delete_exceeded", "a/b": "max_delete_exceeded", "enc": "child_stays", "enc/in": "held", "vol": "cloned"}
+        assert result["failed"] and hosts.sh("source", "zfs list -H -t all -o name,guid -r vault") == before
+    hosts.replicate("source", **mirror)
+    assert hosts.sh("source", "zfs list -H -o name -r vault/tank").split() == ["vault/tank", "vault/tank/enc", "vault/tank/enc/in", "vault/tank/vol"]
+    hosts.sh("source", "zfs release mine vault/tank/enc/in@s1")
+    aside = hosts.replicate("source", **{**mirror, "deleted_datasets": "set_aside"})
+    assert not aside.get("failed") and {orphan["status"] for orphan in aside["orphans"]} == {"ok"}, aside
+    assert len(hosts.sh("source", "zfs list -H -t snapshot -o name -r vault/ferro_deleted").split()) == 3
+    assert hosts.replicate("source", **mirror)["orphans"] == []
+
+
 def test_bookmarks_of_a_renamed_source_are_named(hosts: Hosts) -> None:
     two_pools(hosts)
     hosts.sh("source", "zfs create tank/old; zfs snapshot tank/old@s1")

@@ -8,8 +8,10 @@ use module_utils::delegate::vocabulary::Unknown;
 use module_utils::exec::stderr::Cause;
 use module_utils::gate::denied::Denial;
 use module_utils::plan::conflict::Conflict;
+use module_utils::plan::deleted::Stays;
 use module_utils::plan::mapping::Unmapped;
 use module_utils::plan::reason::Reasons;
+use module_utils::plan::removal::Blocked;
 use module_utils::plan::resume::Useless;
 use module_utils::plan::send_flags::Unfit;
 use module_utils::policy::refusal::{LeftOut, Refusal};
@@ -20,14 +22,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every enum that has codes, by its file below module_utils/src.
-const ENUMS: [(&str, &[&str]); 13] = [
+const ENUMS: [(&str, &[&str]); 15] = [
     ("ansible/fault.rs Fault", Fault::CODES),
     ("delegate/refusal.rs Refusal", NotGranted::CODES),
     ("delegate/vocabulary.rs Unknown", Unknown::CODES),
     ("exec/cause.rs Cause", Cause::CODES),
     ("gate/denied.rs Denial", Denial::CODES),
     ("plan/conflict.rs Conflict", Conflict::CODES),
+    ("plan/deleted.rs Stays", Stays::CODES),
     ("plan/mapping.rs Unmapped", Unmapped::CODES),
+    ("plan/removal.rs Blocked", Blocked::CODES),
     ("plan/resume.rs Useless", Useless::CODES),
     ("plan/send_flags.rs Unfit", Unfit::CODES),
     ("policy/refusal.rs LeftOut", LeftOut::CODES),

@@ -9,6 +9,8 @@ mod codes;
 mod command_line;
 #[path = "replicate/course.rs"]
 mod course;
+#[path = "replicate/deleted.rs"]
+mod deleted;
 #[path = "replicate/failures.rs"]
 mod failures;
 mod host;

@@ -6,8 +6,10 @@ use crate::exec::cmd::Cmd;
 use crate::exec::runner::{Attempt, Runner};
 use crate::exec::scripts::{Script, probe_zstd};
 use crate::exec::ssh::{Host, Remote, SshOptions};
+use crate::model::absence::Absence;
 use crate::model::bookmark_name::{BookmarkName, TargetTag};
-use crate::model::{Dataset, DatasetName, Kind, ShortName};
+use crate::model::{DELETED, Dataset, DatasetName, Kind, ShortName};
+use crate::plan::deleted::{DeletedDatasets, DeletedRules};
 use crate::plan::mapping::Mapping;
 use crate::plan::send_flags::Flags;
 use crate::plan::steps::{Step, StepKind};
@@ -16,6 +18,7 @@ use crate::plan::wish::Wish;
 use crate::replicate::commands;
 use crate::replicate::request::Request;
 use crate::zfs::commands::{SET_ASIDE, SWAP, Zfs};
+use crate::zfs::deleted::REMOVE;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +30,8 @@ const NEIGHBOUR: &str = "tank/database";
 
 fn gate(mode: Mode, dataset: &str) -> Rules {
     // The mode's own extra: what `on_diverged` needs.
-    Rules { mode, datasets: vec![dataset.parse().unwrap()], allow_rollback: mode == Mode::Receive, raw_only: false }
+    let datasets = vec![dataset.parse().unwrap()];
+    Rules { mode, datasets, allow_rollback: mode == Mode::Receive, allow_delete: None, raw_only: false }
 }
 
 /// The lines that reach the other host while this is done. There is none, so each command fails, but not before it was said.
@@ -100,6 +104,7 @@ fn request(target: &DatasetName, settings: &[(&str, &str)], exclude: &[&str]) ->
         parallel: 1,
         flow: Request::flow(0, None, Duration::ZERO, false, false),
         retries: 0,
+        deleted: DeletedRules { what: DeletedDatasets::Report, after: Duration::ZERO, most: 0 },
         now: jiff::Timestamp::UNIX_EPOCH,
         retry_delay: Duration::ZERO,
     }
@@ -161,6 +166,9 @@ fn asked(dataset: &DatasetName, snapshot: &str, tag: &str) -> Vec<String> {
             zfs.locked(&names),
             zfs.stored(&names),
             zfs.grants(dataset),
+            zfs.marks(&one),
+            zfs.mounted(&names),
+            zfs.kept(&names),
         );
         let _ = (zfs.held(&one, true, tag), zfs.held(&one, false, tag), zfs.holds(&version, tag));
         let _ = (zfs.hold(tag, &version), zfs.release(tag, &version), zfs.stored_properties(&names));
@@ -175,7 +183,7 @@ proptest! {
     #[test]
     fn what_both_ends_are_asked_passes_their_gates(dataset in path(), snapshot in component(), pool: u64) {
         let lines = asked(&dataset, &snapshot, &TargetTag::new(pool, dataset.as_str()).to_string());
-        prop_assert_eq!(lines.len(), 19);
+        prop_assert_eq!(lines.len(), 22);
         for (line, mode) in lines.iter().flat_map(|line| [(line, Mode::Send), (line, Mode::Receive)]) {
             prop_assert_eq!(check(mode, line), Ok(()));
         }
@@ -222,6 +230,31 @@ proptest! {
         prop_assert_eq!(lines.len(), 14);
         for line in &lines {
             prop_assert_eq!(check(Mode::Receive, line), Ok(()));
+            prop_assert!(permit(&gate(Mode::Send, OURS), line).is_err());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_mirrors_deletions_passes_a_gate_that_allows_it(place in path(), snapshot in component(), guid: u64) {
+        let aside: DatasetName = format!("{OURS}/{DELETED}/x_20260615T102030Z").parse().unwrap();
+        let absence = Absence { since: jiff::Timestamp::UNIX_EPOCH, dataset: guid, newest: guid };
+        let lines = said(|zfs| {
+            let _ = (zfs.mark_fed(&[place.to_string(), OURS.to_owned()], guid), zfs.mark_missing(&place, &absence));
+            let _ = (zfs.unmark_missing(&place), zfs.create_parent(&aside.parent().unwrap(), false));
+            let _ = (zfs.destroy_replica(&place, &[snapshot.parse().unwrap()]), zfs.destroy_empty(&place));
+            for kind in [Kind::Filesystem, Kind::Volume] {
+                let _ = zfs.rename(REMOVE, kind, &place, &aside);
+            }
+        });
+        prop_assert_eq!(lines.len(), 8);
+        let allowing = |dataset| Rules { allow_rollback: false, allow_delete: Some(Duration::ZERO), ..gate(Mode::Receive, dataset) };
+        for line in &lines {
+            prop_assert!(permit(&allowing(OURS), line).is_ok(), "{}", line);
+            prop_assert!(permit(&allowing(NEIGHBOUR), line).is_err());
             prop_assert!(permit(&gate(Mode::Send, OURS), line).is_err());
         }
     }

@@ -28,6 +28,10 @@ pub enum Denial {
     AllowRollbackMissing,
     /// An encrypted dataset would leave in plain.
     RawOnly,
+    /// It may remove what has no source any more.
+    AllowDeleteMissing,
+    /// It has a source, or has had one not long enough ago.
+    NotDeleted,
     /// Only what was made without data gives way, and only for what has arrived.
     NoPlaceholder,
     /// The stream would do more, or something else, than go onto its target.
@@ -43,6 +47,8 @@ codes! {
         WrongMode => "wrong_mode",
         OutsideDatasets => "outside_datasets",
         AllowRollbackMissing => "allow_rollback_missing",
+        AllowDeleteMissing => "allow_delete_missing",
+        NotDeleted => "not_deleted_long_enough",
         RawOnly => "raw_only",
         NoPlaceholder => "no_placeholder",
         StreamNotAllowed => "stream_not_allowed",

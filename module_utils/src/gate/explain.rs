@@ -29,6 +29,13 @@ fn condition(condition: &Condition) -> String {
         Condition::Mark { place, guid } => {
             format!(" (if {place} is an empty dataset made by zfs_replicate, with the guid {guid})")
         }
+        Condition::Missing { place, .. } => {
+            format!(" (if the mark is of {place} as it is, and the clocks of both ends agree)")
+        }
+        Condition::Deleted { place, after } => {
+            let days = after.as_secs() / 86_400;
+            format!(" (if {place}, with all below it, has been marked as without a source for {days} days)")
+        }
         Condition::Receive(what) => {
             let empty =
                 if what.over_placeholder { ", and the target is an empty dataset made by zfs_replicate" } else { "" };

@@ -3,6 +3,7 @@
 pub mod allowlist;
 pub mod child;
 pub mod command_line;
+pub mod deleted;
 pub mod denied;
 pub mod explain;
 pub mod options;

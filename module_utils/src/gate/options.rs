@@ -1,6 +1,7 @@
 //! The gate's own command line, which the administrator writes into `authorized_keys`.
 
 use super::allowlist::{Mode, Rules};
+use crate::model::units::Span;
 use lexopt::Parser;
 use lexopt::prelude::{Long, Short, ValueExt};
 use std::ffi::{OsStr, OsString};
@@ -21,7 +22,7 @@ pub enum Task {
 /// The usage.
 pub const USAGE: &str = "\
 Usage: zfs_gate --mode send --dataset DATASET [--dataset ...] [--raw-only]
-       zfs_gate --mode receive --dataset DATASET [--dataset ...] [--allow-rollback]
+       zfs_gate --mode receive --dataset DATASET [--dataset ...] [--allow-rollback] [--allow-delete AGE]
        zfs_gate ... --explain [COMMAND ...]
 
 A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothing else. In authorized_keys:
@@ -32,6 +33,8 @@ A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothi
   --mode receive    this end receives: list, create parents and receive within the datasets
   --dataset         a dataset, with all below it; may be given several times
   --allow-rollback  a receiving end may also lose snapshots and changes: receive -F, rollback, destroy of snapshots, setting aside
+  --allow-delete    a receiving end may also set aside or destroy replicas whose source has been gone for AGE, such as 30d, by this
+                    host's clock and what is marked on the replica since then (deleted_datasets)
   --raw-only        encrypted datasets leave a sending end only as raw streams, also while their keys are loaded
   --explain         say of each COMMAND, or each line of standard input, whether it is allowed, and why not
   --version         print the version
@@ -49,6 +52,7 @@ fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
     let mut mode = None;
     let mut datasets = Vec::new();
     let mut allow_rollback = false;
+    let mut allow_delete: Option<Span> = None;
     let mut raw_only = false;
     let mut explain: Option<Vec<String>> = None;
     while let Some(word) = parser.next()? {
@@ -59,6 +63,10 @@ fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
                 datasets.push(dataset.parse().map_err(|error| format!("--dataset: {error}"))?);
             }
             Long("allow-rollback") => allow_rollback = true,
+            Long("allow-delete") => {
+                let age = parser.value()?.string()?.parse();
+                allow_delete = Some(age.map_err(|error| format!("--allow-delete: {error}"))?);
+            }
             Long("raw-only") => raw_only = true,
             Short('h') | Long("help") => return Ok(Task::Help),
             Short('V') | Long("version") => return Ok(Task::Version),
@@ -79,7 +87,11 @@ fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
     if raw_only && mode == Mode::Receive {
         return Err("--raw-only is for --mode send".into());
     }
-    let rules = Rules { mode, datasets, allow_rollback, raw_only };
+    if allow_delete.is_some() && mode == Mode::Send {
+        return Err("--allow-delete is for --mode receive".into());
+    }
+    let allow_delete = allow_delete.map(|age| age.0);
+    let rules = Rules { mode, datasets, allow_rollback, allow_delete, raw_only };
     Ok(match explain {
         Some(lines) => Task::Explain(rules, lines),
         None => Task::Serve(rules),
@@ -126,6 +138,12 @@ mod tests {
         }
         assert!(read("--mode send --dataset t --allow-rollback").is_err());
         assert!(read("--mode receive --dataset t --raw-only").is_err());
+        assert!(read("--mode send --dataset t --allow-delete 30d").is_err());
+        assert!(read("--mode receive --dataset t --allow-delete soon").is_err());
+        let month = std::time::Duration::from_hours(30 * 24);
+        assert!(
+            matches!(read("--mode receive --dataset t --allow-delete 30d"), Ok(Task::Serve(rules)) if rules.allow_delete == Some(month))
+        );
         assert!(matches!(read("--mode send --dataset t --raw-only"), Ok(Task::Serve(rules)) if rules.raw_only));
     }
 }

@@ -3,6 +3,7 @@
 use super::allowlist::{Condition, Permit, Rules, permit};
 use super::child::{End, ask, become_it, command, ended, ended_as, not_run};
 use super::command_line::awaits_begin;
+use super::deleted::{check_deleted, check_mark};
 use super::denied::{Denial, Denied};
 use super::receive::receive;
 use crate::exec::cmd::BEGIN;
@@ -64,6 +65,17 @@ fn run(rules: &Rules, permit: &Permit) -> Result<End, Denied> {
             if is != *guid {
                 let message = format!("the guid of {place} is {is}, so its mark cannot be {guid}");
                 return Err(Denial::NoPlaceholder.because(message));
+            }
+            Ok(just_run(permit))
+        }
+        Condition::Missing { place, absence } => {
+            check_mark(place, absence)?;
+            Ok(just_run(permit))
+        }
+        Condition::Deleted { place, after } => {
+            // What gives way to what has arrived is another matter.
+            if check_placeholder(place).and_then(|_| check_beside(place)).is_err() {
+                check_deleted(place, *after)?;
             }
             Ok(just_run(permit))
         }
@@ -211,6 +223,7 @@ mod tests {
             mode: Mode::Send,
             datasets: vec!["tank/data".parse().unwrap()],
             allow_rollback: false,
+            allow_delete: None,
             raw_only: false,
         };
         let output = |to_name: &str, sent: &str| {

@@ -11,3 +11,10 @@ pub const REPLICA: &str = "ferro.zfs:replica";
 
 /// What the mark of a replica ends with that is sent without `-L`.
 pub const SMALL: &str = "-small-blocks";
+
+/// The user property on a replica that says below which dataset of the sending side it was last seen to be fed from: that dataset's guid.
+/// Whoever mirrors deletions removes nothing that it has not fed itself.
+pub const FED: &str = "ferro.zfs:fed";
+
+/// The user property on a replica whose source is missing: an [`super::absence::Absence`].
+pub const MISSING: &str = "ferro.zfs:missing";

@@ -2,6 +2,7 @@
 //!
 //! Rules: `entity_namecheck` in OpenZFS, module/zcommon/zfs_namecheck.c.
 
+pub mod absence;
 pub mod bookmark_name;
 pub mod code;
 pub mod glob;
@@ -20,6 +21,9 @@ pub const MAX_NAME: usize = 255;
 
 /// What is added to the name of a dataset that arrives beside the placeholder whose place it is to take.
 pub const ARRIVING: &str = "_ferro_arriving";
+
+/// The dataset below a target that holds the replicas whose sources are gone, with `deleted_datasets: set_aside`.
+pub const DELETED: &str = "ferro_deleted";
 
 /// Why a name is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

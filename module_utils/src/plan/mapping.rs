@@ -58,6 +58,16 @@ impl Mapping {
             .join(path)
             .map_err(|_| Unmapped::TooLong(Conflict::NameTooLong { name: format!("{}/{path}", self.target) }))
     }
+
+    /// The path that a source has, or would have, whose target is `target`.
+    #[must_use]
+    pub fn source_of(&self, target: &DatasetName) -> Option<DatasetName> {
+        let path = target.below(&self.target)?;
+        match &self.strip_prefix {
+            Some(prefix) => prefix.join(path).ok(),
+            None => path.parse().ok(),
+        }
+    }
 }
 
 /// Drops every root that another root already covers; the order of the rest is kept.
@@ -93,6 +103,8 @@ mod tests {
         ] {
             let mapping = Mapping { target: name("backup"), strip_prefix: strip.map(name) };
             assert_eq!(mapping.target_of(&name(source)).unwrap(), name(target));
+            assert_eq!(mapping.source_of(&name(target)), Some(name(source)));
+            assert_eq!(mapping.source_of(&name("other")), None);
         }
         let mapping = Mapping { target: name("backup"), strip_prefix: Some(name("tank/data")) };
         assert!(mapping.target_of(&name("tank/database")).is_err());

@@ -2,10 +2,12 @@
 
 use super::bookmarks::{self, Bookmarks};
 use super::carry::{carry_all, is_said, of_up_to_date, settle};
+use super::deleted::{Mirror, Mirrored};
 use super::diagnose::diagnose;
 use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
-use super::notices::{self, Notices, Orphan, notices};
+use super::notices::{Notices, notices};
+use super::orphans::{self, Orphan};
 use super::pass::{Pass, State};
 use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
 use super::progress::Progress;
@@ -15,6 +17,7 @@ use super::{commands, swap};
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::signals;
 use crate::model::DatasetName;
+use crate::plan::deleted::DeletedDatasets;
 use crate::plan::swap::Swap;
 use crate::plan::transfer::Plan;
 use crate::zfs::commands::{SWAP, Zfs};
@@ -35,6 +38,8 @@ pub struct Run {
     pub orphans: Vec<Orphan>,
     /// No snapshot of any source is wanted, although there are some.
     pub nothing_wanted: bool,
+    /// Why replicas whose source is gone could not be removed.
+    pub not_removed: Vec<String>,
 }
 
 impl Run {
@@ -44,9 +49,29 @@ impl Run {
         let Notices { warnings, nothing_wanted } = notices(request, sides);
         self.warnings.extend(warnings);
         self.nothing_wanted = nothing_wanted;
-        match notices::orphans(request, sides, Zfs { host: &request.target, runner }) {
-            Ok(orphans) => self.orphans = orphans,
-            Err(failure) => self.warnings.push(format!("replicas whose source is gone are not told: {failure}")),
+        // Where something is done about them, that is told with them, at the end.
+        if request.deleted.what == DeletedDatasets::Report {
+            match orphans::orphans(request, sides, Zfs { host: &request.target, runner }) {
+                Ok(orphans) => self.orphans = orphans,
+                Err(failure) => self.warnings.push(format!("replicas whose source is gone are not told: {failure}")),
+            }
+        }
+    }
+
+    /// The last thing that a run does, or says that it would.
+    fn mirror_deletions(&mut self, mirror: &Mirror<'_>, sides: Option<&Sides>, tell: &dyn Fn(&str)) {
+        if !mirror.request.deleted.what.acts() {
+            return;
+        }
+        let mirrored = sides.map_or_else(|| mirror.of_new_look(), |sides| mirror.of(sides));
+        match mirrored {
+            Ok(Mirrored { orphans, changed, failures, .. }) => {
+                self.changed |= changed;
+                self.not_removed = failures;
+                self.orphans = orphans;
+                self.orphans.iter().for_each(|orphan| tell(&orphan.line()));
+            }
+            Err(failure) => self.not_removed.push(format!("deletions are not mirrored: {failure}")),
         }
     }
 }
@@ -98,6 +123,9 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
         tell(&report.line());
         run.reports.push(report);
     }
+    let some_failed = run.reports.iter().any(|report| report.error.is_some());
+    let mirror = Mirror { request, runner, dry: true, some_failed, target_pool: sides.target_pool };
+    run.mirror_deletions(&mirror, Some(&sides), tell);
     Ok(run)
 }
 
@@ -121,7 +149,8 @@ pub fn replicate(
     tell: &(dyn Fn(&str) + Sync),
     progress: &Progress<'_>,
 ) -> Result<Run, Failure> {
-    let mut execution = Execution { request, runner, tell, progress, run: Run::default(), done: BTreeMap::new() };
+    let mut execution =
+        Execution { request, runner, tell, progress, run: Run::default(), done: BTreeMap::new(), target_pool: None };
     let mut todo: Option<BTreeSet<DatasetName>> = None;
     for tries_left in (0..=request.retries).rev() {
         match execution.pass(todo.as_ref(), tries_left > 0) {
@@ -138,8 +167,12 @@ pub fn replicate(
         pause(request.retry_delay);
     }
     execution.find_vanished();
-    let mut run = execution.run;
+    let (mut run, target_pool) = (execution.run, execution.target_pool);
     run.reports.extend(execution.done.into_values());
+    let some_failed = run.reports.iter().any(|report| report.error.is_some());
+    if signals::received().is_none() {
+        run.mirror_deletions(&Mirror { request, runner, dry: false, some_failed, target_pool }, None, tell);
+    }
     Ok(run)
 }
 
@@ -157,6 +190,8 @@ struct Execution<'a> {
     progress: &'a Progress<'a>,
     run: Run,
     done: BTreeMap<DatasetName, DatasetReport>,
+    /// The guid of the target's pool, where that was asked.
+    target_pool: Option<u64>,
 }
 
 impl Execution<'_> {
@@ -167,6 +202,7 @@ impl Execution<'_> {
         may_retry: bool,
     ) -> Result<BTreeSet<DatasetName>, Failure> {
         let sides = gather(self.request, self.runner)?;
+        self.target_pool = sides.target_pool;
         if only.is_none() {
             self.run.look_around(self.request, &sides, self.runner);
             self.run.orphans.iter().for_each(|orphan| (self.tell)(&orphan.line()));

@@ -85,8 +85,8 @@ impl Sides {
     }
 }
 
-/// Lists both sides at once and asks what else planning needs.
-pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
+/// Lists both sides at once.
+pub fn list(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let source = Zfs { host: &request.source, runner };
     let target = Zfs { host: &request.target, runner };
     let target_roots: Vec<DatasetName> =
@@ -105,8 +105,14 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let sources: BTreeMap<_, _> =
         ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
     let stamp = utc_stamp(request.now);
-    let mut sides =
-        Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() };
+    Ok(Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() })
+}
+
+/// Lists both sides at once and asks what else planning needs.
+pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
+    let source = Zfs { host: &request.source, runner };
+    let target = Zfs { host: &request.target, runner };
+    let mut sides = list(request, runner)?;
     sides.missing_pools = missing_pools(source, &sides)?;
     add_ancestors(request, target, &mut sides)?;
     let Sides { sources, targets, stamp, .. } = &mut sides;

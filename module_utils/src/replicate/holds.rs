@@ -33,13 +33,18 @@ pub struct Changes {
     release: BTreeSet<String>,
 }
 
+/// The tag of a run's holds: one for all of it, so that one command can hold or release for all its datasets.
+#[must_use]
+pub fn tag(request: &Request, pool: u64) -> String {
+    let prefix = request.mapping.strip_prefix.as_ref().map_or("", DatasetName::as_str);
+    TargetTag::new(pool, &format!("{} {prefix}", request.mapping.target)).to_string()
+}
+
 impl Holds {
     /// Looks at both sides. Costs one listing of each, and one command for each that has anybody's holds.
     pub fn look(request: &Request, sides: &Sides, runner: &Runner) -> Result<Option<Self>, Failure> {
         let Some(pool) = sides.target_pool.filter(|_| request.holds) else { return Ok(None) };
-        // One tag for a whole run, so that one command can hold or release for all its datasets.
-        let prefix = request.mapping.strip_prefix.as_ref().map_or("", DatasetName::as_str);
-        let tag = TargetTag::new(pool, &format!("{} {prefix}", request.mapping.target)).to_string();
+        let tag = tag(request, pool);
         let targets = request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok());
         let targets: Vec<_> = targets.filter(|target| sides.is_refused_target(target).is_none()).collect();
         let is_refused = |root: &&DatasetName| sides.refused.iter().any(|(refused, _)| refused == *root);

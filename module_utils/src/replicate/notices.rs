@@ -1,15 +1,13 @@
-//! What a run that went well should not be silent about: sources without snapshots, patterns that match nothing, replicas whose
-//! source is gone. Pure, but for the sizes of the latter.
+//! What a run that went well should not be silent about: sources without snapshots, patterns that match nothing, bookmarks of no use.
+//! Pure.
 
 use super::gather::Sides;
+use super::orphans::orphaned;
 use super::request::Request;
-use crate::exec::runner::Failure;
 use crate::model::bookmark_name::BookmarkName;
 use crate::model::glob::Globs;
-use crate::model::{ARRIVING, Dataset, DatasetName};
+use crate::model::{Dataset, DatasetName};
 use crate::plan::conflict::Names;
-use crate::zfs::commands::Zfs;
-use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What is to be said about the sources and what was asked for.
@@ -85,82 +83,4 @@ fn matching_nothing(option: &str, globs: &Globs, texts: &[&str], what: &str) -> 
     }
     let idle = globs.matching_none(texts);
     idle.map(|pattern| format!("option {option}: {pattern:?} matches no {what} of the source")).collect()
-}
-
-/// A replica whose source is gone: renamed, destroyed, or no longer below what is replicated. It is never destroyed.
-#[derive(Clone, Debug, Serialize)]
-pub struct Orphan {
-    /// Its path on the target.
-    pub target: String,
-    /// Bytes that it takes, with all below it.
-    pub used: Option<u64>,
-    /// Its newest snapshot.
-    pub snapshot: String,
-    /// When that was taken, in seconds since 1970.
-    pub created: Option<u64>,
-    /// Seconds since then.
-    pub age: Option<u64>,
-}
-
-/// Replicas at or below the targets of the roots that belong to no source any more, with their newest snapshots.
-#[must_use]
-pub fn orphaned<'a>(request: &Request, sides: &'a Sides) -> Vec<&'a Dataset> {
-    let target_of = |name: &DatasetName| request.mapping.target_of(name).ok();
-    let roots: Vec<DatasetName> = request
-        .roots
-        .iter()
-        .filter(|root| !sides.refused.iter().any(|(refused, _)| refused == *root))
-        .filter_map(&target_of)
-        .collect();
-    let fed: BTreeSet<DatasetName> = sides.listed.keys().filter_map(&target_of).collect();
-    let ours = |dataset: &&Dataset| {
-        let name = dataset.name.as_str();
-        roots.iter().any(|root| dataset.name.below(root).is_some())
-            && !fed.contains(&dataset.name)
-            && !dataset.placeholder
-            && dataset.snapshots().next().is_some()
-            && !name.contains(ARRIVING)
-            && !name.contains("_diverged_")
-    };
-    if request.recursive { sides.targets.values().filter(ours).collect() } else { Vec::new() }
-}
-
-/// The same, with their sizes and ages. What cannot be told is left out of them.
-pub fn orphans(request: &Request, sides: &Sides, target: Zfs<'_>) -> Result<Vec<Orphan>, Failure> {
-    let orphaned = orphaned(request, sides);
-    if orphaned.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<String> = orphaned.iter().map(|dataset| dataset.name.to_string()).collect();
-    let newest: Vec<(String, String)> = orphaned
-        .iter()
-        .filter_map(|dataset| {
-            dataset.snapshots().next_back().map(|newest| (dataset.name.to_string(), newest.name.clone()))
-        })
-        .collect();
-    let full: Vec<String> = newest.iter().map(|(dataset, snapshot)| format!("{dataset}@{snapshot}")).collect();
-    let used = target.numbers("used", &names)?;
-    let created = target.numbers("creation", &full)?;
-    let now = u64::try_from(request.now.as_second()).unwrap_or_default();
-    let orphan = |((dataset, snapshot), full): ((String, String), String)| {
-        let created = created.get(&full).copied();
-        Orphan {
-            used: used.get(&dataset).copied(),
-            created,
-            age: created.map(|created| now.saturating_sub(created)),
-            target: dataset,
-            snapshot,
-        }
-    };
-    Ok(newest.into_iter().zip(full).map(orphan).collect())
-}
-
-impl Orphan {
-    /// One line for a person.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let size = self.used.map(|used| format!(", {}", crate::model::units::ByteSize(used))).unwrap_or_default();
-        let age = self.age.map(|age| format!(", {} days old", age / 86_400)).unwrap_or_default();
-        format!("{}: its source is gone; it stays (newest snapshot @{}{age}{size})", self.target, self.snapshot)
-    }
 }

@@ -386,13 +386,15 @@ pub fn newest(reports: &[DatasetReport]) -> (Vec<String>, Vec<String>) {
     (before, side(&|report| report.to.as_deref()))
 }
 
-/// The message of a task that failed: each failed dataset with its reason.
+/// The message of a task that failed: each failed dataset with its reason, and why replicas could not be removed.
 #[must_use]
-pub fn failure_message(reports: &[DatasetReport]) -> Option<String> {
+pub fn failure_message(reports: &[DatasetReport], not_removed: &[String]) -> Option<String> {
     let failed: Vec<String> = reports.iter().filter(|report| report.error.is_some()).map(DatasetReport::line).collect();
-    match failed.len() {
-        0 => None,
-        1 => Some(failed.concat()),
-        n => Some(format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n"))),
-    }
+    let datasets = match failed.len() {
+        0 | 1 => failed.concat(),
+        n => format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n")),
+    };
+    let all = [std::slice::from_ref(&datasets), not_removed].concat();
+    let message = all.iter().filter(|line| !line.is_empty()).map(String::as_str).collect::<Vec<_>>().join("\n");
+    (!message.is_empty()).then_some(message)
 }

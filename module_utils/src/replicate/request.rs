@@ -5,6 +5,7 @@ use crate::exec::pipeline::{Flow, SMALL_PIPE};
 use crate::exec::ssh::Host;
 use crate::model::DatasetName;
 use crate::model::glob::Globs;
+use crate::plan::deleted::DeletedRules;
 use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
 use crate::plan::wish::Wish;
 use jiff::Timestamp;
@@ -48,6 +49,8 @@ pub struct Request {
     pub flow: Flow,
     /// Tries after the first.
     pub retries: u32,
+    /// What becomes of replicas whose source is gone.
+    pub deleted: DeletedRules,
     /// When the run began.
     pub now: Timestamp,
     /// Time between tries.

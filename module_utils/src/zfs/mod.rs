@@ -3,6 +3,7 @@
 pub mod allow;
 pub mod batches;
 pub mod commands;
+pub mod deleted;
 pub mod parse;
 pub mod pools;
 pub mod properties;

@@ -9,7 +9,7 @@ use crate::plan::features::Feature;
 use crate::zfs::properties;
 
 /// Columns and properties that may be read.
-const READABLE: [&str; 24] = [
+const READABLE: [&str; 25] = [
     "name",
     "type",
     "guid",
@@ -23,6 +23,7 @@ const READABLE: [&str; 24] = [
     "used",
     "userrefs",
     "clones",
+    "numclones",
     "origin",
     "receive_resume_token",
     "readonly",
@@ -67,6 +68,11 @@ impl Rules {
                 return Err(form("get"));
             }
             return each(names, |name| self.within(&dataset(name)?));
+        }
+        if let ["-Hp", "-r", "-t", "filesystem,volume", "-s", "local", "-o", "name,property,value", marks, names @ ..] =
+            args
+        {
+            return self.marks(marks, names);
         }
         let ["-Hp", "-o", "name,value", property, names @ ..] = args else { return Err(form("get")) };
         readable(property)?;

@@ -1,6 +1,7 @@
 //! What the gate lets through: just what `zfs_replicate` says to a remote end, about datasets within the gate's own. Pure.
 
 mod asking;
+mod deleted;
 mod names;
 mod rules;
 mod source;
@@ -66,19 +67,31 @@ impl Rules {
             (Mode::Receive, "receive") => self.receive(args),
             (Mode::Receive, "create") => self.create(args),
             (Mode::Receive, "inherit") => self.inherit(args),
-            (Mode::Receive, "set") => self.mark(args),
-            (Mode::Receive, "destroy") if !args.iter().any(|name| name.contains('@')) => {
-                self.destroy_placeholder(args).map_err(|denied| self.or_rollback(verb, denied))
+            (Mode::Receive, "set") if args.first().is_some_and(|setting| Self::is_mark_of_deleted(setting)) => {
+                self.mark_deleted(args)
             }
+            (Mode::Receive, "set") => self.mark(args),
+            (Mode::Receive, "rename") if Self::is_to_deleted(args) => self.set_deleted_aside(args),
+            (Mode::Receive, "destroy") => self.destroy(args),
             (Mode::Receive, "rename") if args.iter().any(|name| name.contains(ARRIVING)) => {
                 self.put_in_place(args).map_err(|denied| self.or_rollback(verb, denied))
             }
             (Mode::Receive, "rollback") if self.allow_rollback => self.rollback(args),
-            (Mode::Receive, "destroy") if self.allow_rollback => self.destroy_snapshots(args),
             (Mode::Receive, "rename") if self.allow_rollback => self.rename(args),
-            (Mode::Receive, "rollback" | "destroy" | "rename") => Err(needs_allow_rollback(verb)),
+            (Mode::Receive, "rollback" | "rename") => Err(needs_allow_rollback(verb)),
             (Mode::Send, _) => Err(wrong_mode(verb, "sending")),
             (Mode::Receive, _) => Err(wrong_mode(verb, "receiving")),
+        }
+    }
+
+    /// Snapshots where they may be lost; a placeholder; and what has no source any more.
+    fn destroy(&self, args: &[&str]) -> Result<Condition, Denied> {
+        let are_snapshots = args.iter().any(|name| name.contains('@'));
+        match self.allow_delete {
+            _ if are_snapshots && self.allow_rollback => self.destroy_snapshots(args),
+            Some(after) => self.destroy_deleted(args, after),
+            None if are_snapshots => Err(needs_allow_rollback("destroy")),
+            None => self.destroy_placeholder(args).map_err(|denied| self.or_rollback("destroy", denied)),
         }
     }
 

@@ -19,6 +19,11 @@ pub(super) fn needs_allow_rollback(verb: &str) -> Denied {
     Denial::AllowRollbackMissing.because(format!("`zfs {verb}` needs a gate with --allow-rollback"))
 }
 
+pub(super) fn needs_allow_delete(verb: &str) -> Denied {
+    Denial::AllowDeleteMissing
+        .because(format!("`zfs {verb}` of what has no source any more needs a gate with --allow-delete"))
+}
+
 pub(super) fn dataset(name: &str) -> Result<DatasetName, Denied> {
     Ok(name.parse()?)
 }

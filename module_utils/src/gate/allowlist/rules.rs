@@ -4,6 +4,8 @@ use super::names::{Version, version};
 use crate::exec::scripts::Script;
 use crate::gate::denied::{Denial, Denied};
 use crate::model::DatasetName;
+use crate::model::absence::Absence;
+use std::time::Duration;
 
 /// Which end the gate guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Rules {
     pub datasets: Vec<DatasetName>,
     /// The receiving end may lose snapshots and changes.
     pub allow_rollback: bool,
+    /// What has had no source for so long may be removed.
+    pub allow_delete: Option<Duration>,
     /// Encrypted datasets leave the sending end only as raw streams.
     pub raw_only: bool,
 }
@@ -57,6 +61,20 @@ pub enum Condition {
         place: DatasetName,
         /// What the mark says.
         guid: u64,
+    },
+    /// A replica whose source is missing from now on: the mark may say so.
+    Missing {
+        /// The replica.
+        place: DatasetName,
+        /// What the mark says.
+        absence: Absence,
+    },
+    /// This, with all below it, has been marked as without a source for so long, or is what [`Self::GivesWay`] means.
+    Deleted {
+        /// The replica.
+        place: DatasetName,
+        /// How long.
+        after: Duration,
     },
 }
 

@@ -4,7 +4,7 @@ use super::names::{dataset, form};
 use super::rules::{Condition, Receiving, Rules, each};
 use crate::gate::denied::Denied;
 use crate::model::DatasetName;
-use crate::model::marks::PLACEHOLDER;
+use crate::model::marks::{MISSING, PLACEHOLDER};
 use crate::zfs::properties;
 
 /// A placeholder holds no data, so it may be plain where the key of the one above it is not loaded.
@@ -91,7 +91,8 @@ impl Rules {
 
     pub(super) fn inherit(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [property, name] = args else { return Err(form("inherit")) };
-        if *property != PLACEHOLDER {
+        // Who forgets that a source was missing only waits for longer.
+        if ![PLACEHOLDER, MISSING].contains(property) {
             return Err(format!("the property {property} is none of zfs_replicate's").into());
         }
         each(&[*name], |name| self.within(&dataset(name)?))

@@ -1,6 +1,6 @@
 //! Attacks, what `zfs_replicate` says, and words near to it.
 
-use super::{Condition, Mode, Receiving, Rules, permit, split};
+use super::{Condition, Mode, Permit, Receiving, Rules, permit, split};
 use crate::exec::cmd::{Cmd, login_shell_prefix};
 use crate::exec::scripts::Script;
 use crate::gate::denied::{Denial, Denied};
@@ -11,7 +11,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, 
 const ATTACKS: &str = include_str!("../../../../tests/it/fixtures/attacks.txt");
 
 fn rules(mode: Mode, allow_rollback: bool) -> Rules {
-    Rules { mode, datasets: vec!["tank/data".parse().unwrap()], allow_rollback, raw_only: false }
+    Rules { mode, datasets: vec!["tank/data".parse().unwrap()], allow_rollback, allow_delete: None, raw_only: false }
 }
 
 fn ask(rules: &Rules, words: &str) -> Result<Condition, Denied> {
@@ -48,6 +48,69 @@ fn attack(line: &str) -> String {
 }
 
 #[test]
+fn what_has_no_source_any_more_goes_only_through_a_gate_that_allows_it_and_looks() {
+    // Quoted as it is sent, so that nothing is refused for that.
+    let ask = |rules: &Rules, line: &str| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        permit(rules, &Cmd::of(&words).unwrap().for_login_shell()).map(|permit| permit.condition)
+    };
+    let receive = rules(Mode::Receive, false);
+    let after = std::time::Duration::from_hours(30 * 24);
+    let allowing = Rules { allow_delete: Some(after), ..receive.clone() };
+    let place: DatasetName = "tank/data/x".parse().unwrap();
+    let mark = "zfs set ferro.zfs:missing=2026-06-15T10:20:30Z/7/9 tank/data/x";
+    let absence = "2026-06-15T10:20:30Z/7/9".parse().unwrap();
+    assert_eq!(ask(&allowing, mark), Ok(Condition::Missing { place: place.clone(), absence }));
+    assert_eq!(ask(&allowing, "zfs set ferro.zfs:fed=7 tank/data tank/data/x"), Ok(Condition::None));
+    for words in [
+        "zfs destroy tank/data/x@a,b",
+        "zfs destroy tank/data/x",
+        "zfs rename -u tank/data/x tank/data/ferro_deleted/x_20260615T102030Z",
+        "zfs rename tank/data/x tank/data/ferro_deleted/x_20260615T102030Z",
+    ] {
+        assert_eq!(ask(&allowing, words), Ok(Condition::Deleted { place: place.clone(), after }), "{words}");
+    }
+    for words in [mark, "zfs set ferro.zfs:fed=7 tank/data", "zfs rename -u tank/data/x tank/data/ferro_deleted/x_1"] {
+        let refused = [ask(&receive, words), ask(&rules(Mode::Receive, true), words)];
+        assert!(
+            refused.iter().all(|said| matches!(said, Err(denied) if denied.code == Denial::AllowDeleteMissing)),
+            "{words}"
+        );
+        assert!(ask(&rules(Mode::Send, false), words).is_err());
+    }
+    for words in ["zfs destroy tank/data/x@a", "zfs inherit ferro.zfs:fed tank/data/x"] {
+        assert!(ask(&receive, words).is_err(), "{words}");
+    }
+    // Who forgets only waits.
+    assert_eq!(ask(&receive, "zfs inherit ferro.zfs:missing tank/data/x"), Ok(Condition::None));
+    for words in [
+        "zfs destroy tank/data",
+        "zfs destroy tank/other",
+        "zfs destroy -r tank/data/x",
+        "zfs destroy -R tank/data/x",
+        "zfs destroy tank/data/x@a%b",
+        "zfs destroy tank/data/x@",
+        "zfs destroy tank/data/x tank/data/y",
+        "zfs rename -u tank/data/x tank/other/ferro_deleted/x",
+        "zfs rename -u tank/data/x ferro_deleted/x",
+        "zfs rename -u tank/data/x tank/data/y/x",
+        "zfs rename -u tank/data tank/data/ferro_deleted/x",
+        "zfs rename -u tank/other/x tank/data/ferro_deleted/x",
+        "zfs set ferro.zfs:fed=07 tank/data/x",
+        "zfs set ferro.zfs:fed=on tank/data/x",
+        "zfs set ferro.zfs:fed=7 tank/other",
+        "zfs set ferro.zfs:fed=7",
+        "zfs set ferro.zfs:missing=yesterday tank/data/x",
+        "zfs set ferro.zfs:missing=2026-06-15T10:20:30Z/7/9 tank/data",
+        "zfs set ferro.zfs:missing=2026-06-15T10:20:30Z/7/9 tank/data/x tank/data/y",
+        "zfs get -Hp -r -t filesystem,volume -s local -o name,property,value ferro.zfs:fed,ferro.zfs:missing tank/other",
+        "zfs get -Hp -r -t filesystem,volume -s local -o name,property,value all tank/data",
+    ] {
+        assert!(ask(&allowing, words).is_err(), "{words}");
+    }
+}
+
+#[test]
 fn every_attack_is_refused_in_both_modes() {
     let lines: Vec<&str> = ATTACKS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!(lines.len() > 200);
@@ -55,6 +118,12 @@ fn every_attack_is_refused_in_both_modes() {
         let attack = attack(line);
         for mode in [Mode::Send, Mode::Receive] {
             assert!(permit(&rules(mode, false), &attack).is_err(), "{mode:?}: {line}");
+            let allow_delete = Some(std::time::Duration::ZERO);
+            let held_back = |said: Result<Permit, Denied>| match said {
+                Err(_) => true,
+                Ok(permit) => matches!(permit.condition, Condition::Deleted { .. }),
+            };
+            assert!(held_back(permit(&Rules { allow_delete, ..rules(mode, false) }, &attack)), "{mode:?}: {line}");
         }
     }
     // Those about options and paths are refused for what they say, not for how they are quoted.

@@ -337,6 +337,8 @@ def test_backups_that_nobody_feeds_are_named_with_their_size() -> None:
         "vault/b/nas/tank/data/cache": 5 << 20,
         "vault/b/nas/tank/data/cache/old": 1,
         "vault/b/nas/tank/data_diverged_2026-11-21": 1,
+        "vault/b/nas/ferro_deleted": 1,
+        "vault/b/nas/ferro_deleted/tank:old_20261121T020000Z": 1,
         "vault/b/nas/tank/films": 3 << 30,
         "vault/b/nas/usb": 1023,
         "vault/b/nas/usb/a": 1,
