@@ -29,6 +29,8 @@ VARIABLES: dict[str, Any] = {
     "zfs_notify_retries": 0,
     "zfs_notify_verdict_calendar": "2040-01-01",
     "zfs_mqtt_broker": CONTROLLER,
+    "zfs_mqtt_port": 8883,
+    "zfs_mqtt_ca_file": "/etc/lab-ca.pem",
     "zfs_mqtt_user": "zfs",
     "zfs_mqtt_password": PASSWORD,
     "zfs_mqtt_prefix": "home/zfs",
@@ -73,11 +75,16 @@ def receiver(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module", autouse=True)
 def broker(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A mosquitto that hosts reach with TLS, and tests without."""
     folder = tmp_path_factory.mktemp("broker")
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(folder / "users"), "zfs", PASSWORD], check=True)
     (folder / "users").chmod(0o644)
     folder.chmod(0o755)
-    (folder / "conf").write_text(f"listener 1883 {CONTROLLER}\nallow_anonymous false\npassword_file {folder}/users\nuser root\n")
+    certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "36500", "-subj", "/CN=broker", "-keyout", str(folder / "key")]
+    subprocess.run([*certificate, "-addext", f"subjectAltName=IP:{CONTROLLER}", "-out", str(folder / "pem")], check=True, capture_output=True)
+    fleet.lab.run("source", "cat >/etc/lab-ca.pem", input=(folder / "pem").read_text())
+    tls = f"listener 8883 {CONTROLLER}\ncertfile {folder}/pem\nkeyfile {folder}/key\n"
+    (folder / "conf").write_text(f"allow_anonymous false\npassword_file {folder}/users\nuser root\nlistener 1883 {CONTROLLER}\n{tls}")
     process = in_lab(fleet, "/usr/sbin/mosquitto", "-c", str(folder / "conf"))
     yield
     process.kill()
