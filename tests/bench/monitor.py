@@ -23,23 +23,48 @@ def seconds(lab: Lab, path: str) -> float:
     return float(done.stdout)
 
 
+def forks(lab: Lab) -> int:
+    """How many processes the host has started since it booted."""
+    return int(lab.run("source", "grep ^processes /proc/stat").stdout.split()[1])
+
+
+def fill(lab: Lab, datasets: int, snapshots: int) -> None:
+    begin = time.monotonic()
+    script = f"zpool create tank /dev/ubdb; for i in $(seq {datasets - 1}); do zfs create -o canmount=off tank/$i; done"
+    lab.run("source", script, timeout=3600)
+    for number in range(snapshots):
+        lab.run("source", f"zfs snapshot -r tank@autosnap_2026-01-{1 + number // 24:02}_{number % 24:02}:00:00_hourly", timeout=600)
+    print(f"{datasets} datasets with {snapshots} snapshots each, made in {time.monotonic() - begin:.0f} s")
+
+
+def info(lab: Lab) -> None:
+    """The same, asked once by hand."""
+    lab.copy("source", BINARY.with_name("zfs_info_x86_64"), "/usr/local/bin/zfs_info")
+    begin = time.monotonic()
+    watch = "while kill -0 $p 2>/dev/null; do grep VmHWM /proc/$p/status >/run/now 2>/dev/null && mv /run/now /run/most; sleep 0.05; done"
+    lab.run("source", f"echo '{{}}' >/run/info.json; zfs_info --text /run/info.json >/run/told & p=$!; {watch}; ls -l /run/told", timeout=600)
+    took = time.monotonic() - begin
+    most = int(lab.run("source", "cat /run/most").stdout.split()[1])
+    print(f"zfs_info: {took:.1f} s, at most {most / 1024:.1f} MiB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", type=int, default=500)
+    parser.add_argument("--snapshots", type=int, default=1, help="of each")
     options = parser.parse_args()
     with Lab(f"bench-{os.getpid()}") as lab:
         lab.copy("source", BINARY, "/usr/local/bin/zfs_monitor")
-        lab.run(
-            "source",
-            f"zpool create tank /dev/ubdb; for i in $(seq {options.datasets - 1}); do zfs create tank/$i; done; zfs snapshot -r tank@a",
-            timeout=600,
-        )
+        fill(lab, options.datasets, options.snapshots)
+        info(lab)
         lab.run(
             "source",
             f"echo '{json.dumps({'listen': ['0.0.0.0:10134']})}' > /run/monitor.json; (setsid zfs_monitor /run/monitor.json </dev/null >/run/log 2>&1 &)",
         )
+        begin = time.monotonic()
         while lab.exec(["curl", "-sf", "-o", "/dev/null", URL + "/-/ready"]).returncode:
             time.sleep(0.5)
+        print(f"ready after {time.monotonic() - begin:.1f} s")
         # What is kept is put together anew after five seconds.
         fresh, kept = [], []
         for _ in range(5):
@@ -49,8 +74,13 @@ def main() -> None:
         print(
             f"{options.datasets} datasets: a scrape takes {1000 * statistics.median(fresh):.1f} ms, one of the same five seconds {1000 * statistics.median(kept):.1f} ms"
         )
-        resident = lab.run("source", "grep VmRSS /proc/$(pgrep -x zfs_monitor)/status").stdout.split()[1]
-        print(f"resident: {int(resident) / 1024:.1f} MiB")
+        before = forks(lab)
+        one = forks(lab) - before
+        for _ in range(100):
+            seconds(lab, "/metrics")
+        print(f"100 scrapes: {forks(lab) - before - 2 * one} processes started")
+        memory = lab.run("source", "grep -E 'VmRSS|VmHWM' /proc/$(pgrep -x zfs_monitor)/status").stdout.split()
+        print(f"resident: {int(memory[4]) / 1024:.1f} MiB, at most {int(memory[1]) / 1024:.1f} MiB")
 
 
 if __name__ == "__main__":
