@@ -185,7 +185,7 @@ mod tests {
             ),
             (
                 json!({"policies": {"high": {"hourlie": 1}}}),
-                "option policies.high.hourlie: unsupported option. Supported options are: autoprune, autosnap, daily, frequently, hourly, monthly, weekly, yearly",
+                "option policies.high.hourlie: unsupported option. Supported options are: autoprune, autosnap, daily, frequently, hourly, monthly, weekly, yearly; did you mean hourly?",
             ),
             (
                 json!({"datasets": [dataset("tank@a", "low")]}),

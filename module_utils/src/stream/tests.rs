@@ -5,7 +5,7 @@ use super::planned::Planned;
 use super::reader::{Next, Parser, Standing, Step};
 use super::record::{HEADER, Header, package_head};
 use crate::model::Kind;
-use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -288,6 +288,9 @@ fn sizes() -> impl Strategy<Value = Vec<u64>> {
 }
 
 proptest! {
+    // tests/fuzz goes further.
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
     #[test]
     fn the_receiver_gets_all_streams_whole(
         all in prop::collection::vec(sizes(), 1..4), chunks in prop::collection::vec(50_usize..5000, 1..6)
