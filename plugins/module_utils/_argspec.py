@@ -393,6 +393,11 @@ SPECS = {
                     "connect_timeout": {
                         "type": "int",
                     },
+                    "become": {
+                        "type": "str",
+                        "choices": ["none", "sudo", "doas"],
+                        "default": "none",
+                    },
                     "options": {
                         "type": "list",
                         "elements": "str",

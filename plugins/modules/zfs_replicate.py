@@ -70,6 +70,19 @@ options:
         description:
           - Seconds after which an unanswered connection attempt fails.
         type: int
+      become:
+        description:
+          - 'Have C(zfs) on the remote side run by root, for an account that C(zfs allow) cannot give what it needs. Nothing else is: the user
+            must be let run C(zfs) by it without a password. Both remote sides of a run become root so.'
+          - V(none) - Not at all.
+          - V(sudo) - By C(sudo -n).
+          - V(doas) - By C(doas -n).
+        type: str
+        choices:
+          - none
+          - sudo
+          - doas
+        default: none
       options:
         description:
           - Further C(ssh -o) options, such as V(Compression=no).

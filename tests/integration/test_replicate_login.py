@@ -136,3 +136,23 @@ def test_any_login_shell_will_do(shells: Hosts, way: str, shell: str) -> None:
     assert shells.guids("backup", "vault/tank/my data") == shells.guids("source", "tank/my data")
     speaks = shell.rsplit("/", 1)[1] in ("zsh", "tcsh", "bsd-csh", "fish")
     assert any("Welcome" in warning for warning in result.get("warnings", [])) == speaks
+
+
+@WAYS
+def test_an_account_becomes_root_by_sudo_for_zfs_alone(hosts: Hosts, way: str) -> None:
+    here, there, args = tree(hosts, way)
+    args = {name: value.replace("root@", "nohome@") if name.endswith("_host") else value for name, value in args.items()}
+    args["ssh"] = {"become": "sudo"}
+    assert hosts.replicate(here, **args)["code"] == "become_refused"
+    verbs = "list get send bookmark" if way == "pull" else "list get receive create set inherit"
+    hosts.sh(
+        there, f'for v in {verbs}; do echo "nohome ALL=(root) NOPASSWD: /usr/sbin/zfs $v *"; done > /etc/sudoers.d/nohome; chmod 440 /etc/sudoers.d/nohome'
+    )
+    for compress in ("none", "zstd"):
+        result = hosts.replicate(here, **args, compress=compress)
+        assert not result.get("failed"), result["msg"]
+        hosts.sh("source", f"zfs snapshot -r tank@{compress}")
+    hosts.replicated(here, **args)
+    assert hosts.guids("backup", "vault/tank/my data") == hosts.guids("source", "tank/my data")
+    assert len(hosts.guids("backup", "vault/tank/my data")) == 3
+    hosts.sh(there, "rm /etc/sudoers.d/nohome")

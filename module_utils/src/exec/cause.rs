@@ -21,6 +21,8 @@ pub enum Cause {
     Refused,
     /// The gate there is of version 0.1, which knows the commands of its own version only.
     OldGate,
+    /// The user cannot become root there.
+    NotRoot,
     /// `zfs` is not installed, or not in `PATH`.
     ZfsMissing,
     /// ZFS runs, but its kernel module does not.
@@ -109,6 +111,7 @@ codes! {
         LoginShell => "login_shell",
         Refused => "gate_refused",
         OldGate => "gate_too_old",
+        NotRoot => "become_refused",
         ZfsMissing => "zfs_missing",
         ModuleMissing => "module_missing",
         ModuleTooOld => "module_too_old",
@@ -186,6 +189,10 @@ impl Cause {
             Self::OldGate => {
                 "the gate in authorized_keys there is of an older version than zfs_replicate here; install the gate of this \
                  version there, as the role that set it up does"
+            }
+            Self::NotRoot => {
+                "sudo or doas there does not let the user run zfs without a password, which ssh.become needs; the line for sudoers is \
+                 in docs/replication.md"
             }
             Self::ZfsMissing => "zfs is not installed there, or not in PATH",
             Self::ModuleMissing => "the ZFS kernel module is not loaded there, or the user may not open /dev/zfs",

@@ -8,7 +8,7 @@ use super::cause::Cause;
 
 /// The first row that fits a line decides what it means; of several lines the one whose row stands first. `NAME` is what ZFS
 /// names, without an apostrophe: ZFS allows none in names.
-pub(super) const COMPLAINTS: [(&str, Cause); 105] = [
+pub(super) const COMPLAINTS: [(&str, Cause); 115] = [
     // The gate.
     (r"zfs_gate: refused: it is not a command of zfs_replicate: those begin with `env LC_ALL=C`", Cause::OldGate),
     (r"zfs_gate: .+", Cause::Refused),
@@ -39,6 +39,20 @@ pub(super) const COMPLAINTS: [(&str, Cause); 105] = [
     (r"zfs: Command not found\.", Cause::ZfsMissing),
     (r"fish: Unknown command:? '?zfs'?", Cause::ZfsMissing),
     (r"env: (?:can't execute )?['‘]?zfs['’]?: No such file or directory", Cause::ZfsMissing),
+    (r"(?:sudo|doas): zfs: command not found", Cause::ZfsMissing),
+    // sudo and doas, which are asked not to ask.
+    (r"sudo: (?:a password is required|a terminal is required .+|no tty present .+)", Cause::NotRoot),
+    (r"sudo: (?:sorry, )?you must have a tty to run sudo", Cause::NotRoot),
+    (r"sudo: (?:interactive )?authentication (?:is )?required.*", Cause::NotRoot),
+    (r"Sorry, user .+ (?:is not allowed to execute|may not run sudo) .+", Cause::NotRoot),
+    (r"[^ ]+ is not (?:in the sudoers file|allowed to run sudo on .+)\..*", Cause::NotRoot),
+    (r"sudo(?:-rs)?: I'm sorry [^ ]+\. I'm afraid I can't do that", Cause::NotRoot),
+    (r"doas: .+", Cause::NotRoot),
+    (
+        r"(?:[^ ]+: )?(?:[0-9]+: |line [0-9]+: )?(?:exec: )?(?:line [0-9]+: )?(?:sudo|doas): (?:command )?not found",
+        Cause::NotRoot,
+    ),
+    (r"env: (?:can't execute )?['‘]?(?:sudo|doas)['’]?: No such file or directory", Cause::NotRoot),
     // ZFS as a whole.
     (r"The ZFS modules (?:are not |cannot be auto-)loaded\.", Cause::ModuleMissing),
     (r"/dev/zfs and /proc/self/mounts are required\.", Cause::ModuleMissing),

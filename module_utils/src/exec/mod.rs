@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cmd;
 mod complaints;
 pub mod connections;
+pub mod elevation;
 pub mod failure;
 pub mod foreign;
 pub mod greeting;

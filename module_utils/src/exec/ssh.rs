@@ -1,6 +1,7 @@
 //! The other end: this host, or one behind the system's `ssh`.
 
 use crate::exec::cmd::Cmd;
+use crate::exec::elevation::Elevation;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,10 @@ pub struct SshOptions {
     /// Seconds after which an unanswered connection attempt fails.
     #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "SECONDS")))]
     pub connect_timeout: Option<u16>,
+    /// Have C(zfs) on the remote side run by root, for an account that C(zfs allow) cannot give what it needs. Nothing else is: the user must
+    /// be let run C(zfs) by it without a password. Both remote sides of a run become root so.
+    #[serde(rename = "become")]
+    pub elevation: Elevation,
     /// Further C(ssh -o) options, such as V(Compression=no).
     #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "OPTION=VALUE")))]
     pub options: Vec<String>,
@@ -39,6 +44,7 @@ pub struct SshOptions {
 pub struct Remote {
     destination: String,
     options: Vec<String>,
+    elevation: Elevation,
     control_path: PathBuf,
 }
 
@@ -71,7 +77,8 @@ impl Remote {
         for option in ssh.options.iter().cloned().chain(timeout).chain(ours.map(str::to_owned)) {
             options.extend(["-o".to_owned(), option]);
         }
-        Ok(Self { destination: destination.to_owned(), options, control_path: control_path.to_owned() })
+        let (destination, control_path) = (destination.to_owned(), control_path.to_owned());
+        Ok(Self { destination, options, elevation: ssh.elevation, control_path })
     }
 
     /// The same host over another connection; lane 0 is this one.
@@ -90,6 +97,12 @@ impl Remote {
         &self.destination
     }
 
+    /// True where `zfs` is run by root there.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.destination.starts_with("root@") || self.elevation != Elevation::None
+    }
+
     fn ssh(&self) -> Cmd {
         let control = format!("ControlPath={}", self.control_path.display());
         Cmd::new("ssh").args(&self.options).args(["-o", &control])
@@ -101,7 +114,7 @@ impl Remote {
         self.ssh()
             .args(["-o", "ControlMaster=auto", "-o", &persist, "-T", "-a", "-x", "--"])
             .arg(&self.destination)
-            .arg(cmd.for_login_shell())
+            .arg(self.elevation.of(cmd).for_login_shell())
     }
 
     /// Ends the shared connection.

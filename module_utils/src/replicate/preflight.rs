@@ -297,7 +297,7 @@ impl End<'_> {
         let (host, runner) = (self.zfs.host, self.zfs.runner);
         let is_root = match host {
             Host::Local => nix::unistd::geteuid().is_root(),
-            Host::Remote(remote) => remote.destination().starts_with("root@"),
+            Host::Remote(remote) => remote.is_root(),
         };
         if !is_root {
             let asked = runner.run(Attempt { stage: "preflight", host, cmd: &Cmd::new("id") });

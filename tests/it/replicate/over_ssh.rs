@@ -123,6 +123,32 @@ fn ssh_user_who_lacks_permissions_is_told_before_the_first_byte() {
 }
 
 #[test]
+fn ssh_user_becomes_root_for_zfs_alone() {
+    let host = Host::new("tank @1\n").reaches("nas", "backup\n");
+    let push = json!({"target": "backup", "target_host": "backup@nas", "holds": true, "ssh": {"become": "sudo"}});
+    let sudo = |script: &str| {
+        let path = host.path("hosts/nas/sudo");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    sudo("echo sudo: a password is required >&2; exit 1");
+    assert_eq!(replicate(&host, push.clone()).check().result()["code"], "become_refused");
+    // Notes down for what it was asked.
+    sudo("[ \"$1 $2\" = '-n zfs' ] || exit 1; shift; echo \"$2\" >> \"${0%/*}/became\"; exec \"$@\"");
+    assert_eq!(replicate(&host, push).result()["datasets"][0]["status"], "ok");
+    let became = std::fs::read_to_string(host.path("hosts/nas/became")).unwrap();
+    assert!(["list", "receive", "get", "hold"].iter().all(|verb| became.lines().any(|line| line == *verb)), "{became}");
+    // Root has all permissions, so nobody asks who it is and what it may.
+    assert!(!host.log().contains("allow"));
+    let pull =
+        json!({"source": ["backup/tank"], "target": "tank", "source_host": "backup@nas", "ssh": {"become": "sudo"}});
+    host.zfs_of("nas", "snapshot backup/tank@2");
+    assert_eq!(replicate(&host, pull).result()["datasets"][0]["status"], "ok");
+    let became = std::fs::read_to_string(host.path("hosts/nas/became")).unwrap();
+    assert!(["send", "bookmark"].iter().all(|verb| became.lines().any(|line| line == *verb)), "{became}");
+}
+
+#[test]
 fn ssh_stream_of_something_else_is_not_received() {
     let host = Host::new("vault\n").reaches("nas", "tank @1\n");
     // Not at once, or the receiver is ended before it has said that it is there.
