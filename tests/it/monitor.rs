@@ -278,6 +278,7 @@ fn what_a_job_has_listed_is_not_listed_again() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn a_pool_that_was_away_is_looked_at_again() {
     let host = host("tank", &[("tank", "ONLINE")]);
     let monitor = start(&host, &json!({})).ready();

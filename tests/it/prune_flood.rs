@@ -86,6 +86,7 @@ fn lost(host: &Host, now: i64) -> usize {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn a_flood_makes_nothing_forgotten() {
     let now = now();
     for (option, mark) in [

@@ -82,6 +82,7 @@ fn processor_time() -> Duration {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn a_hundred_thousand_snapshots_are_planned_in_little_time_and_memory() {
     let all = |_, _| true;
     let first_half = |n, all| n < all / 2;

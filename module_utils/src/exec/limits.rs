@@ -169,6 +169,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "takes seconds: `make slow` runs it"]
     fn a_million_snapshots_have_room() {
         let mut meter = Meter::new(Expect::Listing.limits(MINUTE), Instant::now());
         let line = [

@@ -64,6 +64,7 @@ fn runs_over_other_datasets_of_the_pool_do_not_disturb_each_other() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn ten_years_of_hours_are_few_samples_and_stay_precise() {
     let mut arrivals = Arrivals::default();
     let hours: u32 = 10 * 366 * 24;

@@ -191,7 +191,7 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
         (
             "far",
             "backup_offsite_push_options: {ssh: {option: [x]}}",
-            "far: backup_offsite_push_options.ssh: ssh.option. Supported parameters include: config_file",
+            "far: backup_offsite_push_options.ssh: ssh.option. Supported parameters include: become, config_file",
         ),
         # Of older inventories.
         (
