@@ -22,6 +22,7 @@ use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::dates;
 use module_utils::replicate::execute::{self, Run};
+use module_utils::replicate::options::{Compress, OnLocked, Placeholders, Snapshots};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
@@ -202,58 +203,6 @@ pub struct Args {
     /// What to do while another run holds the lock.
     #[serde(default)]
     on_locked: OnLocked,
-}
-
-/// Which snapshots are sent.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-struct Snapshots {
-    /// Patterns over snapshot names, as for O(exclude); only matching snapshots are sent. Empty means all.
-    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
-    include: Vec<String>,
-    /// Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
-    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
-    exclude: Vec<String>,
-}
-
-/// Whether placeholders are encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum Placeholders {
-    /// As the dataset above them, whose key must be loaded then.
-    #[default]
-    Inherit,
-    /// Never, so that raw streams arrive below a dataset whose key is not loaded. What is received plain below them is not encrypted
-    /// either; O(require_encrypted_target) refuses that.
-    Off,
-}
-
-/// Compression on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum Compress {
-    /// None.
-    #[default]
-    None,
-    /// By the program C(zstd), which both ends must have.
-    Zstd,
-}
-
-/// What to do while another run holds the lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-enum OnLocked {
-    /// Fail.
-    #[default]
-    Fail,
-    /// Do nothing and report C(skipped).
-    Skip,
-    /// Wait until the other run is done.
-    Wait,
 }
 
 fn yes() -> bool {

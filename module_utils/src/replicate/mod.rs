@@ -11,6 +11,7 @@ pub mod features;
 pub mod gather;
 pub mod holds;
 pub mod notices;
+pub mod options;
 pub mod orphans;
 pub mod pass;
 pub mod planned;
