@@ -199,42 +199,34 @@ impl Mirror<'_> {
         due: &BTreeMap<DatasetName, Timestamp>,
         done: &mut Mirrored,
     ) {
-        let mut failed: BTreeMap<DatasetName, Failure> = BTreeMap::new();
-        let mut aside = BTreeMap::new();
+        let mut ended: BTreeMap<DatasetName, Result<Option<DatasetName>, Failure>> = BTreeMap::new();
         for step in &removals.steps {
             if signals::received().is_some() {
-                return;
+                break;
             }
             let (Removal::Destroy(name, _) | Removal::DestroyPlaceholder(name) | Removal::SetAside(name, _)) = step;
-            let blocking =
-                failed.iter().find(|(below, _)| below.below(name).is_some()).map(|(_, failure)| failure.clone());
-            let result = match blocking {
-                Some(failure) => Err(failure),
-                None if self.dry => Ok(()),
-                None => self.take(sides, step),
+            let below = ended.iter().find(|(below, ended)| ended.is_err() && below.below(name).is_some());
+            let result = match below {
+                Some((_, Err(failure))) => Err(failure.clone()),
+                _ if self.dry => Ok(()),
+                _ => self.take(sides, step),
             };
             done.changed |= result.is_ok();
-            match result {
-                Ok(()) => {
-                    if let Removal::SetAside(_, to) = step {
-                        aside.insert(name.clone(), to.clone());
-                    }
-                }
-                Err(failure) => {
-                    failed.insert(name.clone(), failure);
-                }
-            }
+            let to = if let Removal::SetAside(_, to) = step { Some(to.clone()) } else { None };
+            ended.insert(name.clone(), result.map(|()| to));
         }
         let status = if self.dry { Status::Planned } else { Status::Ok };
         for name in &removals.going {
+            // What is below goes along with what is moved. What was not come to any more stays.
+            let along = || ended.iter().find(|(step, _)| self.moves() && name.below(step).is_some());
+            let Some((step, result)) = ended.get_key_value(name).or_else(along) else { continue };
             let since = due.get(name).map(|since| since.as_second());
-            let top = aside.iter().find_map(|(from, to)| name.moved(from, to)?.ok());
-            let deletion = match (failed.iter().find(|(step, _)| name.below(step).is_some()), top) {
-                (Some((_, failure)), _) if failed.contains_key(name) || self.moves() => {
-                    failed_of(self.action(), since, failure)
-                }
-                (_, top) => {
-                    Deletion { set_aside: top.map(|to| to.to_string()), ..Deletion::of(self.action(), status, since) }
+            let deletion = match result {
+                Err(failure) => failed_of(self.action(), since, failure),
+                Ok(to) => {
+                    let aside = to.as_ref().and_then(|to| name.moved(step, to)?.ok());
+                    let set_aside = aside.map(|aside| aside.to_string());
+                    Deletion { set_aside, ..Deletion::of(self.action(), status, since) }
                 }
             };
             done.deletions.insert(name.clone(), deletion);

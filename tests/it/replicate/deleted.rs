@@ -301,3 +301,24 @@ fn who_may_not_mark_removes_nothing() {
     ");
     assert!(mirror(&host, "keep", "2026-06-16").result()["orphans"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_run_that_is_stopped_tells_what_is_gone_and_what_is_not() {
+    let host = sent("destroy");
+    host.zfs("destroy -r tank/old");
+    mirror(&host, "destroy", "2026-06-16").result();
+    // Asked to stop while it destroys the first.
+    let stops = json!({"command": "destroy vault/tank/old/c", "sleeps": 3});
+    let child = mirror(&host, "destroy", "2026-08-01").fault("", stops).spawn();
+    let is_asked = || host.log().lines().any(|line| line == "destroy vault/tank/old/c");
+    for _ in (0..1000).take_while(|_| !is_asked()) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = told(&result);
+    assert_eq!(told, ["vault/tank/old keep skipped", "vault/tank/old/c destroy failed stopped"], "{result}");
+    assert!(host.names().contains(&"vault/tank/old@2".to_owned()));
+}
