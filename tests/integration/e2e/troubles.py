@@ -98,7 +98,7 @@ def befall(fleet: Fleet) -> None:
     fleet.sh("source", f"head -c 19M /dev/urandom >/tank/small/f; zfs unload-key tank/secret; {DAMAGED}; {HANGS}")
     key(fleet, known=False)
     fleet.sh("backup", "zfs snapshot far/data@second")
-    fleet.sh("source", "zfs snapshot tank/copy/tank/documents@own; zfs snapshot tank/documents@more")
+    fleet.sh("source", "zfs destroy tank/copy/tank/documents@%; zfs snapshot tank/documents@more")
     for job in ("pull@backup", "push@offsite", "push@copy"):
         run(fleet, job, ends=1)
 
@@ -110,7 +110,7 @@ def end(fleet: Fleet) -> None:
     key(fleet, known=True)
     fleet.lab.start("offsite")
     fleet.sh("offsite", "zpool import vault")
-    fleet.sh("source", "zfs destroy tank/copy/tank/documents@own")
+    fleet.sh("source", "zfs destroy -r tank/copy/tank/documents")
     for job in ("pull@backup", "push@offsite", "push@copy"):
         run(fleet, job)
     # What was slow is asked less often, or a test would wait for it for minutes.
