@@ -195,7 +195,7 @@ def test_progress_of_several_at_once(hosts: Hosts) -> None:
     args = json.dumps({**LOCAL, "parallel": 2, "bandwidth_limit": "15M", "progress_file": "/tmp/progress.json"})
     hosts.sh("source", f"nohup zfs_replicate - > /tmp/result 2>&1 <<< '{args}' &")
     seen: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not hosts.sh("source", "cat /tmp/result") and time.monotonic() < deadline:
         said = hosts.sh("source", "cat /tmp/progress.json 2>/dev/null || true")
         seen += [json.loads(said)] if said.strip() not in ("", "{}") else []
