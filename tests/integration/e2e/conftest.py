@@ -11,7 +11,7 @@ from zfs_hosts import HOSTS, Lab
 
 @pytest.fixture(scope="session")
 def systemd_lab() -> Iterator[Lab]:
-    with Lab(f"e2e-{os.getpid()}", image="monitoring", systemd=True) as lab:
+    with Lab(f"e2e-{os.getpid()}", image="python", systemd=True) as lab:
         yield lab
 
 

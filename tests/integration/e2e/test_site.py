@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from fleet import HERE, Fleet
+from fleet import Fleet
 
 HUB, OFFSITE = "backuppool/backups/source", "offsitepool/backups/source"
 RESULTS = "/var/lib/ferro-zfs/replication"
-# With the groups of hosts that show their state and of who watches them.
-MONITORED = ("-i", str(HERE / "monitored.yml"))
 SUSPEND = {"backup_server_suspend_command": "touch /run/suspended"}
 
 
@@ -56,14 +53,14 @@ def fire(fleet: Fleet, host: str, when: str, path: str) -> dict[str, Any]:
 
 
 def test_check_mode_on_fresh_hosts_fails_nowhere_and_does_nothing(fleet: Fleet) -> None:
-    play = fleet.played("ferro.zfs.site", *MONITORED, check=True)
+    play = fleet.played("ferro.zfs.site", check=True)
     assert all(play.changed[host] for host in ("source", "backup", "offsite")), "it says nothing of what it would do"
     for host in ("source", "backup", "offsite"):
-        assert fleet.sh(host, "zpool list -H; ls -d /etc/ferro-zfs* /var/lib/zfsbackup 2>/dev/null || true") == ""
+        assert fleet.sh(host, "zpool list -H; ls -d /etc/ferro-zfs /var/lib/zfsbackup 2>/dev/null || true") == ""
 
 
 def test_one_run_sets_up_everything_without_a_warning(fleet: Fleet) -> None:
-    assert fleet.played("ferro.zfs.site", *MONITORED).warnings == []
+    assert fleet.played("ferro.zfs.site").warnings == []
     timers = fleet.sh("backup", "systemctl list-timers --all --no-legend 'ferro-zfs-*'")
     assert all(f"ferro-zfs-{job}.timer" in timers for job in ("prune", "pull@source", "push@offsite")), timers
     jobs = "ferro-zfs-pull@source.service ferro-zfs-push@offsite.service"
@@ -85,32 +82,9 @@ def test_one_run_sets_up_everything_without_a_warning(fleet: Fleet) -> None:
 
 def test_a_second_run_changes_nothing_in_check_mode_or_for_real(fleet: Fleet) -> None:
     for check in (True, False):
-        play = fleet.played("ferro.zfs.site", *MONITORED, check=check)
+        play = fleet.played("ferro.zfs.site", check=check)
         assert not any(play.changed.values()), play.changed
         assert play.warnings == []
-
-
-def asked(fleet: Fleet) -> dict[str, str]:
-    """How the hosts are that the monitoring server asks."""
-    targets = json.loads(fleet.sh("backup", "curl -sS --max-time 10 http://127.0.0.1:8428/api/v1/targets"))["data"]["activeTargets"]
-    return {target["labels"]["instance"]: target["health"] for target in targets if target["labels"]["job"] == "zfs"}
-
-
-def is_asked(fleet: Fleet, wanted: set[str]) -> None:
-    # VictoriaMetrics looks every half minute whether its list of hosts has changed.
-    deadline = time.monotonic() + 90
-    while asked(fleet) != dict.fromkeys(wanted, "up"):
-        assert time.monotonic() < deadline, asked(fleet)
-        time.sleep(0.5)
-
-
-def test_all_hosts_are_watched_and_one_that_leaves_no_more(fleet: Fleet, tmp_path: Path) -> None:
-    is_asked(fleet, {"source", "backup", "offsite"})
-    fewer = yaml.safe_load(Path(MONITORED[1]).read_text(encoding="utf-8"))
-    del fewer["zfs_monitored"]["hosts"]["offsite"]
-    (tmp_path / "fewer.yml").write_text(yaml.safe_dump(fewer), encoding="utf-8")
-    fleet.played("ferro.zfs.site", "-i", str(tmp_path / "fewer.yml"), limit="backup")
-    is_asked(fleet, {"source", "backup"})
 
 
 def test_nothing_runs_where_backups_land_also_where_that_was_made_before(fleet: Fleet) -> None:
@@ -239,11 +213,6 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
     play = fleet.played("ferro.zfs.site", limit="backup")
     left = fleet.sh("backup", f"ls /etc/systemd/system/ /etc/ferro-zfs/* {RESULTS}; systemctl list-timers --all; systemctl list-units --all")
     assert "source" in left and "ghost" not in left
-    # In no group of who watches any more.
-    assert (
-        fleet.sh("backup", "ls -d /etc/ferro-zfs-monitoring 2>/dev/null || true; systemctl list-units --no-legend 'ferro-zfs-alert*' 'ferro-zfs-metrics*'")
-        == ""
-    )
     assert fleet.sh("backup", "zfs list -H -o name backuppool/backups/ghost") == "backuppool/backups/ghost\n", "backups stay"
     assert "gone" not in json.dumps(fleet.json("backup", "/etc/ferro-zfs/push/offsite.json"))
 
