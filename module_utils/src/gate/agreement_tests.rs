@@ -136,21 +136,7 @@ fn steps(from: &str, to: &str) -> Vec<Step> {
 }
 
 fn source(name: &DatasetName, kind: Kind, guid: u64) -> Dataset {
-    Dataset {
-        name: name.clone(),
-        kind,
-        guid,
-        encrypted: false,
-        encryption_root: None,
-        locked: false,
-        origin: None,
-        written: 0,
-        partial: None,
-        placeholder: false,
-        replica_of: None,
-        small_blocks: false,
-        versions: Vec::new(),
-    }
+    Dataset { kind, ..Dataset::empty(name.clone(), guid) }
 }
 
 /// What either end is asked.

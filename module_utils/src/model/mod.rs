@@ -278,6 +278,28 @@ pub struct Dataset {
     pub versions: Vec<Version>,
 }
 
+impl Dataset {
+    /// A filesystem in which there is nothing, neither encrypted nor received.
+    #[must_use]
+    pub fn empty(name: DatasetName, guid: u64) -> Self {
+        Self {
+            name,
+            kind: Kind::Filesystem,
+            guid,
+            encrypted: false,
+            encryption_root: None,
+            locked: false,
+            origin: None,
+            written: 0,
+            partial: None,
+            placeholder: false,
+            replica_of: None,
+            small_blocks: false,
+            versions: Vec::new(),
+        }
+    }
+}
+
 /// A receive that was interrupted and could be resumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partial {

@@ -1,6 +1,6 @@
 use super::{AllMarks, Fate, Judged, Marks, Seen, Stays, judge};
 use crate::model::absence::Absence;
-use crate::model::{Dataset, DatasetName, Kind, Version, VersionKind};
+use crate::model::{Dataset, DatasetName, Version, VersionKind};
 use crate::plan::mapping::Mapping;
 use crate::plan::swap::There;
 use jiff::Timestamp;
@@ -24,21 +24,8 @@ fn dataset(line: &str) -> Dataset {
         ivset: None,
         written: None,
     };
-    Dataset {
-        name: name.parse().unwrap(),
-        kind: Kind::Filesystem,
-        guid: guid.parse().unwrap(),
-        encrypted: false,
-        encryption_root: None,
-        locked: false,
-        origin: None,
-        written: 0,
-        partial: None,
-        placeholder: false,
-        replica_of: None,
-        small_blocks: false,
-        versions: words.zip(1..).map(version).collect(),
-    }
+    let versions = words.zip(1..).map(version).collect();
+    Dataset { versions, ..Dataset::empty(name.parse().unwrap(), guid.parse().unwrap()) }
 }
 
 fn all(lines: &[&str]) -> There {

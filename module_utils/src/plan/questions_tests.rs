@@ -1,6 +1,6 @@
 use super::{Answers, Listings, Questions, questions};
 use crate::model::glob::Globs;
-use crate::model::{Dataset, Kind, Partial, Version, VersionKind};
+use crate::model::{Dataset, Partial, Version, VersionKind};
 use crate::plan::mapping::Mapping;
 use crate::plan::swap::There;
 use crate::plan::wish::{RawMode, Wish};
@@ -11,21 +11,7 @@ use std::collections::HashMap;
 fn there(text: &str) -> There {
     let datasets = text.lines().filter(|line| !line.trim().is_empty()).map(|line| {
         let mut words = line.split_whitespace();
-        let mut dataset = Dataset {
-            name: words.next().unwrap().parse().unwrap(),
-            kind: Kind::Filesystem,
-            guid: 1,
-            encrypted: false,
-            encryption_root: None,
-            locked: false,
-            written: 0,
-            origin: None,
-            partial: None,
-            placeholder: false,
-            replica_of: None,
-            small_blocks: false,
-            versions: Vec::new(),
-        };
+        let mut dataset = Dataset::empty(words.next().unwrap().parse().unwrap(), 1);
         for (word, createtxg) in words.zip(1..) {
             if word == "encrypted" {
                 dataset.encrypted = true;

@@ -1,5 +1,5 @@
 use super::{Blocked, InTheWay, Place, Removal, Removals, removals};
-use crate::model::{Dataset, DatasetName, Kind, Version, VersionKind};
+use crate::model::{Dataset, DatasetName, Version, VersionKind};
 use crate::plan::deleted::DeletedDatasets;
 use crate::plan::swap::There;
 use proptest::prelude::{Strategy, prop, prop_assert, proptest};
@@ -14,21 +14,7 @@ fn dataset(name: &str) -> Dataset {
         ivset: None,
         written: None,
     };
-    Dataset {
-        name: name.parse().unwrap(),
-        kind: Kind::Filesystem,
-        guid: 1,
-        encrypted: false,
-        encryption_root: None,
-        locked: false,
-        origin: None,
-        written: 0,
-        partial: None,
-        placeholder: false,
-        replica_of: None,
-        small_blocks: false,
-        versions: vec![version("1"), version("2")],
-    }
+    Dataset { versions: vec![version("1"), version("2")], ..Dataset::empty(name.parse().unwrap(), 1) }
 }
 
 fn there(names: &[&str]) -> There {

@@ -1,6 +1,6 @@
 use super::Place;
 use crate::model::glob::Globs;
-use crate::model::{Dataset, DatasetName, Kind, Partial, TokenContent, Version, VersionKind};
+use crate::model::{Dataset, DatasetName, Partial, TokenContent, Version, VersionKind};
 use crate::plan::conflict::Conflict;
 use crate::plan::send_flags::History;
 use crate::plan::swap::There;
@@ -41,21 +41,7 @@ fn dataset(name: &str, points: &str) -> Dataset {
         let kind = if sign == "@" { VersionKind::Snapshot } else { VersionKind::Bookmark };
         Version { kind, name: name.to_owned(), guid, createtxg: txg, ivset: None, written: None }
     });
-    Dataset {
-        name: name.parse().unwrap(),
-        kind: Kind::Filesystem,
-        guid: 1,
-        encrypted: false,
-        encryption_root: None,
-        locked: false,
-        written: 0,
-        origin: None,
-        partial: None,
-        placeholder: false,
-        replica_of: None,
-        small_blocks: false,
-        versions: versions.collect(),
-    }
+    Dataset { versions: versions.collect(), ..Dataset::empty(name.parse().unwrap(), 1) }
 }
 
 fn source(points: &str) -> Dataset {

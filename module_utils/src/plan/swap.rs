@@ -163,21 +163,7 @@ fn rename(from: &DatasetName, to: &DatasetName, there: &mut There) {
 }
 
 fn placeholder(name: &DatasetName) -> Dataset {
-    Dataset {
-        name: name.clone(),
-        kind: Kind::Filesystem,
-        guid: 0,
-        encrypted: false,
-        encryption_root: None,
-        locked: false,
-        written: 0,
-        origin: None,
-        partial: None,
-        placeholder: true,
-        replica_of: None,
-        small_blocks: false,
-        versions: Vec::new(),
-    }
+    Dataset { placeholder: true, ..Dataset::empty(name.clone(), 0) }
 }
 
 #[cfg(test)]
