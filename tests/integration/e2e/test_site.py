@@ -53,6 +53,9 @@ def fire(fleet: Fleet, host: str, when: str, path: str) -> dict[str, Any]:
 
 
 def test_check_mode_on_fresh_hosts_fails_nowhere_and_does_nothing(fleet: Fleet) -> None:
+    for host in ("source", "backup", "offsite"):
+        # So that on the way to tomorrow's timers no clock passes those of today, whenever this runs.
+        fleet.sh(host, "date -s 12:00")
     play = fleet.played("ferro.zfs.site", check=True)
     assert all(play.changed[host] for host in ("source", "backup", "offsite")), "it says nothing of what it would do"
     for host in ("source", "backup", "offsite"):
