@@ -9,11 +9,12 @@ use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::exec::connections::Connections;
-use module_utils::exec::lock::{self, Place};
+use module_utils::exec::lock::{self, Lock, Place};
 use module_utils::exec::own_folder::own_folder;
 use module_utils::exec::runner::Runner;
 use module_utils::exec::signals;
 use module_utils::exec::ssh::{MOST_LANES, SshOptions};
+use module_utils::exec::turns::{self, Turns};
 use module_utils::model::code::Coded;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
@@ -22,7 +23,7 @@ use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::dates;
 use module_utils::replicate::execute::{self, Run};
-use module_utils::replicate::options::{Compress, OnLocked, Placeholders, Snapshots};
+use module_utils::replicate::options::{Compress, Concurrency, OnLocked, Placeholders, Snapshots};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
@@ -203,6 +204,8 @@ pub struct Args {
     /// What to do while another run holds the lock.
     #[serde(default)]
     on_locked: OnLocked,
+    /// Have this run wait for its turn where many start at the same time. The default lock excludes only runs into the same place.
+    concurrency: Option<Concurrency>,
 }
 
 fn yes() -> bool {
@@ -241,7 +244,7 @@ fn max_delete() -> usize {
     10
 }
 
-fn run(args: Args, task: Task) -> Result<Outcome> {
+fn run(mut args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let started = Instant::now();
     let runner = Runner::with_silence(args.stall_timeout.0);
@@ -250,6 +253,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let (target_host, port) = (args.target_host.clone(), args.ssh.port);
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
+    let turns = args.concurrency.take().map(Turns::from);
     let request = args.into_request(task.now, &mut connections).map_err(Fault::InvalidOption)?;
     let outcome = |run: &Run| outcome(run, &runner, task, started);
     let tell = |line: &str| task.info(line);
@@ -268,6 +272,7 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     };
     match (held, on_locked) {
         (Ok(_held), _) => {
+            let _turn = turns.map(|turns| turn(&turns, task)).transpose()?;
             progress_file.as_deref().map(progress::prepare).transpose().map_err(Fault::InvalidOption)?;
             let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
             let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
@@ -284,6 +289,12 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
         }
         (Err(other), _) => bail!(Fault::Locked(format!("{other}. Wait for it, or set on_locked to skip or wait"))),
     }
+}
+
+/// Waits until it is this run's turn among those of the host.
+fn turn(turns: &Turns, task: Task) -> Result<Lock> {
+    let told = |line: &str| task.info(line);
+    turns::take(turns, &told).with_context(|| format!("runs cannot be counted in {}", turns.folder.display()))
 }
 
 fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome {

@@ -560,6 +560,23 @@ SPECS = {
                 "choices": ["fail", "skip", "wait"],
                 "default": "fail",
             },
+            "concurrency": {
+                "type": "dict",
+                "options": {
+                    "folder": {
+                        "type": "str",
+                        "required": True,
+                    },
+                    "runs": {
+                        "type": "int",
+                        "required": True,
+                    },
+                    "patience": {
+                        "type": "str",
+                        "default": "3600s",
+                    },
+                },
+            },
         },
     },
 }

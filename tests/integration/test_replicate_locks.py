@@ -43,10 +43,24 @@ def test_whoever_waits_for_a_lock_can_be_stopped(hosts: Hosts) -> None:
     assert "another run holds the lock /run/ferro-zfs/zfs_replicate.lock" in hosts.replicate("source", **LOCAL | {"target": "usb1"})["msg"]
     waiting = start(hosts, "source", **LOCAL | {"target": "usb1"}, on_locked="wait")
     hosts.sh("source", "sleep 1; pkill -TERM -x zfs_replicate")
-    assert "stopped while waiting for the lock" in result_of(waiting)["msg"]
+    assert "stopped while waiting for other runs" in result_of(waiting)["msg"]
     hosts.sh("source", "pkill -x sleep")
     holding.wait(timeout=20)
     assert hosts.replicated("source", **LOCAL | {"target": "usb1"})["tank"]["status"] == "ok"
+
+
+def test_runs_that_share_turns_go_in_the_order_in_which_they_came(hosts: Hosts) -> None:
+    usb_pools(hosts)
+    turns = {"concurrency": {"folder": "/run/turns", "runs": 1}}
+    first = start(hosts, "source", **SLOW | {"bandwidth_limit": "100K"}, target="usb1", **turns)
+    wait_for_a_stream(hosts, "source", "usb1/tank/big")
+    second = start(hosts, "source", source=["tank"], target="usb2", **turns)
+    hosts.sh("source", "until [ -e /run/turns/0000000002.run ]; do sleep 0.1; done; sleep 1; ! zfs list usb2/tank 2>/dev/null; ls /run/turns")
+    hosts.sh("source", "pkill -KILL -o -x zfs_replicate")
+    first.communicate(timeout=60)
+    assert {report["status"] for report in result_of(second)["datasets"]} == {"ok"}
+    assert hosts.replicated("source", source=["tank"], target="usb1", **turns)["tank/big"]["status"] == "ok"
+    assert hosts.sh("source", "ls /run/turns") == ""
 
 
 def test_another_user_stops_no_run_of_root(hosts: Hosts) -> None:

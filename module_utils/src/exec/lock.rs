@@ -106,16 +106,33 @@ pub fn acquire_places(folder: &Path, program: &str, places: &[Place], wait: bool
         if let Some(other) = in_the_way(folder, program, places)? {
             return Ok(Some(Err(other)));
         }
-        let path = folder.join(file_name(program, places));
-        let mut file = opened(OpenOptions::new().create_new(true), &path)?;
-        for place in places {
-            writeln!(file, "{place}")?;
-        }
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => Ok(Some(Ok(Lock { path, _file: file }))),
-            Err((_, error)) => Err(error.into()),
-        }
+        let lines: Vec<_> = places.iter().map(ToString::to_string).collect();
+        Ok(Some(Ok(new_lock(&folder.join(file_name(program, places)), &(lines.join("\n") + "\n"))?)))
     })
+}
+
+/// A lock on a new file that says `text`. For who has the [`turn`] in its folder.
+pub(super) fn new_lock(path: &Path, text: &str) -> io::Result<Lock> {
+    let mut file = opened(OpenOptions::new().create_new(true), path)?;
+    file.write_all(text.as_bytes())?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => Ok(Lock { path: path.to_owned(), _file: file }),
+        Err((_, error)) => Err(error.into()),
+    }
+}
+
+/// A file that a run locks. One that nobody locks any more is removed, and none.
+pub(super) fn held(path: &Path) -> io::Result<Option<File>> {
+    let or_ended = |error: io::Error| (error.kind() == io::ErrorKind::NotFound).then_some(()).ok_or(error);
+    let file = match opened(&mut OpenOptions::new(), path) {
+        Ok(file) => file,
+        Err(error) => return or_ended(error).map(|()| None),
+    };
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(_left_behind) => fs::remove_file(path).or_else(or_ended).map(|()| None),
+        Err((file, Errno::EWOULDBLOCK)) => Ok(Some(file)),
+        Err((_, error)) => Err(error.into()),
+    }
 }
 
 /// Tries until there is a lock; without `wait`, until it is known who holds it.
@@ -132,9 +149,9 @@ fn until_free(
     }
 }
 
-fn pause() -> io::Result<()> {
+pub(super) fn pause() -> io::Result<()> {
     if signals::received().is_some() {
-        return Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while waiting for the lock"));
+        return Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while waiting for other runs"));
     }
     std::thread::sleep(PAUSE);
     Ok(())
@@ -153,7 +170,7 @@ fn is_still_at(file: &File, path: &Path) -> bool {
 }
 
 /// One at a time looks who is there and adds itself: the folder itself is locked for that moment.
-fn turn(folder: &Path) -> io::Result<Flock<File>> {
+pub(super) fn turn(folder: &Path) -> io::Result<Flock<File>> {
     const PATIENCE: Duration = Duration::from_secs(30);
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -178,23 +195,12 @@ fn in_the_way(folder: &Path, program: &str, places: &[Place]) -> io::Result<Opti
         if !(name.starts_with(program) && name.ends_with(".lock")) {
             continue;
         }
-        let file = match opened(&mut OpenOptions::new(), &path) {
-            Ok(file) => file,
-            // It ended meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(_left_behind) => drop(fs::remove_file(&path)),
-            Err((mut file, Errno::EWOULDBLOCK)) => {
-                let mut text = String::new();
-                file.read_to_string(&mut text)?;
-                if meets(&text, places) {
-                    let place = common(&text, places);
-                    found = Some(Other { path, place });
-                }
-            }
-            Err((_, error)) => return Err(error.into()),
+        let Some(mut file) = held(&path)? else { continue };
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        if meets(&text, places) {
+            let place = common(&text, places);
+            found = Some(Other { path, place });
         }
     }
     Ok(found)

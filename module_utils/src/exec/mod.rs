@@ -23,3 +23,4 @@ pub mod ssh;
 pub mod stderr;
 pub mod tail;
 pub mod timezone;
+pub mod turns;

@@ -1,6 +1,9 @@
 //! Options of the module that say in words what it shall do. Their doc comments are what `ansible-doc` shows.
 
+use crate::exec::turns::Turns;
+use crate::model::units::Span;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 
 /// Which snapshots are sent.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -13,6 +16,32 @@ pub struct Snapshots {
     /// Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
     #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
     pub exclude: Vec<String>,
+}
+
+/// How many runs of a host go on at once.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Concurrency {
+    /// Runs that name the same folder count together. It is made if only itself is missing.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "FOLDER")))]
+    pub folder: String,
+    /// At most so many of them go on at once; the others wait in the order in which they came.
+    pub runs: NonZeroUsize,
+    /// How long a run waits at most. Then it goes on though it is not its turn, so that runs that take weeks keep no other waiting for
+    /// ever.
+    #[serde(default = "patience")]
+    pub patience: Span,
+}
+
+fn patience() -> Span {
+    Span::seconds(3600)
+}
+
+impl From<Concurrency> for Turns {
+    fn from(options: Concurrency) -> Self {
+        Self { folder: options.folder.into(), runs: options.runs.get(), patience: options.patience.0 }
+    }
 }
 
 /// Whether placeholders are encrypted.

@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         commands = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-        self.server.seen_by_others |= TOKEN.encode() in commands or b"/hook" in commands
+        self.server.seen_by_others |= TOKEN.encode() in commands or b"/a-secret-hook" in commands
         if self.server.status < 300:
             self.server.posted.append((self.path, dict(self.headers), body))
         self.send_response(self.server.status)
@@ -97,7 +97,7 @@ class Host:
             "TMPDIR": str(self.folder),
         }
         done = subprocess.run(["sh", PROGRAM, f"{moment}:{unit}", self.folder / "conf"], env=env, capture_output=True, text=True, timeout=60, check=False)
-        assert TOKEN not in done.stdout + done.stderr and "/hook" not in done.stdout + done.stderr
+        assert TOKEN not in done.stdout + done.stderr and "/a-secret-hook" not in done.stdout + done.stderr
         assert not list(self.folder.glob("tmp.*")), "something is left behind"
         return done.returncode
 
@@ -118,12 +118,12 @@ def events(receiver: Receiver) -> list[str]:
 
 
 def test_failure_and_recovery_are_told_once_each(host: Host, receiver: Receiver) -> None:
-    host.configure(f"webhook json {receiver.url}/hook {TOKEN}")
+    host.configure(f"webhook json {receiver.url}/a-secret-hook {TOKEN}")
     assert host.succeeds() == 0
     assert receiver.take() == [], "nothing was wrong"
     host.fails()
     ((path, headers, body),) = receiver.take()
-    assert (path, headers["Authorization"], headers["Content-Type"]) == ("/hook", f"Bearer {TOKEN}", "application/json")
+    assert (path, headers["Authorization"], headers["Content-Type"]) == ("/a-secret-hook", f"Bearer {TOKEN}", "application/json")
     told = json.loads(body)
     assert told.pop("output") == 'error: tank/a: "no space\\left" & <more>[31m \n'
     when = "2025-11-24T16:00:00Z"
@@ -151,7 +151,7 @@ def test_failure_and_recovery_are_told_once_each(host: Host, receiver: Receiver)
 
 
 def test_what_does_not_arrive_is_not_told_and_tried_again(host: Host, receiver: Receiver) -> None:
-    host.configure(f"webhook json {receiver.url}/hook -", "webhook json http://127.0.0.1:1/hook -")
+    host.configure(f"webhook json {receiver.url}/a-secret-hook -", "webhook json http://127.0.0.1:1/a-secret-hook -")
     for status in (500, 404, 302):
         receiver.status = status
         assert host.fails() == 1
@@ -169,7 +169,7 @@ def test_what_does_not_arrive_is_not_told_and_tried_again(host: Host, receiver: 
 
 
 def test_short_failures_are_not_told_where_that_is_wanted(host: Host, receiver: Receiver) -> None:
-    host.configure(f"webhook json {receiver.url}/hook -", after=3600, remind=0)
+    host.configure(f"webhook json {receiver.url}/a-secret-hook -", after=3600, remind=0)
     host.fails()
     host.now += 900
     host.succeeds()
@@ -184,11 +184,13 @@ def test_short_failures_are_not_told_where_that_is_wanted(host: Host, receiver: 
 
 
 def test_each_way_has_its_own_form(host: Host, receiver: Receiver) -> None:
-    host.configure(f"webhook slack {receiver.url}/hook/slack -", f"webhook ntfy {receiver.url}/hook/ntfy {TOKEN}", "mail root sender@example.org")
+    host.configure(
+        f"webhook slack {receiver.url}/a-secret-hook/slack -", f"webhook ntfy {receiver.url}/a-secret-hook/ntfy {TOKEN}", "mail root sender@example.org"
+    )
     host.ends("timeout", 15)
     slack, ntfy = receiver.take()
     assert json.loads(slack[2])["text"].startswith('*here: pull@nas failed (timeout)*\n```\nerror: tank/a: "no space\\left" &amp; &lt;more&gt;')
-    assert (ntfy[0], ntfy[1]["Title"], ntfy[1]["Priority"]) == ("/hook/ntfy", "here: pull@nas failed (timeout)", "high")
+    assert (ntfy[0], ntfy[1]["Title"], ntfy[1]["Priority"]) == ("/a-secret-hook/ntfy", "here: pull@nas failed (timeout)", "high")
     mail = (host.folder / "mail").read_text()
     head, _, text = mail.partition("\n\n")
     assert head.splitlines()[:3] == ["To: root", "From: sender@example.org", "Subject: here: pull@nas failed (timeout)"]
@@ -199,21 +201,21 @@ def test_each_way_has_its_own_form(host: Host, receiver: Receiver) -> None:
 
 
 def test_pings_have_start_success_and_failure_with_the_output(host: Host, receiver: Receiver) -> None:
-    host.configure(f"pings {receiver.url}/hook/key/", f"ping prune {receiver.url}/hook/uuid?rid=1")
+    host.configure(f"pings {receiver.url}/a-secret-hook/key/", f"ping prune {receiver.url}/a-secret-hook/uuid?rid=1")
     assert host.ends("", moment="started") == 0
     host.succeeds()
     host.fails()
     host.ends("success", unit="ferro-zfs-prune.service")
     host.ends("oom-kill", unit="ferro-zfs-prune.service")
     posted = receiver.take()
-    slug = "/hook/key/here-pull-nas"
-    expected = [f"{slug}/start?create=1", f"{slug}?create=1", f"{slug}/fail?create=1", "/hook/uuid?rid=1", "/hook/uuid/fail?rid=1"]
+    slug = "/a-secret-hook/key/here-pull-nas"
+    expected = [f"{slug}/start?create=1", f"{slug}?create=1", f"{slug}/fail?create=1", "/a-secret-hook/uuid?rid=1", "/a-secret-hook/uuid/fail?rid=1"]
     assert [path for path, _headers, _body in posted] == expected
     assert posted[0][2] == b"" and b"no space" in posted[2][2]
 
 
 def test_a_start_is_never_pinged_after_its_end(host: Host, receiver: Receiver) -> None:
-    host.configure(f"ping pull@nas {receiver.url}/hook/uuid")
+    host.configure(f"ping pull@nas {receiver.url}/a-secret-hook/uuid")
     # Under load, what pings the start is slower than a quick job.
     begun = host.folder / "begun"
     host.stand_in("systemctl", f'case "$*" in *started:*) [ -e {begun} ] || echo ActiveState=activating ;; esac; echo Result=success')
@@ -223,11 +225,11 @@ def test_a_start_is_never_pinged_after_its_end(host: Host, receiver: Receiver) -
     assert ended.is_alive() and receiver.take() == []
     begun.touch()
     ended.join()
-    assert [path for path, _headers, _body in receiver.take()] == ["/hook/uuid"]
+    assert [path for path, _headers, _body in receiver.take()] == ["/a-secret-hook/uuid"]
 
 
 def test_the_verdict_is_told_when_it_changes(host: Host, receiver: Receiver) -> None:
-    host.configure(f"webhook json {receiver.url}/hook -")
+    host.configure(f"webhook json {receiver.url}/a-secret-hook -")
     for status in (0, 1, 1, 2, 3, 0):
         host.ends("success", status, unit="ferro-zfs-verdict.service")
     titles = [json.loads(body)["title"] for _path, _headers, body in receiver.take()]
@@ -235,7 +237,7 @@ def test_the_verdict_is_told_when_it_changes(host: Host, receiver: Receiver) -> 
 
 
 def test_systemd_is_asked_where_it_does_not_say(host: Host, receiver: Receiver) -> None:
-    host.configure(f"webhook json {receiver.url}/hook -")
+    host.configure(f"webhook json {receiver.url}/a-secret-hook -")
     host.stand_in("systemctl", "printf 'Result=signal\\nExecMainStatus=9\\nInactiveExitTimestamp=\\n'")
     host.ends("")
     assert [json.loads(body)["title"] for _path, _headers, body in receiver.take()] == ["here: pull@nas failed (signal)"]
