@@ -70,3 +70,25 @@ def test_what_a_host_says_is_no_part_of_a_path_on_the_controller() -> None:
     from_hosts = [src for src in reads if re.search(r"stdout|content|hostvars|ansible_|results?\b", src)]
     assert len(from_hosts) == 6, reads
     assert all(re.search(r"\| ferro\.zfs\.zfs_program\([^|]*\) }}\"$", src) for src in from_hosts), reads
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_all_tasks_of_a_role_bear_its_name_as_tag(role: str) -> None:
+    """What is imported has the tags of the import, and so has what that includes."""
+    (task,) = load(role, "tasks/main.yml")
+    assert (task["ansible.builtin.import_tasks"], task["tags"]) == ("setup.yml", role)
+    tasks = load(role, "tasks/setup.yml")
+    gate = any(task.get("ansible.builtin.import_role", {}).get("name") == "ferro.zfs.backup_gate" for task in tasks)
+    assert not gate or tasks[0]["tags"] == "backup_gate", "what is asserted before the gate must be so with --tags backup_gate too"
+
+
+def test_the_site_playbook_runs_the_role_that_a_tag_names() -> None:
+    plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text(encoding="utf-8"))
+    assert plays[0]["tags"] == "always", "a slip in the inventory must end each run"
+    for task in (task for play in plays for task in play.get("tasks", [])):
+        ((how, options),) = ((key, value) for key, value in task.items() if key.endswith("_role"))
+        role = options["name"].removeprefix("ferro.zfs.")
+        assert task["tags"] == role, task
+        # Only the entry point main of a role has tags of its own, and no include hands on any.
+        if how.endswith(".include_role") and "tasks_from" in options:
+            assert options["apply"] == {"tags": role}
