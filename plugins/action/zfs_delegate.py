@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.ferro.zfs.plugins.plugin_utils._lint import main_of
 from ansible_collections.ferro.zfs.plugins.plugin_utils._native import NativeActionBase
+
+main = main_of("zfs_delegate")
 
 
 class ActionModule(NativeActionBase):
