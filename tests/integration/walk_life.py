@@ -192,6 +192,8 @@ class Life:
         self.run_prune(self.target, f"{self.root}/tank", chance.randrange(2, 6), trust_dates=True)
         self.sh(self.target, "date -s '-1 day'")
         self.not_expected |= before - self.guids_there()
+        self.sh(self.source, "zpool trim -w tank")
+        self.sh(self.target, "zpool trim -w vault")
 
     def run_prune(self, host: str, dataset: str, keep: int, **options: bool) -> None:
         if not self.hosts.lab.run(host, f"zfs list -H {dataset}", check=False).stdout:
