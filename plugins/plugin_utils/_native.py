@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
 from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _progress, _remote
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _machines, _progress, _remote
 from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import NATIVE, Binaries, Reply
 
 Result = dict[str, t.Any]
@@ -138,7 +138,7 @@ class NativeActionBase(ActionBase):
                 return None
             reply = self._shell(run, stdin)
         if reply.verdict == "unsupported":
-            raise Refused(self._unsupported(reply.machine))
+            raise Refused(_machines.unsupported(self.MODULE, reply.machine))
         # 126: found but not executable, as on a file system mounted noexec.
         if reply.verdict != "ran" or reply.rc == 126:
             return None
@@ -158,9 +158,9 @@ class NativeActionBase(ActionBase):
         """Does what Ansible does with any binary module: copies it over, runs it, removes it."""
         machine = self._low_level_execute_command("uname -m", sudoable=False)["stdout"].strip()
         machine = machine.splitlines()[-1] if machine else "unknown"
-        architecture = _remote.ARCHITECTURES.get(machine)
+        architecture = _machines.ARCHITECTURES.get(machine)
         if architecture is None:
-            raise Refused(self._unsupported(machine))
+            raise Refused(_machines.unsupported(self.MODULE, machine))
         self._binaries()
         # One folder for all architectures: the loader remembers the first folder that has a name.
         module_loader.add_directory(str(NATIVE))
@@ -187,13 +187,7 @@ class NativeActionBase(ActionBase):
         try:
             return Binaries.of(self.MODULE)
         except FileNotFoundError as error:
-            raise Refused(
-                f"the binary {error.filename} is missing: this collection was installed from source. Install a release archive, or run `make build` "
-                "in the source tree."
-            ) from error
-
-    def _unsupported(self, machine: str) -> str:
-        return f"no {self.MODULE} binary for the machine '{machine}'; there is one for {' and '.join(_remote.ARCHITECTURES)}"
+            raise Refused(_machines.missing(error.filename)) from error
 
     def _shell(self, script: str, stdin: bytes) -> Reply:
         environment = self._compute_environment_string()

@@ -10,7 +10,8 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import ARCHITECTURES, NATIVE
+from ansible_collections.ferro.zfs.plugins.plugin_utils._machines import ARCHITECTURES, missing, unsupported
+from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import NATIVE
 
 PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_info", "zfs_monitor", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
 
@@ -36,13 +37,10 @@ def program(machine: t.Any, name: str) -> str:
         raise PeerError(f"ferro.zfs has no program {name!r}")
     architecture = ARCHITECTURES.get(machine) if isinstance(machine, str) else None
     if architecture is None:
-        raise PeerError(
-            f"ferro.zfs has no {name} for this machine, which says of itself that it is {str(machine)[:80]!a}. "
-            f"There are programs for {' and '.join(sorted(set(ARCHITECTURES.values())))}"
-        )
+        raise PeerError(unsupported(name, machine))
     path: Path = NATIVE / f"{name}_{architecture}"
     if not path.is_file():
-        raise PeerError(f"{path} is missing: there are programs in the archive of a release; an installation from git has none")
+        raise PeerError(missing(path))
     return str(path)
 
 

@@ -16,10 +16,9 @@ import signal
 import typing as t
 from pathlib import Path
 
-NATIVE = Path(__file__).resolve().parent.parent / "module_utils" / "_native"
+from ansible_collections.ferro.zfs.plugins.plugin_utils._machines import ARCHITECTURES
 
-# What `uname -m` says, and the name that the binary bears.
-ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+NATIVE = Path(__file__).resolve().parent.parent / "module_utils" / "_native"
 
 # Everything before this line is chatter of login scripts. Without it nothing of ours ran.
 STARTED = "ferro.zfs: started"

@@ -230,7 +230,7 @@ def test_unsupported_machine(probed: Controller, sshd: Sshd | None) -> None:
 """,
     )
     for task in ("cached", "uploaded"):
-        assert run.one(task).result["msg"].startswith("no zfs_replicate binary for the machine 'riscv64'; there is one for x86_64")
+        assert run.one(task).result["msg"].startswith("there is no zfs_replicate for this machine, which says of itself that it is 'riscv64'")
 
 
 def test_installed_from_source(probed: Controller) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ferro.zfs.plugins.filter.peers import FilterModule
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _peers, _remote, _ssh_lines
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _machines, _peers, _ssh_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,7 +129,7 @@ def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_machine_chooses_from_a_fixed_list(native: Path) -> None:
-    for machine, architecture in _remote.ARCHITECTURES.items():
+    for machine, architecture in _machines.ARCHITECTURES.items():
         assert FILTERS["zfs_program"](machine, "zfs_gate") == str(native / f"zfs_gate_{architecture}")
     modules = Path(__file__).resolve().parents[4] / "modules"
     assert {path.stem for path in modules.glob("*.rs")} | {path.parent.name for path in modules.glob("*/main.rs")} == set(_peers.PROGRAMS)
@@ -138,7 +138,7 @@ def test_a_machine_chooses_from_a_fixed_list(native: Path) -> None:
 @pytest.mark.parametrize("machine", ["x/../../secret", "../secret", "x86_64\n", "x86_64 ", "X86_64", "riscv64", "", None, ["x86_64"], "\x1b]0;x\x07"])
 def test_a_machine_that_is_none_reads_nothing(native: Path, machine: t.Any) -> None:
     said = refused("zfs_program", machine, "zfs_gate")
-    assert "There are programs for aarch64 and x86_64" in said and said.isprintable()
+    assert "there is one for aarch64 and x86_64" in said and said.isprintable()
 
 
 def test_a_program_that_is_not_there_is_named(native: Path) -> None:

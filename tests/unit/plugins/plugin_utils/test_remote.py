@@ -63,13 +63,14 @@ def test_nowhere_to_store(shell: t.Callable[..., Reply], binaries: Binaries) -> 
     assert "no directory to store it in" in reply.text
 
 
-def test_an_unknown_machine(shell: t.Callable[..., Reply], binaries: Binaries, tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", ["riscv64", "armv7l", "armv6l", "armv8l", "i686"])
+def test_an_unknown_machine(shell: t.Callable[..., Reply], binaries: Binaries, tmp_path: Path, machine: str) -> None:
     shims = tmp_path / "shims"
     shims.mkdir()
-    (shims / "uname").write_text("#!/bin/sh\necho riscv64\n", encoding="utf-8")
+    (shims / "uname").write_text(f"#!/bin/sh\necho {machine}\n", encoding="utf-8")
     (shims / "uname").chmod(0o755)
     reply = shell(_remote.run_script(binaries, None), b"", PATH=f"{shims}:{os.environ['PATH']}")
-    assert (reply.verdict, reply.machine, reply.rc) == ("unsupported", "riscv64", 0)
+    assert (reply.verdict, reply.machine, reply.rc) == ("unsupported", machine, 0)
 
 
 def test_an_environment_reaches_the_binary(shell: t.Callable[..., Reply]) -> None:
