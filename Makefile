@@ -36,6 +36,14 @@ build: ## Build the static binaries for both architectures, where the plugins fi
 dist: $(VENV) build ## Build the collection archive for ansible-galaxy in dist/
 	tools/dist
 
+.PHONY: release
+release: dist $(PUBLISH) ## Make all that a release consists of in dist/, signed if FERRO_RELEASE_KEY names a key
+	tools/release
+
+.PHONY: reproducible
+reproducible: $(VENV) ## Build twice, as differently as can be, and compare the bytes
+	tools/reproducible
+
 .PHONY: demo
 demo: dist ## Replicate a small data set between three hosts with real ZFS, and verify checksums
 	tools/demo

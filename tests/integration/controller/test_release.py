@@ -26,10 +26,11 @@ def test_contents(archive: Path) -> None:
     tops = {member.name.split("/")[0] for member in members}
     allowed = {"MANIFEST.json", "FILES.json", "LICENSE", "README.md", "CHANGELOG.rst"}
     assert tops <= allowed | {"LICENSES", "changelogs", "docs", "meta", "monitoring", "playbooks", "plugins", "roles"}
-    binaries = [member for member in members if "/_native/" in member.name]
+    binaries = [member for member in members if "/_native/zfs_" in member.name]
     stems = [{member.name.removesuffix(end) for member in binaries if member.name.endswith(end)} for end in ("_x86_64", "_aarch64")]
     assert stems[0] == stems[1] and len(binaries) == 2 * len(stems[0]) > 0
     assert max(member.size for member in binaries) < 2_500_000
+    assert "plugins/module_utils/_native/NOTICES" in {member.name for member in members}
     assert archive.stat().st_size < 20_000_000
 
 
