@@ -12,6 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
 MONITORING := .cache/monitoring-tools
@@ -39,6 +40,10 @@ dist: $(VENV) build ## Build the collection archive for ansible-galaxy in dist/
 .PHONY: release
 release: dist $(PUBLISH) ## Make all that a release consists of in dist/, signed if FERRO_RELEASE_KEY names a key
 	tools/release
+
+.PHONY: publish
+publish: dist $(PUBLISH) ## Hand the archive to Galaxy, if it is that of the release TAG (ANSIBLE_GALAXY_SERVER_TOKEN)
+	tools/publish $(ARCHIVE)
 
 .PHONY: reproducible
 reproducible: $(VENV) ## Build twice, as differently as can be, and compare the bytes
@@ -90,6 +95,10 @@ community: $(PUBLISH) .cache/collections/ansible_collections/ferro/zfs ## Check 
 	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
 	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	.venvs/publish/bin/check-jsonschema --quiet --builtin-schema vendor.renovate renovate.json
+	.venvs/publish/bin/zizmor --offline --quiet .github
 	.venvs/publish/bin/ansible-builder introspect .cache/collections >/dev/null
 	PATH=$(CURDIR)/.venvs/publish/bin:$$PATH ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections \
 	  antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
@@ -127,6 +136,22 @@ sanity: dist .venvs/.stamp $(PUBLISH) ## Run Galaxy's import and ansible-test sa
 	for python in .venv .venvs/oldest .venvs/newest; do \
 	  [ ! -x $$python/bin/python ] || $$python/bin/python -W ignore tools/sanity.py $(ARCHIVE) || exit 1; \
 	done
+
+.PHONY: sanity-of
+sanity-of: dist ## Run ansible-test sanity on the archive with one Ansible (CORE=2.17, or devel)
+	tools/venvs $(CORE)
+	.venvs/$(CORE)/bin/python -W ignore tools/sanity.py $(ARCHIVE)
+
+.PHONY: msrv
+msrv: ## Compile with the oldest Rust that is supported
+	rustup toolchain install --profile minimal $(MSRV)
+	cargo +$(MSRV) check --workspace --all-targets --locked
+
+.PHONY: unit-aarch64
+unit-aarch64: $(VENV) ## Run the unit tests of Rust on aarch64, emulated
+	rustup target add aarch64-unknown-linux-musl
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER=qemu-aarch64-static \
+	  cargo test --quiet --workspace --lib --bins --locked --target aarch64-unknown-linux-musl
 
 # The lab's kernel takes minutes, and what comes before the lab's tests leaves one core idle most of
 # the time. A test that needs an image waits for it, and says what went wrong.
