@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "not every test program needs all of it")]
 
+mod server;
 mod state;
 mod transcript;
 
@@ -31,14 +32,6 @@ if [ -s "$far/down" ]; then cat "$far/down" >&2; exit 255; fi
 if [ -s "$far/gate" ]; then SSH_ORIGINAL_COMMAND=$command exec sh "$far/gate"; fi
 PATH=$far:/usr/bin:/bin exec sh -c "$command"
 "#;
-
-/// Starts the fake, which Python has compiled once and for all then: a test runs it some twenty
-/// times.
-const LAUNCHER: &str = concat!(
-    "#!/usr/bin/python3 -IS\nimport sys\nsys.path.insert(0, 'FOLDER')\nsys.pycache_prefix = '",
-    env!("CARGO_TARGET_TMPDIR"),
-    "'\nfrom fake_zfs.program import start\nstart()\n"
-);
 
 /// The host, and others that it reaches with `ssh`.
 pub struct Host {
@@ -92,9 +85,8 @@ impl Host {
     fn install(&self, host: &str, datasets: &str, id: &str) {
         let folder = self.path(host);
         fs::create_dir_all(&folder).unwrap();
-        let launcher = LAUNCHER.replace("FOLDER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fleet"));
         for name in ["zfs", "zpool"] {
-            script(&folder.join(name), &launcher);
+            script(&folder.join(name), &server::launcher(&folder));
         }
         let help = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/allow/2.3.9/help.txt");
         fs::copy(help, folder.join("allow-help")).unwrap();

@@ -90,8 +90,10 @@ def change(act):
         finally:
             after = json.dumps(state)
             if kept and after != before:
-                with open(path_of("state.json"), "w", encoding="utf-8") as file:
+                # At once, as a command may be killed at any time; and for all accounts.
+                with open(path_of("state.json.new"), "w", encoding="utf-8") as file:
                     file.write(after)
+                os.replace(path_of("state.json.new"), path_of("state.json"))
 
 
 def carry_out(command, words, stdin, fault, state):
@@ -154,6 +156,7 @@ def main():
 
 
 def start():
+    os.umask(0)
     try:
         sys.exit(main())
     except Refused as refused:

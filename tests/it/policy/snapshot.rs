@@ -212,3 +212,19 @@ fn to_be_stopped_is_a_failure_that_says_what_was_done() {
     assert!(result["msg"].as_str().unwrap().contains("stopped by SIGTERM"), "{}", result["msg"]);
     assert!(!commands(&host).iter().any(|line| line.ends_with("_hourly")));
 }
+
+/// The fake's own: what is done for a `zfs` that is gone ends with it.
+#[test]
+fn a_command_that_is_killed_does_no_more() {
+    let host = Host::new("tank");
+    let zfs = host.path("zfs");
+    let run = host.program(&[zfs.to_str().unwrap(), "snapshot", "tank@1"]);
+    let mut child = run.fault("", json!({"command": "snapshot *", "sleeps": 30})).spawn();
+    while commands(&host).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    // Until nobody has its standard output any more.
+    child.wait_with_output().unwrap();
+    assert_eq!(host.names(), ["tank"]);
+}
