@@ -118,12 +118,13 @@ unit-rust:
 	+RUST_TEST_THREADS=4 cargo test --quiet --workspace --locked
 
 unit-python: $(VENV)
-	$(PYTEST) --numprocesses 2 --dist loadfile --ignore tests/unit/monitoring tests/unit
+	$(PYTEST) --numprocesses 2 --dist loadfile -m 'not slow' --ignore tests/unit/monitoring tests/unit
 
 .PHONY: slow
 slow: $(VENV) $(MONITORING)/promtool ## Run unit tests that take seconds each, and those of alert rules and dashboards
 	cargo test --quiet --workspace --locked -- --ignored
 	cargo test --quiet --package module_utils --features argspec --locked argspec
+	$(PYTEST) --numprocesses 2 --dist loadfile -m slow --ignore tests/unit/monitoring tests/unit
 	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit/monitoring
 
 .PHONY: test-fast

@@ -55,6 +55,7 @@ def test_site_ends_at_a_slip_before_it_asks_anybody(tmp_path: Path) -> None:
     assert said.count("TASK [") == 1
 
 
+@pytest.mark.slow
 def test_groups_by_another_name_are_no_empty_success(tmp_path: Path) -> None:
     code, said = run(tmp_path, "ferro.zfs.site", {"zfs_backup_client": {"hosts": {"nas": OFF}}}, "--limit", "nas")
     assert code == 2
@@ -65,18 +66,21 @@ def test_groups_by_another_name_are_no_empty_success(tmp_path: Path) -> None:
     assert "'zfs_backup_client' looks like 'zfs_backup_clients'" in said
 
 
+@pytest.mark.slow
 def test_suspending_nobody_is_no_success(tmp_path: Path) -> None:
     code, said = run(tmp_path, "ferro.zfs.suspend", {"zfs_backup_server": {"hosts": {"vault": OFF}}})
     assert code == 2
     assert "no host is in the group zfs_backup_servers, nor in zfs-backup-servers. The groups that there are: all, ungrouped, zfs_backup_server" in said
 
 
+@pytest.mark.slow
 def test_an_inventory_without_hosts_is_no_success_either(tmp_path: Path) -> None:
     code, said = run(tmp_path, "ferro.zfs.site", {})
     assert code == 2
     assert "no host is in any of the groups" in said
 
 
+@pytest.mark.slow
 def test_what_refers_to_a_variable_that_is_not_there_is_named(tmp_path: Path) -> None:
     tree = {"tank": {"datasets": {"data": {"policy": "high", "properties": {"keylocation": "{{ where }}"}}}}}
     code, said = run(tmp_path, "ferro.zfs.validate", fleet(source={"zfs": tree, "system_zfs_keys": {}}))
@@ -85,6 +89,7 @@ def test_what_refers_to_a_variable_that_is_not_there_is_named(tmp_path: Path) ->
     assert "source: zfs: not set" not in said
 
 
+@pytest.mark.slow
 def test_site_clears_a_host_that_has_left_the_servers(tmp_path: Path) -> None:
     groups = {"zfs_backup_clients": ["nas", "both"], "zfs_backup_servers": ["both", "vault"], "zfs-backup-offsite": ["far"]}
     hosts = {name: {"hosts": dict.fromkeys(members)} for name, members in groups.items()}
@@ -118,6 +123,7 @@ def test_site_sets_up_who_watches_and_clears_who_does_not_any_more(groups: list[
     assert [play["name"] for play in found if asking.compile_expression(play["tasks"][0]["when"])(group_names=groups)] == plays
 
 
+@pytest.mark.slow
 def test_who_only_watches_needs_no_backups(tmp_path: Path) -> None:
     groups: dict[str, dict] = {"zfs_monitored": {"hosts": {"nas": OFF}}, "zfs_monitoring_servers": {"hosts": {"watcher": OFF}}}
     assert run(tmp_path, "ferro.zfs.validate", groups)[0] == 0

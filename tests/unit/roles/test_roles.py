@@ -42,7 +42,8 @@ def test_the_programs_on_timers_are_among_those_built() -> None:
     "path", sorted(path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_every_file_is_yaml(path: Path) -> None:
-    assert yaml.safe_load(path.read_text(encoding="utf-8")) is not None
+    # With the parser that Ansible takes, which is a tenth of the work.
+    assert yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) is not None
 
 
 UNITS = sorted(ROOT.glob("roles/*/templates/*.service.j2"))
