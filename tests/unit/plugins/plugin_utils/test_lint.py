@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache/collections"
@@ -33,6 +34,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_options_are_checked_but_for_templates(tmp_path: Path) -> None:
     tasks = [{"name": f"Task {number}", **task} for number, task in enumerate(RIGHT + WRONG)]
     play = {"name": "Try", "hosts": "all", "gather_facts": False, "vars": {"a": 1}, "tasks": tasks}
