@@ -46,7 +46,11 @@ class Life:
         size, file = chance.choice((1, 20, 300, 2000, 5000)), chance.randrange(4)
         self.did(f"{size} KiB to {dataset}")
         if dataset in self.volumes():
-            device = f"$({DEVICES.removesuffix('done')}done | grep ' {dataset}$' | cut -d' ' -f1)"
+            device = self.sh(self.source, f"{DEVICES} 2>/dev/null | grep ' {dataset}$' | cut -d' ' -f1").strip()
+            if not device:
+                # Once in hundreds of rounds, of encrypted ones: why has yet to be found out, which is what is noted here for.
+                self.did(f"no device: {self.sh(self.source, f'zfs get -H -o property,value keystatus,encryptionroot,origin {dataset}; ls -l /dev/zd*')}")
+                return
             self.sh(self.source, f"head -c {size}K /dev/urandom | dd of={device} bs=64k seek={file * 10} conv=notrunc,fsync 2>/dev/null")
         else:
             self.sh(self.source, f"head -c {size}K /dev/urandom > /{dataset}/f{file}")
