@@ -49,6 +49,13 @@ publish: dist $(PUBLISH) ## Hand the archive to Galaxy, if it is that of the rel
 reproducible: $(VENV) ## Build twice, as differently as can be, and compare the bytes
 	tools/reproducible
 
+.PHONY: docs
+docs: $(PUBLISH) .cache/collections/ansible_collections/ferro/zfs ## Make the site in dist/site: guides, modules, filters, roles, errors
+	PATH=$(CURDIR)/.venvs/publish/bin:$$PATH python tools/site/gather.py .cache/site
+	rm -rf dist/site
+	.venvs/publish/bin/sphinx-build --quiet --fail-on-warning --keep-going --builder html --doctree-dir .cache/doctrees .cache/site dist/site
+	python3 tools/site/links.py dist/site
+
 .PHONY: demo
 demo: dist ## Replicate a small data set between three hosts with real ZFS, and verify checksums
 	tools/demo
@@ -128,7 +135,7 @@ slow: $(VENV) $(MONITORING)/promtool ## Run unit tests that take seconds each, a
 	$(PYTEST) --numprocesses 2 --dist loadfile tests/unit/monitoring
 
 .PHONY: test-fast
-test-fast: check community ## Run all tests that need neither a lab nor several Ansibles
+test-fast: check community docs ## Run all tests that need neither a lab nor several Ansibles
 	$(PYTHON) tools/generate_docs.py --check
 
 .PHONY: sanity

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = ROOT / "tests/integration/e2e/inventory"
@@ -30,3 +31,11 @@ def test_the_page_shows_what_is_tested(file: str) -> None:
     shown = re.search(rf"```yaml\n# {re.escape(file)}\n(.*?)```", text, re.DOTALL)
     assert shown is not None, f"docs/inventory.md does not show {file}"
     assert yaml.safe_load(shown[1]) == yaml.safe_load((INVENTORY / file).read_text(encoding="utf-8"))
+
+
+def test_the_quickstart_uses_options_that_exist() -> None:
+    text = (ROOT / "docs/quickstart.md").read_text(encoding="utf-8")
+    plays = [play for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if block.startswith("- ") for play in yaml.safe_load(block)]
+    used = [(key.rpartition(".")[2], set(options)) for play in plays for task in play["tasks"] for key, options in task.items() if key.startswith("ferro.zfs.")]
+    assert [module for module, _options in used] == ["zfs_policy_snapshot", "zfs_prune", "zfs_replicate"]
+    assert all(options <= set(SPECS[module]["argument_spec"]) for module, options in used)

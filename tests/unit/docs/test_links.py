@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted(page for where in ("*.md", ".github/*.md", "docs/*.md", "roles/*/README.md", "tests/*/README.md") for page in ROOT.glob(where))
+PAGES = sorted(page for where in ("*.md", ".github/*.md", "docs/**/*.md", "roles/*/README.md", "tests/*/README.md") for page in ROOT.glob(where))
 # Galaxy shows these, but none of the files beside them.
-ON_GALAXY = [page for page in PAGES if page.name == "README.md" and page.parent.parent.name != "tests"]
+ON_GALAXY = [page for page in PAGES if page == ROOT / "README.md" or page.parent.parent.name == "roles"]
 LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)#\s]*)(?:#([^)\s]+))?", re.MULTILINE)
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 SOURCE = re.compile(re.escape(GALAXY["repository"]) + "/(?:blob|tree)/main/")
