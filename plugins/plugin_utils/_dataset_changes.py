@@ -17,29 +17,6 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils import _properties
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import is_below
 from ansible_collections.ferro.zfs.plugins.plugin_utils._tree import Dataset, Tree, TreeError
 
-AT_CREATION = {
-    "casesensitivity",
-    "encryption",
-    "keyformat",
-    "normalization",
-    "pbkdf2iters",
-    "utf8only",
-    "volblocksize",
-}
-# What a dataset does not take from its parent. For all others, a value that is right only because
-# it is inherited is set, or the next change of the parent, maybe in this very run, would change it.
-NOT_INHERITED = AT_CREATION | {
-    "canmount",
-    "filesystem_limit",
-    "keylocation",
-    "quota",
-    "refquota",
-    "refreservation",
-    "reservation",
-    "snapshot_limit",
-    "version",
-    "volsize",
-}
 # Read besides what the tree declares.
 ALWAYS_READ = ("type", "encryptionroot", "keystatus", "keylocation")
 NO_DATASET = re.compile(r"cannot open '.*': (dataset does not exist|no such pool.*)")
@@ -86,6 +63,7 @@ def dataset_changes(tree: Tree, read: str, errors: str, keys_directory: str, rep
             else:
                 changes += _loading(dataset, there)
                 changes += _setting(dataset, there)
+                changes += _giving_back(dataset, there)
         except TreeError as fault:
             faults.append(str(fault))
     if faults:
@@ -150,9 +128,9 @@ def _creation(dataset: Dataset, declared: set[str], keys_directory: str) -> list
 
 
 def creation_properties(dataset: Dataset, keys_directory: str) -> dict[str, str]:
-    """What a new dataset is made with: what is declared, and for an encryption root where its key is."""
+    """What a new dataset is made with: what is declared and not inherited, and for an encryption root where its key is."""
     path = properties_path(dataset)
-    properties = _properties.words(dataset.properties or {}, path)
+    properties = {name: value for name, value in _properties.words(dataset.properties or {}, path).items() if value != _properties.INHERIT}
     if dataset.declares_encryption and dataset.encryption_root == dataset.name:
         if "keyformat" not in properties:
             raise TreeError(path, "encryption needs a keyformat: raw, hex or passphrase")
@@ -182,12 +160,14 @@ def _setting(dataset: Dataset, there: Actual) -> list[Entry]:
         raise TreeError(f"{path}.volsize", f"{dataset.name} is a filesystem, which cannot become a volume")
     differing = {}
     for name, value in properties.items():
+        if value == _properties.INHERIT:
+            continue
         actual = there.values.get(name, "-")
         if _properties.same(name, value, actual):
             inherited = there.sources.get(name, "-").startswith(("inherited", "default"))
-            if name in NOT_INHERITED or not inherited:
+            if name in _properties.NOT_INHERITED or not inherited:
                 continue
-        elif name in AT_CREATION:
+        elif name in _properties.AT_CREATION:
             raise TreeError(
                 f"{path}.{name}",
                 f"the tree says {value}, but {dataset.name} was created with {actual}, and that cannot be changed; "
@@ -202,6 +182,22 @@ def _setting(dataset: Dataset, there: Actual) -> list[Entry]:
     before = {name: there.values.get(name, "-") for name in differing}
     change = {"dataset": dataset.name, "action": "set", "command": command, "before": before, "after": differing}
     return [{**change, "trial": _trial(dataset.name, differing, there)}]
+
+
+def _giving_back(dataset: Dataset, there: Actual) -> list[Entry]:
+    """What is set on the dataset itself, or came with a stream, and is to be the parent's again."""
+    declared = _properties.words(dataset.properties or {}, properties_path(dataset))
+    names = [name for name, value in declared.items() if value == _properties.INHERIT and there.sources.get(name) in ("local", "received")]
+    return [
+        {
+            "dataset": dataset.name,
+            "action": "inherit",
+            "command": ["zfs", "inherit", name, dataset.name],
+            "before": {name: there.values.get(name, "-")},
+            "after": {name: _properties.INHERIT},
+        }
+        for name in names
+    ]
 
 
 def _trial(name: str, properties: dict[str, str], there: Actual) -> list[str]:

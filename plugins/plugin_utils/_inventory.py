@@ -106,7 +106,7 @@ def _guard(found: Findings, check: Callable[..., object], *given: Any) -> None:
 
 
 def _pool_properties(settings: dict[str, Any], path: str) -> object:
-    return _properties.words(one_of(settings, path, POOL_PROPERTIES, "pool properties"), f"{path}.properties")
+    return _properties.words(one_of(settings, path, POOL_PROPERTIES, "pool properties"), f"{path}.properties", of_pool=True)
 
 
 def _read_tree(found: Findings, host: Host) -> Tree | None:

@@ -39,7 +39,7 @@ def pool_changes(
             raise ReadError(f"{name} is to be created, but the zfs tree has no such pool")
     changes: list[Entry] = []
     for name, (path, settings) in tree.settings.items():
-        properties = _properties.words(one_of(settings, path, POOL_PROPERTIES, "pool properties"), f"{path}.properties")
+        properties = _properties.words(one_of(settings, path, POOL_PROPERTIES, "pool properties"), f"{path}.properties", of_pool=True)
         if name in actual:
             changes += _setting(name, properties, actual[name])
             continue

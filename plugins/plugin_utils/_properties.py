@@ -25,10 +25,35 @@ SYNONYMS = {
 }
 # Their value may be any text, so `yes` is not taken for `on` there.
 TEXTS = {"mountpoint", "keylocation", "sharenfs", "sharesmb", "mlslabel", "comment", "bootfs", "cachefile", "altroot"}
+# What gives a property back to the parent.
+INHERIT = "inherit"
+AT_CREATION = {
+    "casesensitivity",
+    "encryption",
+    "keyformat",
+    "normalization",
+    "pbkdf2iters",
+    "utf8only",
+    "volblocksize",
+}
+# What a dataset does not take from its parent. For all others, a value that is right only because
+# it is inherited is set, or the next change of the parent, maybe in this very run, would change it.
+NOT_INHERITED = AT_CREATION | {
+    "canmount",
+    "filesystem_limit",
+    "keylocation",
+    "quota",
+    "refquota",
+    "refreservation",
+    "reservation",
+    "snapshot_limit",
+    "version",
+    "volsize",
+}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPEZ])?B?", re.IGNORECASE)
 
 
-def words(properties: Mapping[str, Any], path: str) -> dict[str, str]:
+def words(properties: Mapping[str, Any], path: str, of_pool: bool = False) -> dict[str, str]:
     """The declared properties as a command line takes them; those left empty are not declared. Raises TreeError."""
     found = {}
     for name, value in properties.items():
@@ -37,7 +62,18 @@ def words(properties: Mapping[str, Any], path: str) -> dict[str, str]:
             raise TreeError(here, "not the name of a property")
         if value is not None:
             found[name] = word(name, value, here)
+        if found.get(name) == INHERIT:
+            _check_inheritable(name, here, of_pool)
     return found
+
+
+def _check_inheritable(name: str, path: str, of_pool: bool) -> None:
+    if of_pool:
+        raise TreeError(path, "a property of a pool is inherited from nothing, so give its value; what datasets inherit goes below root_properties")
+    if name in AT_CREATION:
+        raise TreeError(path, f"{name} is set once, when a dataset is made, so it cannot be given back to the parent")
+    if name in NOT_INHERITED or "@" in name:
+        raise TreeError(path, f"{name} is not inherited from a parent, so give its value, such as none for a quota")
 
 
 def word(name: str, value: Any, path: str) -> str:

@@ -119,6 +119,16 @@ def test_changes_of_the_tree_are_made_and_nothing_else(fleet: Fleet) -> None:
     assert "tank/ledger\ntank/undeclared\n" in fleet.sh("source", "zfs list -Ho name")
 
 
+def test_a_property_is_given_back_to_the_parent(fleet: Fleet) -> None:
+    tree = {"tank": {"datasets": {"documents": {"properties": {"compression": "inherit", "com.example:none": "inherit", "recordsize": "inherit"}}}}}
+    wanted = {"zfs": tree, "system_zfs_create_pools": [], "system_zfs_keys": {}}
+    assert "would run: zfs inherit compression tank/documents" in system(fleet, check=True, **wanted).output
+    assert fleet.sh("source", "zfs get -Ho source compression tank/documents") == "local\n"
+    system(fleet, **wanted)
+    assert fleet.sh("source", "zfs get -Ho source compression,recordsize tank/documents") == "default\ndefault\n"
+    assert system(fleet, **wanted).recap["source"]["changed"] == 0
+
+
 def test_check_mode_says_what_zfs_would_refuse_in_its_own_words(fleet: Fleet) -> None:
     """Nothing of it was found before the real run, which then stopped halfway."""
     fleet.sh("source", "truncate -s 100M /big/third")
