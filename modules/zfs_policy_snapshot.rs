@@ -66,7 +66,8 @@ pub struct Args {
     /// they are taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are taken.
     ///
     /// What is given here is added to the built-in policies, which are the default, or replaces those of the same name. A count
-    /// that is left out is 0. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
+    /// that is left out is 0. Instead of a number, a span says as many as it has: V(48h) of V(hourly) are 48, V(1y) of V(monthly)
+    /// are 12. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
     #[serde(default = "request::built_in")]
     policies: Policies,
     /// Which intervals to look at. Each is taken where it is due: where its current period has no snapshot yet.
@@ -157,7 +158,7 @@ impl Args {
         let wanted = |interval: &Interval| self.interval.iter().any(|which| which.includes(*interval));
         let clock = Clock { now: task.now, zone, utc_names: self.utc, frequently_minutes: self.frequently_minutes };
         Ok(Request {
-            table: request::table(&self.datasets, &self.policies)?,
+            table: request::table(&self.datasets, &self.policies, self.frequently_minutes)?,
             intervals: Interval::ALL.into_iter().filter(wanted).collect(),
             schedule: Schedule::new(clock),
             prefix: self.prefix,

@@ -13,6 +13,7 @@ use module_utils::model::DatasetName;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::jobs::Job;
+use module_utils::plan::names::Names;
 use module_utils::plan::retain::MaxDestroy;
 use module_utils::policy::kept;
 use module_utils::policy::permission;
@@ -65,12 +66,26 @@ pub struct Args {
     /// they are taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are kept.
     ///
     /// What is given here is added to the built-in policies, which are the default, or replaces those of the same name. A count
-    /// that is left out is 0. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
+    /// that is left out is 0. Instead of a number, a span says as many as it has: V(48h) of V(hourly) are 48, V(1y) of V(monthly)
+    /// are 12. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
     #[serde(default = "request::built_in")]
     policies: Policies,
-    /// How the names of snapshots begin that may be destroyed at all. They must be C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
+    /// How the names of snapshots begin that may be destroyed at all, besides O(other_names). They must be
+    /// C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
     #[serde(default = "request::prefix")]
     prefix: String,
+    /// Names of other tools that count as ours do, together with them: by the name of the tool, or as a pattern. What no pattern
+    /// matches as a whole, and what two read differently, stays.
+    ///
+    /// A tool is V(sanoid), V(pyznap), V(zfs-auto-snapshot), V(zfs_autobackup:NAME), V(zrepl) or V(truenas); behind a colon stands how
+    /// names begin where that is not the tool's default, as in V(zrepl:pve_) or V(sanoid:old). A pattern has V(%Y), V(%m) and V(%d), maybe
+    /// V(%H), V(%M), V(%S) and V(%f) (parts of a second), maybe C({interval}), and else what names have literally.
+    ///
+    /// A name without an interval counts for each interval of the policy of which it is the first of its period, by its date; or for one
+    /// interval if that is said: V(zrepl=hourly).
+    #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "TOOL|PATTERN")))]
+    other_names: Vec<String>,
     /// Patterns over the names of snapshots, without their dataset, that are never destroyed: globs such as V(manual_*) or
     /// V({first,last}), or between slashes regular expressions that may match any part of the name, such as V(/_monthly$/).
     #[serde(default)]
@@ -116,6 +131,9 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);
     tell_unreplicated(&pruned.unreplicated, task);
+    for (word, count) in &pruned.counted {
+        task.info(&format!("{count} snapshots count by other_names: {word}"));
+    }
     let count: usize = pruned.destroyed.iter().map(|(_, names)| names.len()).sum();
     let what = if task.check_mode { "to destroy" } else { "destroyed" };
     let bytes = pruned.reclaim_bytes.map_or_else(String::new, |bytes| format!("; frees {}", ByteSize(bytes)));
@@ -141,6 +159,7 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
         .with("summary", summary)
         .told(task, runner, &pruned.warnings.lines(), || diff("", &destroyed, &[]))
         .with("destroyed", destroyed);
+    let outcome = if pruned.counted.is_empty() { outcome } else { outcome.with("other_names", json!(pruned.counted)) };
     let outcome = if task.keeps_result { outcome.leaving("kept", kept::shown(&pruned.left, runner)) } else { outcome };
     if task.verbosity >= 1 { outcome.with("kept", pruned.kept.iter().map(shown).collect::<Vec<_>>()) } else { outcome }
 }
@@ -174,8 +193,9 @@ impl Args {
         let seconds = |span: Span| i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX);
         let keep_after = self.keep_within.map(|span| now.saturating_sub(seconds(span)));
         Ok(Request {
-            table: request::table(&self.datasets, &self.policies)?,
-            prefix: self.prefix,
+            table: request::table(&self.datasets, &self.policies, self.frequently_minutes)?,
+            names: Names::new(&self.prefix, &self.other_names)
+                .map_err(|error| format!("option other_names: {error}"))?,
             protect: Globs::new(&self.protect).map_err(|error| format!("option protect: {error}"))?,
             keep_unreplicated: self.keep_unreplicated,
             replicas: replicas.map_err(|error| format!("option replicas: {error}"))?,

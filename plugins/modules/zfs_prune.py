@@ -62,8 +62,9 @@ options:
     description:
       - 'What each policy keeps: how many V(frequently), V(hourly), V(daily), V(weekly), V(monthly) and V(yearly) snapshots, whether they are
         taken (V(autosnap)) and pruned (V(autoprune)). Of an interval with a count of 0 none are kept.'
-      - What is given here is added to the built-in policies, which are the default, or replaces those of the same name. A count that is left
-        out is 0. V(autosnap) and V(autoprune) are true if left out, unless all counts are 0.
+      - 'What is given here is added to the built-in policies, which are the default, or replaces those of the same name. A count that is left
+        out is 0. Instead of a number, a span says as many as it has: V(48h) of V(hourly) are 48, V(1y) of V(monthly) are 12. V(autosnap) and
+        V(autoprune) are true if left out, unless all counts are 0.'
     type: dict
     default:
       critical:
@@ -104,9 +105,21 @@ options:
         autoprune: false
   prefix:
     description:
-      - How the names of snapshots begin that may be destroyed at all. They must be C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
+      - How the names of snapshots begin that may be destroyed at all, besides O(other_names). They must be C(PREFIX_YYYY-MM-DD_HH:MM:SS_INTERVAL).
     type: str
     default: autosnap
+  other_names:
+    description:
+      - 'Names of other tools that count as ours do, together with them: by the name of the tool, or as a pattern. What no pattern matches as
+        a whole, and what two read differently, stays.'
+      - A tool is V(sanoid), V(pyznap), V(zfs-auto-snapshot), V(zfs_autobackup:NAME), V(zrepl) or V(truenas); behind a colon stands how names
+        begin where that is not the tool's default, as in V(zrepl:pve_) or V(sanoid:old). A pattern has V(%Y), V(%m) and V(%d), maybe V(%H), V(%M),
+        V(%S) and V(%f) (parts of a second), maybe C({interval}), and else what names have literally.
+      - 'A name without an interval counts for each interval of the policy of which it is the first of its period, by its date; or for one interval
+        if that is said: V(zrepl=hourly).'
+    type: list
+    elements: str
+    default: []
   protect:
     description:
       - 'Patterns over the names of snapshots, without their dataset, that are never destroyed: globs such as V(manual_*) or V({first,last}),
@@ -184,6 +197,14 @@ EXAMPLES = r"""
         daily: 60
         monthly: 12
 
+- name: Take over a target that another tool has filled
+  ferro.zfs.zfs_prune:
+    datasets:
+      - dataset: backup/replicas
+        policy: high
+        snapshots_discover_children: true
+    other_names: [zfs-auto-snapshot, "zfs_autobackup:offsite"]
+
 - name: Show what would be destroyed, and what that frees
   ferro.zfs.zfs_prune:
     datasets: "{{ zfs | ferro.zfs.zfs_datasets_with_policy }}"
@@ -217,7 +238,8 @@ kept:
       description:
         - Why it stays. V(newest) of its dataset; V(retained) by the policy; V(foreign), it does not have the prefix; V(unparsable), it has the
           prefix, but no date and interval; V(protected) by O(protect); V(cloned); V(held); V(replication_base), a replication may need it;
-          V(unreplicated), see O(keep_unreplicated); V(keep_within), see O(keep_within); V(busy), ZFS would not destroy it now.
+          V(unreplicated), see O(keep_unreplicated); V(keep_within), see O(keep_within); V(misdated), counted by O(other_names) with a date before
+          that of an older one; V(busy), ZFS would not destroy it now.
         - Of replicas, see O(replicas), also V(recent_arrival), not here for long enough; V(too_young), by its name or creation; V(future), dated
           later than now.
       type: list
@@ -230,6 +252,11 @@ kept:
       elements: str
       returned: where V(unreplicated) is a reason, and M(ferro.zfs.zfs_replicate) has sent anything of the dataset
       sample: ["tank/data#ferro_0123456789abcdef_01234567_fedcba9876543210"]
+other_names:
+  description: How many snapshots each word of O(other_names) counts, those that stay included.
+  returned: with O(other_names)
+  type: dict
+  sample: {"zfs-auto-snapshot": 112, "zrepl": 0}
 unreplicated:
   description:
     - Bookmarks of targets that have not got what no policy wants any more, so that O(keep_unreplicated) alone keeps it.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant
 BUILT_IN = ("none", "low", "high", "critical")
 INTERVALS = ("frequently", "hourly", "daily", "weekly", "monthly", "yearly")
 FLAGS = ("autosnap", "autoprune")
+# A span of time stands for as many as it has.
+COUNT = re.compile("[0-9]+(m|h|d|w|mo|y)?")
 
 
 def definition_faults(policies: Any, path: str) -> list[str]:
@@ -40,8 +43,8 @@ def definition_faults(policies: Any, path: str) -> list[str]:
 
 def _count_fault(word: Any, value: Any) -> str | None:
     if word in INTERVALS:
-        whole = isinstance(value, int) or (isinstance(value, str) and value.isdigit())
-        return None if whole and not isinstance(value, bool) and int(value) >= 0 else f"expected a number of snapshots, got {shown(value)}"
+        text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+        return None if COUNT.fullmatch(text.strip()) else f"expected a number of snapshots, or a span such as 48h, got {shown(value)}"
     if word not in FLAGS:
         return f"not a key of a policy, which are: {', '.join((*INTERVALS, *FLAGS))}{meant(word, (*INTERVALS, *FLAGS))}"
     try:

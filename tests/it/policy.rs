@@ -4,6 +4,8 @@
 #![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
 mod host;
+#[path = "policy/other_names.rs"]
+mod other_names;
 #[path = "policy/prune.rs"]
 mod prune;
 #[path = "policy/snapshot.rs"]
@@ -136,7 +138,7 @@ fn bad_input_is_refused_before_any_command() {
         (
             PRUNE,
             with("policies", json!({"high": {"daily": -3}})),
-            "option policies.high.daily: expected an integer that fits here, got -3",
+            "option policies.high.daily: expected a number of snapshots, or a span such as 48h, 30d, 8w, 12mo or 5y, got -3",
         ),
         (
             PRUNE,

@@ -7,17 +7,13 @@
 //! name, by its `creation` and by its arrival.
 
 use super::arrivals::Evidence;
+use super::names::AHEAD;
 use super::period::{Interval, Period};
 use super::policy::Policy;
 use super::reason::Reasons;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::HashSet;
-
-/// Names do not say their zone, so they are read as UTC. No zone is further ahead than 14 hours, and clocks differ a little.
-const AHEAD: i64 = 15 * HOUR;
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
 
 /// What is known of replicas besides their listing.
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +29,9 @@ pub struct Elsewhere<'a> {
 }
 
 impl Elsewhere<'_> {
-    /// The longest that a period can last, in seconds.
-    fn length(&self, interval: Interval) -> i64 {
-        match interval {
-            Interval::Frequently => i64::from(self.frequently_minutes) * 60,
-            Interval::Hourly => HOUR,
-            Interval::Daily => DAY,
-            Interval::Weekly => 7 * DAY,
-            Interval::Monthly => 31 * DAY,
-            Interval::Yearly => 366 * DAY,
-        }
-    }
-
     /// How long a policy wants snapshots of that interval.
     fn wanted(&self, policy: Policy, interval: Interval) -> i64 {
-        self.length(interval).saturating_mul(i64::from(policy.count(interval)))
+        interval.longest(self.frequently_minutes).saturating_mul(i64::from(policy.count(interval)))
     }
 
     /// True if what was created then is too young to go, by its `creation`.
@@ -89,7 +73,7 @@ impl<'a> Places<'a> {
         }
         let used = &mut self.used[interval as usize];
         if *used < self.policy.count(interval) {
-            if here < replica.length(interval).saturating_mul(i64::from(*used)) {
+            if here < interval.longest(replica.frequently_minutes).saturating_mul(i64::from(*used)) {
                 return Some(Reasons::RECENT_ARRIVAL);
             }
             *used += 1;

@@ -1,6 +1,7 @@
-use super::{DAY, Elsewhere, HOUR};
+use super::Elsewhere;
 use crate::model::glob::Globs;
 use crate::plan::arrivals::Arrivals;
+use crate::plan::names::Names;
 use crate::plan::naming;
 use crate::plan::period::Interval;
 use crate::plan::policy::Policy;
@@ -11,6 +12,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
 /// 2026-11-01, midnight in UTC.
 const START: i64 = 1_793_491_200;
 const COUNTS: [u32; 6] = [0, 6, 4, 0, 3, 0];
@@ -50,7 +53,9 @@ fn judged(all: &[Came], now: i64, trust_dates: bool) -> Vec<Reasons> {
         .map(|((createtxg, name), _)| Snapshot { name, createtxg, cloned: false })
         .collect();
     let rules = Rules {
-        prefix: "autosnap",
+        names: &Names::new("autosnap", &[]).unwrap(),
+        now,
+        frequently_minutes: 15,
         policy: Policy::new(COUNTS, true, true),
         protect: &Globs::new(&[] as &[&str]).unwrap(),
         keep_unreplicated: false,
@@ -205,7 +210,9 @@ fn gone_here(all: &[Came]) -> Vec<usize> {
     let snapshots: Vec<_> =
         (1..).zip(&names).map(|(createtxg, name)| Snapshot { name, createtxg, cloned: false }).collect();
     let rules = Rules {
-        prefix: "autosnap",
+        names: &Names::new("autosnap", &[]).unwrap(),
+        now: START,
+        frequently_minutes: 15,
         policy: Policy::new(COUNTS, true, true),
         protect: &Globs::new(&[] as &[&str]).unwrap(),
         keep_unreplicated: false,

@@ -12,6 +12,8 @@ pub enum Name {
     Unparsable,
     /// It is one of ours, taken at that time of the clock.
     Ours(DateTime, Interval),
+    /// It is another tool's, taken at that time of the clock; it says no interval.
+    Dated(DateTime),
 }
 
 /// The name of a snapshot taken at that time of the clock.

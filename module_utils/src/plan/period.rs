@@ -30,6 +30,21 @@ impl Interval {
     /// All of them, in the order of their discriminants.
     pub const ALL: [Self; 6] = [Self::Frequently, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
+    /// The longest that a period of this kind can last, in seconds.
+    #[must_use]
+    pub fn longest(self, frequently_minutes: u32) -> i64 {
+        const HOUR: i64 = 3600;
+        const DAY: i64 = 24 * HOUR;
+        match self {
+            Self::Frequently => i64::from(frequently_minutes) * 60,
+            Self::Hourly => HOUR,
+            Self::Daily => DAY,
+            Self::Weekly => 7 * DAY,
+            Self::Monthly => 31 * DAY,
+            Self::Yearly => 366 * DAY,
+        }
+    }
+
     /// The interval of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {

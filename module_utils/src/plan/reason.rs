@@ -34,6 +34,8 @@ bitflags! {
         const FUTURE = 1 << 12;
         /// ZFS would not destroy it: in use.
         const BUSY = 1 << 13;
+        /// Its name has a date and no interval, and the date is before that of an older snapshot.
+        const MISDATED = 1 << 14;
     }
 }
 

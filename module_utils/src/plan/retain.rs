@@ -1,7 +1,7 @@
 //! Which snapshots stay, and why: every snapshot gets a verdict, and one without a reason to stay may go.
 
 use super::elsewhere::{self, Elsewhere};
-use super::naming::{self, Name};
+use super::names::{Claim, Claims, Intervals, Names};
 use super::period::Interval;
 use super::policy::Policy;
 use super::reason::Reasons;
@@ -23,14 +23,18 @@ pub struct Snapshot<'a> {
 /// What is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    /// Only snapshots with this prefix are ours.
-    pub prefix: &'a str,
+    /// Only snapshots with these names count.
+    pub names: &'a Names,
     /// How many of each interval.
     pub policy: Policy,
     /// Names that are never destroyed.
     pub protect: &'a Globs,
     /// What no target has got yet stays.
     pub keep_unreplicated: bool,
+    /// Now, in seconds since 1970.
+    pub now: i64,
+    /// Length of the `frequently` period.
+    pub frequently_minutes: u32,
     /// They were taken by another host.
     pub elsewhere: Option<&'a Elsewhere<'a>>,
 }
@@ -51,6 +55,11 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Why the next snapshot stays that counts as one of each of these.
+    fn judge_all(&mut self, clock: DateTime, intervals: Intervals, createtxg: u64) -> Reasons {
+        intervals.iter().filter_map(|interval| self.judge(clock, interval, createtxg)).collect()
+    }
+
     /// Why the next snapshot stays, if there is a reason.
     fn judge(&mut self, clock: DateTime, interval: Interval, createtxg: u64) -> Option<Reasons> {
         match self {
@@ -65,19 +74,32 @@ impl<'a> Places<'a> {
     }
 }
 
+impl Rules<'_> {
+    /// As what each snapshot of one dataset counts, in the order given, which must be oldest first.
+    #[must_use]
+    pub fn claims(&self, snapshots: &[Snapshot<'_>]) -> Vec<Claim> {
+        let Self { names, policy, now, frequently_minutes, elsewhere, .. } = *self;
+        let claims = Claims { names, policy, now, frequently_minutes, elsewhere: elsewhere.is_some() };
+        claims.of(snapshots.iter().map(|snapshot| snapshot.name))
+    }
+}
+
 /// The verdict on each snapshot of one dataset, in the order given, which must be oldest first.
 #[must_use]
 pub fn verdicts(snapshots: &[Snapshot<'_>], replicated: &Replicated, rules: &Rules<'_>) -> Vec<Reasons> {
     let mut places = Places::new(rules);
     let mut all: Vec<Reasons> = snapshots
         .iter()
+        .zip(rules.claims(snapshots))
         .rev()
         .enumerate()
-        .map(|(age, snapshot)| {
-            let mut reasons = match naming::parse(rules.prefix, snapshot.name) {
-                Name::Foreign => Reasons::FOREIGN,
-                Name::Unparsable => Reasons::UNPARSABLE,
-                Name::Ours(clock, interval) => places.judge(clock, interval, snapshot.createtxg).unwrap_or_default(),
+        .map(|(age, (snapshot, claim))| {
+            let mut reasons = match claim {
+                Claim::Foreign => Reasons::FOREIGN,
+                Claim::Unparsable => Reasons::UNPARSABLE,
+                Claim::Future => Reasons::FUTURE,
+                Claim::Misdated => Reasons::MISDATED,
+                Claim::Of(clock, intervals) => places.judge_all(clock, intervals, snapshot.createtxg),
             };
             reasons.set(Reasons::NEWEST, age == 0);
             reasons.set(Reasons::PROTECTED, rules.protect.matches(snapshot.name));

@@ -1,5 +1,6 @@
 use super::{MaxDestroy, Reasons, Rules, Snapshot, verdicts};
 use crate::model::glob::Globs;
+use crate::plan::names::Names;
 use crate::plan::period::Interval;
 use crate::plan::policy::Policy;
 use crate::plan::replicated::Replicated;
@@ -31,7 +32,9 @@ fn judged(points: &str, counts: [u32; 6], protect: &[&str], replicated: Option<&
         .map(|(name, createtxg, cloned)| Snapshot { name, createtxg: *createtxg, cloned: *cloned })
         .collect();
     let rules = Rules {
-        prefix: "autosnap",
+        names: &Names::new("autosnap", &[]).unwrap(),
+        now: 0,
+        frequently_minutes: 15,
         policy: Policy::new(counts, true, true),
         protect: &Globs::new(protect).unwrap(),
         keep_unreplicated: replicated.is_some(),

@@ -1,5 +1,6 @@
 //! Snapshots by policy: taking them, and removing those that are no longer wanted.
 
+pub mod count;
 pub mod kept;
 pub mod permission;
 pub mod prune;

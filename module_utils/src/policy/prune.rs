@@ -20,13 +20,14 @@ use crate::exec::ssh::Host;
 use crate::model::glob::Globs;
 use crate::model::summed::Summed;
 use crate::model::{DatasetName, ShortName};
+use crate::plan::names::{Intervals, Names};
 use crate::plan::naming;
 use crate::plan::policy::{Policy, Table};
 use crate::plan::reason::Reasons;
 use crate::plan::retain::MaxDestroy;
 use crate::zfs::commands::Zfs;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 /// What is wanted.
@@ -34,8 +35,8 @@ use std::path::PathBuf;
 pub struct Request {
     /// Which dataset has which policy.
     pub table: Table,
-    /// How the names of our snapshots begin.
-    pub prefix: String,
+    /// The names that count.
+    pub names: Names,
     /// Names that are never destroyed.
     pub protect: Globs,
     /// What not every target has got stays.
@@ -85,6 +86,8 @@ pub struct Pruned {
     pub warnings: Summed,
     /// Datasets that were looked at.
     pub datasets: usize,
+    /// How many snapshots of other tools were counted, by the user's word for their names.
+    pub counted: BTreeMap<String, usize>,
     /// What there is then of each dataset that was listed, if asked for.
     pub left: Left,
 }
@@ -120,6 +123,8 @@ struct Doomed {
     own: usize,
     /// The policy, if it is a replica.
     replica: Option<Policy>,
+    /// As what those of a replica count whose names do not say it.
+    claims: HashMap<ShortName, Intervals>,
 }
 
 /// Destroys what may go; with `check` says what that would be.
@@ -130,10 +135,14 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
         zfs,
         tell,
         check,
-        pruned: Pruned::default(),
+        pruned: Pruned {
+            counted: request.names.words().map(|word| (word.to_owned(), 0)).collect(),
+            ..Pruned::default()
+        },
         first_seen: BTreeMap::new(),
         too_new: BTreeMap::new(),
         future: None,
+        misdated: None,
         other_prefixes: (0, Vec::new()),
         missed: BTreeSet::new(),
         listed: Vec::new(),
@@ -176,6 +185,8 @@ struct Run<'a> {
     too_new: BTreeMap<String, usize>,
     /// How many are dated in the future, and the first of them.
     future: Option<(usize, String)>,
+    /// How many say a date before that of an older one, and the first of them.
+    misdated: Option<(usize, String)>,
     /// How many would be ours with another prefix, and the first few of these.
     other_prefixes: (usize, Vec<String>),
     /// Datasets that some command did not find any more.
@@ -200,6 +211,9 @@ impl Run<'_> {
         }
         if reasons.contains(Reasons::FUTURE) {
             self.future.get_or_insert_with(|| (0, format!("{dataset}@{name}"))).0 += 1;
+        }
+        if reasons.contains(Reasons::MISDATED) {
+            self.misdated.get_or_insert_with(|| (0, format!("{dataset}@{name}"))).0 += 1;
         }
         if self.request.list_kept {
             self.pruned.kept.push(Kept { snapshot: format!("{dataset}@{name}"), reasons, behind });
@@ -236,8 +250,8 @@ impl Run<'_> {
             let are = if *count == 1 { "snapshot is" } else { "snapshots are" };
             self.pruned.warnings.add(format!(
                 "{count} {are} named as ours, but with another prefix than {} ({}): foreign, so never pruned. To have such ones pruned by the same \
-                 policies, run zfs_prune with that prefix too; to keep them without this warning, protect \"{prefix}_*\"",
-                self.request.prefix,
+                 policies, run zfs_prune with that prefix too, or add sanoid:{prefix} to other_names; to keep them without this warning, protect \"{prefix}_*\"",
+                self.request.names.prefix(),
                 prefixes.join(", ")
             ));
         }
@@ -249,11 +263,22 @@ impl Run<'_> {
                 file.display()
             ));
         }
+        self.warn_of_dates();
+    }
+
+    fn warn_of_dates(&mut self) {
         if let Some((count, first)) = &self.future {
             let are = if *count == 1 { "snapshot of a replica is" } else { "snapshots of replicas are" };
             self.pruned.warnings.add(format!(
                 "{count} {are} dated in the future, such as {first}. Such take up no place, and stay until then. Either a clock was wrong where \
                  they come from, or somebody made them up; destroy them by hand if you do not want them"
+            ));
+        }
+        if let Some((count, first)) = &self.misdated {
+            let say = if *count == 1 { "snapshot says" } else { "snapshots say" };
+            self.pruned.warnings.add(format!(
+                "{count} {say} a date before that of an older one, such as {first}. A clock was wrong when one of the two was taken, so it is not \
+                 known of which day they are: such take up no place, and stay. Destroy them by hand if you do not want them"
             ));
         }
     }

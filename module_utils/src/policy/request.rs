@@ -1,5 +1,6 @@
 //! What both policy modules are told: datasets, policies and the prefix, all checked before any command runs.
 
+use super::count::Count;
 use crate::model::{DatasetName, check_version_name};
 use crate::plan::period::{FREQUENTLY_MINUTES, Interval};
 use crate::plan::policy::{self, BUILT_IN, Declared, Policy, Table};
@@ -29,12 +30,12 @@ pub struct DatasetArg {
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyArg {
-    frequently: u32,
-    hourly: u32,
-    daily: u32,
-    weekly: u32,
-    monthly: u32,
-    yearly: u32,
+    frequently: Count,
+    hourly: Count,
+    daily: Count,
+    weekly: Count,
+    monthly: Count,
+    yearly: Count,
     #[serde(skip_serializing_if = "Option::is_none")]
     autosnap: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,10 +43,11 @@ pub struct PolicyArg {
 }
 
 impl PolicyArg {
-    fn policy(&self) -> Policy {
-        let counts = [self.frequently, self.hourly, self.daily, self.weekly, self.monthly, self.yearly];
+    fn policy(&self, frequently_minutes: u32) -> Policy {
+        let given = [&self.frequently, &self.hourly, &self.daily, &self.weekly, &self.monthly, &self.yearly];
         // A policy that says nothing does nothing. Were it pruned, all snapshots of its datasets would go.
-        let says_something = counts.iter().any(|count| *count > 0);
+        let says_something = given.iter().any(|count| count.is_some());
+        let counts = Interval::ALL.map(|interval| given[interval as usize].of(interval, frequently_minutes));
         Policy::new(counts, self.autosnap.unwrap_or(says_something), self.autoprune.unwrap_or(says_something))
     }
 }
@@ -57,12 +59,12 @@ pub type Policies = BTreeMap<String, PolicyArg>;
 #[must_use]
 pub fn built_in() -> Policies {
     let arg = |policy: Policy| PolicyArg {
-        frequently: policy.count(Interval::Frequently),
-        hourly: policy.count(Interval::Hourly),
-        daily: policy.count(Interval::Daily),
-        weekly: policy.count(Interval::Weekly),
-        monthly: policy.count(Interval::Monthly),
-        yearly: policy.count(Interval::Yearly),
+        frequently: Count::Number(policy.count(Interval::Frequently)),
+        hourly: Count::Number(policy.count(Interval::Hourly)),
+        daily: Count::Number(policy.count(Interval::Daily)),
+        weekly: Count::Number(policy.count(Interval::Weekly)),
+        monthly: Count::Number(policy.count(Interval::Monthly)),
+        yearly: Count::Number(policy.count(Interval::Yearly)),
         autosnap: Some(policy.autosnap),
         autoprune: Some(policy.autoprune),
     };
@@ -112,8 +114,8 @@ pub fn prefix() -> String {
 }
 
 /// Puts datasets and policies together. The user's policies are added to the built-in ones, or replace those of the same name.
-pub fn table(datasets: &[DatasetArg], policies: &Policies) -> Result<Table, String> {
-    let own = policies.iter().map(|(name, policy)| (name.clone(), policy.policy()));
+pub fn table(datasets: &[DatasetArg], policies: &Policies, frequently_minutes: u32) -> Result<Table, String> {
+    let own = policies.iter().map(|(name, policy)| (name.clone(), policy.policy(frequently_minutes)));
     let known: BTreeMap<String, Policy> =
         BUILT_IN.into_iter().map(|(name, policy)| (name.to_owned(), policy)).chain(own).collect();
     let mut table = Table::default();
@@ -152,7 +154,7 @@ pub fn check_frequently_minutes(minutes: u32) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatasetArg, Policies, PolicyArg, Which, built_in, check_prefix, table};
+    use super::{Count, DatasetArg, Policies, PolicyArg, Which, built_in, check_prefix, table};
     use crate::ansible::args::from_args;
     use crate::plan::period::Interval;
     use serde_json::{Value, json};
@@ -168,7 +170,7 @@ mod tests {
     fn read(args: Value) -> Result<crate::plan::policy::Table, String> {
         let Value::Object(args) = args else { panic!("{args}") };
         let args: Args = from_args(args).map_err(|e| e.to_string())?;
-        table(&args.datasets, &args.policies)
+        table(&args.datasets, &args.policies, 15)
     }
 
     #[test]
@@ -181,7 +183,7 @@ mod tests {
             ),
             (
                 json!({"policies": {"high": {"hourly": -1}}}),
-                "option policies.high.hourly: expected an integer that fits here, got -1",
+                "option policies.high.hourly: expected a number of snapshots, or a span such as 48h, 30d, 8w, 12mo or 5y, got -1",
             ),
             (
                 json!({"policies": {"high": {"hourlie": 1}}}),
@@ -216,23 +218,23 @@ mod tests {
     fn own_policies_are_added_to_the_built_in_ones() {
         let table = read(json!({
             "datasets": [{"dataset": "t/a", "policy": "vm"}, {"dataset": "t/b", "policy": "high"}, {"dataset": "t/c", "policy": "critical"}],
-            "policies": {"vm": {"daily": "2"}, "high": {"hourly": 1}},
+            "policies": {"vm": {"daily": "2", "hourly": "48h"}, "high": {"hourly": 1}},
         }))
         .unwrap();
         let of = |name: &str| {
             let policy = table.of(&name.parse().unwrap()).unwrap().policy;
             crate::plan::period::Interval::ALL.map(|interval| policy.count(interval))
         };
-        assert_eq!(of("t/a"), [0, 0, 2, 0, 0, 0]);
+        assert_eq!(of("t/a"), [0, 48, 2, 0, 0, 0]);
         assert_eq!(of("t/b"), [0, 1, 0, 0, 0, 0]);
         assert_eq!(of("t/c"), [0, 36, 30, 0, 3, 5]);
     }
 
     #[test]
     fn a_policy_that_says_nothing_destroys_nothing() {
-        let policy = PolicyArg::default().policy();
+        let policy = PolicyArg::default().policy(15);
         assert!(!policy.autosnap && !policy.autoprune);
-        let policy = PolicyArg { daily: 1, ..PolicyArg::default() }.policy();
+        let policy = PolicyArg { daily: Count::Number(1), ..PolicyArg::default() }.policy(15);
         assert!(policy.autosnap && policy.autoprune);
     }
 }

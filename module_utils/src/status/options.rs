@@ -216,9 +216,9 @@ impl Options {
             };
         };
         let built_in = request::built_in();
-        let table = request::table(datasets, self.policies.as_ref().unwrap_or(&built_in))?;
         let prefix = self.prefix.clone().unwrap_or_else(request::prefix);
         let frequently_minutes = self.frequently_minutes.unwrap_or_else(request::frequently_minutes);
+        let table = request::table(datasets, self.policies.as_ref().unwrap_or(&built_in), frequently_minutes)?;
         request::check_prefix(&prefix)?;
         request::check_frequently_minutes(frequently_minutes)?;
         Ok(Some(Said {

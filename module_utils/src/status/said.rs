@@ -14,7 +14,7 @@ pub fn of_jobs(jobs: &BTreeMap<String, Known>, factor: f64) -> Result<Said, Stri
         let Some(options) = jobs.get(name).and_then(Known::policy) else { return Ok(None) };
         let wrong = |error: String| format!("options of job {name}: {error}");
         let options = options.map_err(wrong)?;
-        let table = request::table(&options.datasets, &options.policies).map_err(wrong)?;
+        let table = request::table(&options.datasets, &options.policies, options.frequently_minutes).map_err(wrong)?;
         Ok(Some((options, table)))
     };
     if let Some((options, table)) = options("prune")? {

@@ -88,7 +88,7 @@ impl Tally {
         counted.all.add(name, guid, txg);
         match naming::parse(&self.prefix, name) {
             Name::Ours(_, interval) => counted.intervals[interval as usize].add(name, guid, txg),
-            Name::Foreign | Name::Unparsable => counted.other.add(name, guid, txg),
+            Name::Foreign | Name::Unparsable | Name::Dated(_) => counted.other.add(name, guid, txg),
         }
         Some(())
     }

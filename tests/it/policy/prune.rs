@@ -75,7 +75,7 @@ fn another_prefix_is_said_once_with_what_to_do() {
         result["warnings"],
         json!([
             "90 snapshots are named as ours, but with another prefix than ours (autosnap): foreign, so never pruned. To have such ones \
-             pruned by the same policies, run zfs_prune with that prefix too; to keep them without this warning, protect \"autosnap_*\""
+             pruned by the same policies, run zfs_prune with that prefix too, or add sanoid:autosnap to other_names; to keep them without this warning, protect \"autosnap_*\""
         ])
     );
     args["protect"] = json!(["autosnap_*"]);

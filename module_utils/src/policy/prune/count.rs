@@ -27,7 +27,7 @@ impl Run<'_> {
             let gone = gone.get(&dataset);
             let mut counted = Counted::default();
             for snapshot in listed.sorted().iter().filter(|it| gone.is_none_or(|gone| !gone.contains(it.name))) {
-                counted.add(snapshot.name, &naming::parse(&self.request.prefix, snapshot.name));
+                counted.add(snapshot.name, &naming::parse(self.request.names.prefix(), snapshot.name));
             }
             self.pruned.left.insert(dataset.to_string(), counted);
         }

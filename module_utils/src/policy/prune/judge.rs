@@ -2,12 +2,15 @@
 
 use super::listing::{Found, Pool};
 use super::{Doomed, Run, Unreplicated};
-use crate::model::DatasetName;
+use crate::model::{DatasetName, ShortName};
 use crate::plan::arrivals::Evidence;
 use crate::plan::elsewhere::Elsewhere;
+use crate::plan::names::{Claim, Intervals};
+use crate::plan::policy::Policy;
 use crate::plan::reason::Reasons;
-use crate::plan::retain::{Rules, verdicts};
+use crate::plan::retain::{Rules, Snapshot, verdicts};
 use crate::policy::report::Failed;
+use std::collections::HashMap;
 
 impl Run<'_> {
     /// What may go of all pools.
@@ -64,16 +67,43 @@ impl Run<'_> {
         }
     }
 
-    fn verdicts(&self, found: &mut Found, elsewhere: Option<&Elsewhere<'_>>) -> Vec<Reasons> {
-        let replicated = found.listed.replicated();
-        let rules = Rules {
-            prefix: &self.request.prefix,
-            policy: found.policy,
+    fn rules<'a>(&'a self, policy: Policy, elsewhere: Option<&'a Elsewhere<'a>>) -> Rules<'a> {
+        Rules {
+            names: &self.request.names,
+            now: self.request.now,
+            frequently_minutes: self.request.frequently_minutes,
+            policy,
             protect: &self.request.protect,
             keep_unreplicated: self.request.keep_unreplicated,
             elsewhere,
+        }
+    }
+
+    fn verdicts(&self, found: &mut Found, elsewhere: Option<&Elsewhere<'_>>) -> Vec<Reasons> {
+        let replicated = found.listed.replicated();
+        verdicts(&found.listed.sorted(), &replicated, &self.rules(found.policy, elsewhere))
+    }
+
+    /// As what snapshots count whose names alone do not say it. It is needed for those of replicas, when their creation is known.
+    fn claims(&self, found: &mut Found, evidence: &Evidence) -> HashMap<ShortName, Intervals> {
+        if !found.elsewhere || !self.request.names.has_others() {
+            return HashMap::new();
+        }
+        let elsewhere = self.elsewhere(evidence);
+        let sorted = found.listed.sorted();
+        let claims = self.rules(found.policy, Some(&elsewhere)).claims(&sorted);
+        let claim = |(snapshot, claim): (&Snapshot<'_>, Claim)| match claim {
+            Claim::Of(_, intervals) => Some((snapshot.name.parse().ok()?, intervals)),
+            _ => None,
         };
-        verdicts(&found.listed.sorted(), &replicated, &rules)
+        sorted.iter().zip(claims).filter_map(claim).collect()
+    }
+
+    /// Keeps account of what counts though it is not named as ours.
+    fn count_other(&mut self, name: &str) {
+        if let Some(word) = self.request.names.word_of(name) {
+            *self.pruned.counted.entry(word.to_owned()).or_default() += 1;
+        }
     }
 
     fn sort_out(&mut self, mut found: Found, evidence: &Evidence) -> Option<Doomed> {
@@ -82,16 +112,25 @@ impl Run<'_> {
             Some(verdicts) => verdicts,
             None => self.verdicts(&mut found, Some(&self.elsewhere(evidence))),
         };
+        let claims = self.claims(&mut found, evidence);
         let Found { dataset, policy, mut listed, elsewhere, .. } = found;
         if self.request.keep_unreplicated && listed.bookmarks.is_empty() && !verdicts.is_empty() {
             let warning = "has no bookmark of zfs_replicate, so keep_unreplicated keeps all of its snapshots";
             self.pruned.warnings.about(&dataset, warning);
         }
         let replicated = listed.replicated();
-        let mut doomed =
-            Doomed { dataset: dataset.clone(), names: Vec::new(), own: 0, replica: elsewhere.then_some(policy) };
+        let mut doomed = Doomed {
+            dataset: dataset.clone(),
+            names: Vec::new(),
+            own: 0,
+            replica: elsewhere.then_some(policy),
+            claims,
+        };
         for (snapshot, reasons) in listed.sorted().iter().zip(verdicts) {
             doomed.own += usize::from(!reasons.not_ours());
+            if !reasons.not_ours() {
+                self.count_other(snapshot.name);
+            }
             match snapshot.name.parse() {
                 Ok(name) if reasons.is_empty() => doomed.names.push(name),
                 _ => {

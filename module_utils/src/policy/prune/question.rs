@@ -4,7 +4,7 @@ use super::{Doomed, Run};
 use crate::exec::runner::Failure;
 use crate::model::ShortName;
 use crate::plan::arrivals::Evidence;
-use crate::plan::naming::{self, Name};
+use crate::plan::naming::Name;
 use crate::plan::reason::Reasons;
 use crate::policy::report::Failed;
 use crate::zfs::batches::{self, COMMAND, POINTER};
@@ -89,11 +89,16 @@ impl Run<'_> {
 
     /// True for a replica's snapshot that is too young to go for lack of a place.
     fn is_young(&self, doomed: &Doomed, name: &str, creation: i64) -> bool {
-        match (doomed.replica, naming::parse(&self.request.prefix, name)) {
-            (Some(policy), Name::Ours(_, interval)) => {
-                self.elsewhere(&Evidence::default()).is_young(policy, interval, creation)
+        let Some(policy) = doomed.replica else { return false };
+        let evidence = Evidence::default();
+        let young = |interval| self.elsewhere(&evidence).is_young(policy, interval, creation);
+        match self.request.names.parse(name) {
+            Name::Ours(_, interval) => young(interval),
+            Name::Dated(_) => {
+                let claims = name.parse().ok().and_then(|name: ShortName| doomed.claims.get(&name).copied());
+                claims.unwrap_or_default().iter().any(young)
             }
-            _ => false,
+            Name::Foreign | Name::Unparsable => false,
         }
     }
 }

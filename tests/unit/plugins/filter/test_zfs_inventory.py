@@ -93,7 +93,7 @@ def test_a_whole_inventory_has_no_fault(said: list[str]) -> None:
             "nas: zfs_policies.media.daly: not a key of a policy, which are: frequently, hourly, daily, weekly, monthly, yearly, autosnap, autoprune; "
             "did you mean 'daily'?",
         ),
-        ("nas", "zfs_policies: {media: {daily: many}}", "nas: zfs_policies.media.daily: expected a number of snapshots, got 'many'"),
+        ("nas", "zfs_policies: {media: {daily: many}}", "nas: zfs_policies.media.daily: expected a number of snapshots, or a span such as 48h, got 'many'"),
         ("nas", "zfs_policies: {media: {autosnap: perhaps}}", "nas: zfs_policies.media.autosnap: expected true or false, got 'perhaps'"),
         ("nas", "zfs_policies: {media: 7}", "nas: zfs_policies.media: expected how many snapshots it keeps, such as {hourly: 24, daily: 7}, got 7 (int)"),
         ("nas", "zfs_policies: [media]", "nas: zfs_policies: expected a mapping of policies, got a list"),
