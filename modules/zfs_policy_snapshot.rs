@@ -7,14 +7,18 @@ use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
+use module_utils::exec::hook::HookOptions;
 use module_utils::exec::lock;
 use module_utils::exec::own_folder::own_folder;
 use module_utils::exec::runner::Runner;
 use module_utils::exec::signals;
 use module_utils::exec::timezone;
+use module_utils::model::DatasetName;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::period::Interval;
+use module_utils::plan::policy::Table;
 use module_utils::plan::schedule::{Clock, Schedule};
+use module_utils::policy::hooks::{self, ByDataset};
 use module_utils::policy::kept;
 use module_utils::policy::permission;
 use module_utils::policy::report;
@@ -22,6 +26,7 @@ use module_utils::policy::request::{self, DatasetArg, Policies, Which};
 use module_utils::policy::snapshot::{OnMissing, Request, Taken, take};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -97,6 +102,20 @@ pub struct Args {
     /// What to make of a listed dataset that does not exist.
     #[serde(default)]
     on_missing: OnMissing,
+    /// Commands to be run before and after the snapshots of a dataset, as to have a database write down all it has: by the dataset, which
+    /// stands for all below it too that has no entry of its own. They run once for all snapshots there, and only where one is due.
+    ///
+    /// V(before) and V(after) are lists of words: a program by its full path, and its arguments. No shell reads them. V(after) is run
+    /// whatever became of the snapshots and of V(before), which may have done half of its work. V(timeout) is how long each may take,
+    /// V(60s) if it is left out; then it is ended with all that it started, and has failed. V(on_failure) is what that does: V(fail), the
+    /// default, takes no snapshots there and lets the task fail after all others are done; V(skip) takes none, with a warning;
+    /// V(continue) takes them all the same, with a warning.
+    ///
+    /// They find C(FERRO_ZFS_DATASET), C(FERRO_ZFS_SNAPSHOTS) (names without their dataset, one a line), C(FERRO_ZFS_PHASE) (C(before),
+    /// C(after)) and, afterwards, C(FERRO_ZFS_OUTCOME) (C(taken), C(failed), C(not_taken)) in their environment.
+    #[serde(default)]
+    #[cfg_attr(feature = "argspec", schemars(extend("group" = "Beside other programs")))]
+    hooks: BTreeMap<String, HookOptions>,
 }
 
 fn due() -> Vec<Which> {
@@ -144,7 +163,19 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
         .with("summary", summary)
         .told(task, runner, &taken.warnings.lines(), || diff("", &[], &created))
         .with("created", created);
+    let outcome = if taken.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(taken.hooks)) };
     if task.keeps_result { outcome.leaving("kept", kept::shown(&taken.left, runner)) } else { outcome }
+}
+
+fn hooks(options: &BTreeMap<String, HookOptions>, table: &Table) -> Result<ByDataset, String> {
+    let read = |(place, options): (&String, &HookOptions)| {
+        let wrong = |error: String| format!("option hooks.{place}: {error}");
+        let dataset: DatasetName = place.parse().map_err(|error| wrong(format!("{error}")))?;
+        Ok((dataset, options.hooks().map_err(wrong)?))
+    };
+    let hooks = options.iter().map(read).collect::<Result<_, String>>()?;
+    hooks::check(&hooks, table)?;
+    Ok(hooks)
 }
 
 impl Args {
@@ -155,16 +186,19 @@ impl Args {
         if self.interval.is_empty() {
             return Err("option interval: expected due, or at least one interval, got none".to_owned());
         }
+        let table = request::table(&self.datasets, &self.policies, self.frequently_minutes)?;
+        let hooks = hooks(&self.hooks, &table)?;
         let wanted = |interval: &Interval| self.interval.iter().any(|which| which.includes(*interval));
         let clock = Clock { now: task.now, zone, utc_names: self.utc, frequently_minutes: self.frequently_minutes };
         Ok(Request {
-            table: request::table(&self.datasets, &self.policies, self.frequently_minutes)?,
+            table,
             intervals: Interval::ALL.into_iter().filter(wanted).collect(),
             schedule: Schedule::new(clock),
             prefix: self.prefix,
             skip_unchanged: self.skip_unchanged,
             snapshot_replicas: self.snapshot_replicas,
             on_missing: self.on_missing,
+            hooks,
             counts: task.keeps_result,
         })
     }

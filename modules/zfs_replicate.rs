@@ -9,11 +9,13 @@ use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::exec::connections::Connections;
+use module_utils::exec::hook::HookOptions;
 use module_utils::exec::lock::{self, Lock, Place};
 use module_utils::exec::own_folder::own_folder;
 use module_utils::exec::runner::Runner;
 use module_utils::exec::signals;
 use module_utils::exec::ssh::{MOST_LANES, SshOptions};
+use module_utils::exec::stderr::Cause;
 use module_utils::exec::turns::{self, Turns};
 use module_utils::model::code::Coded;
 use module_utils::model::glob::Globs;
@@ -23,6 +25,7 @@ use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::dates;
 use module_utils::replicate::execute::{self, Run};
+use module_utils::replicate::hooked::Around;
 use module_utils::replicate::options::{Compress, Concurrency, OnLocked, Placeholders, Snapshots};
 use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::report;
@@ -206,6 +209,13 @@ pub struct Args {
     on_locked: OnLocked,
     /// Have this run wait for its turn where many start at the same time. The default lock excludes only runs into the same place.
     concurrency: Option<Concurrency>,
+    /// Commands to be run where this module runs, before it looks at either side and after all else, while it holds the lock: to wake a
+    /// host or to import a pool, and to undo that.
+    ///
+    /// Their environment tells what they are for, and afterwards how it went: C(docs/hooks.md) of the collection has the names. Check
+    /// mode says what would be run, and runs none.
+    #[serde(default)]
+    hooks: HookOptions,
 }
 
 fn yes() -> bool {
@@ -254,11 +264,14 @@ fn run(mut args: Args, task: Task) -> Result<Outcome> {
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
     let turns = args.concurrency.take().map(Turns::from);
+    let tell = |line: &str| task.info(line);
+    let (ends, hosts) = ([args.source.join("\n"), args.target.clone()], [&args.source_host, &args.target_host]);
+    let around = Around::new(&args.hooks, ends, hosts, &runner, &tell).map_err(Fault::InvalidOption)?;
     let request = args.into_request(task.now, &mut connections).map_err(Fault::InvalidOption)?;
     let outcome = |run: &Run| outcome(run, &runner, task, started);
-    let tell = |line: &str| task.info(line);
     if task.check_mode {
-        return Ok(outcome(&execute::check(&request, &runner, &tell)?));
+        let hooks = around.planned();
+        return Ok(outcome(&Run { hooks, ..execute::check(&request, &runner, &tell)? }));
     }
     let wait = on_locked == OnLocked::Wait;
     let held = if let Some(path) = &lock {
@@ -276,7 +289,7 @@ fn run(mut args: Args, task: Task) -> Result<Outcome> {
             progress_file.as_deref().map(progress::prepare).transpose().map_err(Fault::InvalidOption)?;
             let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
             let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
-            let mut run = execute::replicate(&request, &runner, &tell, &progress)?;
+            let mut run = around.run(|| execute::replicate(&request, &runner, &tell, &progress))?;
             if task.keeps_result {
                 dates::add(&request, &runner, &mut run.reports);
             }
@@ -284,8 +297,7 @@ fn run(mut args: Args, task: Task) -> Result<Outcome> {
         }
         (Err(other), OnLocked::Skip) => {
             let locked = Fault::Locked(other.to_string());
-            let skipped = outcome(&Run::default()).with("skipped", true);
-            Ok(skipped.with("code", locked.code()).with("msg", locked.to_string()))
+            Ok(outcome(&Run::default()).skipped(locked.code(), &locked.to_string()))
         }
         (Err(other), _) => bail!(Fault::Locked(format!("{other}. Wait for it, or set on_locked to skip or wait"))),
     }
@@ -303,12 +315,15 @@ fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome 
         let (before, after) = report::newest(&run.reports);
         diff("newest snapshots", &before, &after)
     };
-    let outcome = Outcome::new(run.changed, report::failure_message(&run.reports, &run.not_removed))
+    let besides: Vec<String> = run.not_removed.iter().chain(&run.hook_failed).cloned().collect();
+    let outcome = Outcome::new(run.changed, report::failure_message(&run.reports, &besides))
         .with("datasets", json!(run.reports))
         .with("orphans", json!(run.orphans))
         .with("summary", json!(report::summary(&run.reports, started.elapsed().as_secs_f64())))
         .told(task, runner, &warnings, newest);
-    Outcome { is_idle: run.nothing_wanted, ..outcome }
+    let outcome = if run.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(run.hooks)) };
+    let outcome = run.skipped.iter().fold(outcome, |told, why| told.skipped(Cause::HookFailed.code(), why));
+    Outcome { is_idle: run.nothing_wanted || run.skipped.is_some(), ..outcome }
 }
 
 impl Args {

@@ -39,6 +39,12 @@ def zfs_datasets_with_policy(zfs: Any, replicas: Any = (), strict: bool = True) 
     return _without(entries, plainly(lambda: as_list(replicas)))
 
 
+def zfs_snapshot_hooks(zfs: Any, replicas: Any = (), strict: bool = True) -> dict[str, Any]:
+    """The commands before and after snapshots, by dataset, worded as the ``hooks`` option of the snapshot module."""
+    theirs = plainly(lambda: as_list(replicas))
+    return {d.name: d.hooks for d in _read(zfs, strict).datasets if d.hooks and not any(is_at_or_below(d.name, replica) for replica in theirs)}
+
+
 def _without(entries: list[Entry], replicas: list[str]) -> list[Entry]:
     """The same, where nothing at or below ``replicas`` has a policy, whatever an ancestor discovers."""
     kept = [one for one in entries if not any(is_at_or_below(one["dataset"], replica) for replica in replicas)]
@@ -142,6 +148,7 @@ class FilterModule:
                 zfs_all_datasets,
                 zfs_datasets_with_config,
                 zfs_datasets_with_policy,
+                zfs_snapshot_hooks,
                 zfs_backup_datasets,
                 zfs_critical_datasets,
                 zfs_offsite_datasets,

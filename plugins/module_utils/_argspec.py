@@ -255,6 +255,10 @@ SPECS = {
                 "choices": ["fail", "warn"],
                 "default": "fail",
             },
+            "hooks": {
+                "type": "dict",
+                "default": {},
+            },
         },
     },
     "zfs_prune": {
@@ -326,6 +330,11 @@ SPECS = {
             "prefix": {
                 "type": "str",
                 "default": "autosnap",
+            },
+            "other_names": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
             },
             "protect": {
                 "type": "list",
@@ -574,6 +583,30 @@ SPECS = {
                     "patience": {
                         "type": "str",
                         "default": "3600s",
+                    },
+                },
+            },
+            "hooks": {
+                "type": "dict",
+                "options": {
+                    "before": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": [],
+                    },
+                    "after": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": [],
+                    },
+                    "timeout": {
+                        "type": "str",
+                        "default": "60s",
+                    },
+                    "on_failure": {
+                        "type": "str",
+                        "choices": ["fail", "skip", "continue"],
+                        "default": "fail",
                     },
                 },
             },

@@ -20,7 +20,9 @@ from ansible_collections.ferro.zfs.plugins.plugin_utils._messages import place, 
 from ansible_collections.ferro.zfs.plugins.plugin_utils._names import ancestors
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import (
     DATASET_WORDS,
+    HOOK_WORDS,
     OLD_WORDS,
+    ON_FAILURE,
     POLICY_WORDS,
     POOL_WORDS,
     PROPERTIES,
@@ -53,6 +55,7 @@ class Declared:
     discovers: bool
     properties: Mapping[str, Any] | None
     delegation: Any
+    hooks: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Dataset:
     # What is wrong with what the tree says of its encryption. It concerns who asks for that, and
     # nobody else.
     encryption_fault: TreeError | None = None
+    # Commands before and after its snapshots.
+    hooks: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -106,7 +111,7 @@ def walk(zfs: Any) -> Tree:
         tree.settings[str(name)] = (path, pool)
         root = _declared(tree, name, path, pool, is_pool=True)
         # A pool's root dataset is spoken of only where the pool gives it a word.
-        if root.delegation or root.properties or any(pool.get(word) is not None for word in POLICY_WORDS):
+        if root.delegation or root.properties or root.hooks or any(pool.get(word) is not None for word in POLICY_WORDS):
             declared[root.name] = root
         _read_datasets(tree, declared, name, path, pool)
     tree.datasets.extend(_resolve(declared))
@@ -169,6 +174,7 @@ def _declared(tree: Tree, name: str, path: str, body: Mapping[Any, Any], is_pool
         # A pool's properties are those of zpool(8); its root dataset's have a word of their own.
         properties=_root_properties(body, path) if is_pool else _properties(body, path),
         delegation=_delegation(body.get("delegation"), place(path, "delegation")),
+        hooks=_hooks(body.get("snapshot_hooks"), place(path, "snapshot_hooks")),
     )
 
 
@@ -199,7 +205,7 @@ def _inherit(one: Declared, parent: Dataset | None) -> Dataset:
         declares, root = _encryption(one, parent_root)
     except TreeError as wrong:
         declares, root, fault = True, parent_root or one.name, wrong
-    return Dataset(one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down, fault)
+    return Dataset(one.name, one.path, policy, one.discovers, one.properties, one.delegation, declares, root, hands_down, fault, one.hooks)
 
 
 def _encryption(one: Declared, parent_root: str | None) -> tuple[bool, str | None]:
@@ -285,6 +291,25 @@ def _delegation(value: Any, path: str) -> Any:
                 raise TreeError(f"{path}[{index}]", f"expected a mapping of one grant, got {shown(grant)}")
         return value or None
     return _mapping(value, path, "a mapping of grants, or a list of such") or None
+
+
+def _hooks(value: Any, path: str) -> Mapping[str, Any] | None:
+    """What is run before and after snapshots, as the module takes it; what it makes of the words is between the user and the host."""
+    hooks = {word: said for word, said in _mapping(value, path, "a mapping with before and after").items() if said is not None}
+    for word, said in hooks.items():
+        here = place(path, word)
+        if word not in HOOK_WORDS:
+            raise TreeError(here, f"not a key of snapshot_hooks, which are: {', '.join(HOOK_WORDS)}{meant(word, HOOK_WORDS)}")
+        if word in ("before", "after"):
+            if not isinstance(said, list) or not said or not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in said):
+                raise TreeError(here, f"expected a program by its full path and its arguments, as a list, got {shown(said)}")
+            if not str(said[0]).startswith("/"):
+                raise TreeError(here, f"no shell looks for a program, so give its full path, got {shown(said[0])}")
+        if word == "on_failure" and said not in ON_FAILURE:
+            raise TreeError(here, f"expected {', '.join(ON_FAILURE)}, got {shown(said)}{meant(said, ON_FAILURE)}")
+    if hooks and not hooks.keys() & {"before", "after"}:
+        raise TreeError(path, "neither before nor after is given")
+    return hooks or None
 
 
 def _check_pool_name(name: Any, path: str) -> None:

@@ -21,11 +21,13 @@ POLICY_WORDS = {*OLD_WORDS, *OLD_WORDS.values()}
 PROPERTIES = ("properties", "config", "extra_zfs_properties")
 POOL_PROPERTIES = ("properties", "pool_properties")
 DEVICES = ("devices", "disks")
-BOTH = {"datasets", "delegation", "state", *POLICY_WORDS}
+BOTH = {"datasets", "delegation", "snapshot_hooks", "state", *POLICY_WORDS}
 DATASET_WORDS = BOTH | {*PROPERTIES}
 POOL_WORDS = BOTH | {*POOL_PROPERTIES, *DEVICES, "root_properties", "topology", "vdevs"}
 VDEV_WORDS = {"role", "type", "disks"}
 TOPOLOGIES = ("mirror", "raidz", "raidz1", "raidz2", "raidz3", "draid", "draid1", "draid2", "draid3", "stripe")
+HOOK_WORDS = ("before", "after", "timeout", "on_failure")
+ON_FAILURE = ("fail", "skip", "continue")
 ROLES = ("data", "log", "cache", "spare", "special", "dedup")
 # Native properties that people set. What ZFS calls otherwise is not an error here, for versions
 # differ: the host's ZFS decides.

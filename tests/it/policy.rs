@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
+#[path = "policy/hooks.rs"]
+mod hooks;
 mod host;
 #[path = "policy/other_names.rs"]
 mod other_names;

@@ -13,6 +13,8 @@ mod course;
 mod deleted;
 #[path = "replicate/failures.rs"]
 mod failures;
+#[path = "replicate/hooks.rs"]
+mod hooks;
 mod host;
 #[path = "replicate/in_the_way.rs"]
 mod in_the_way;

@@ -57,6 +57,12 @@ impl Outcome {
         self
     }
 
+    /// Says that nothing was done, for a reason that is no failure.
+    #[must_use]
+    pub fn skipped(self, code: &str, why: &str) -> Self {
+        self.with("skipped", true).with("code", code).with("msg", why)
+    }
+
     /// Adds what only the file of `--result` has.
     #[must_use]
     pub fn leaving(mut self, key: &str, value: impl Into<Value>) -> Self {

@@ -97,6 +97,8 @@ pub enum Cause {
     ProgramMissing,
     /// We were asked to stop.
     Stopped,
+    /// A command of the user's before or after ours failed.
+    HookFailed,
     /// None of these.
     Other,
 }
@@ -149,6 +151,7 @@ codes! {
         UnexpectedStream => "unexpected_stream",
         ProgramMissing => "program_missing",
         Stopped => "stopped",
+        HookFailed => "hook_failed",
         Other => "command_failed",
     }
 }

@@ -11,6 +11,7 @@ pub mod elevation;
 pub mod failure;
 pub mod foreign;
 pub mod greeting;
+pub mod hook;
 pub mod limiter;
 pub mod limits;
 pub mod lock;

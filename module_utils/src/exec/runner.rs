@@ -79,13 +79,18 @@ impl Runner {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Remembers a command that somebody else runs.
+    pub fn note(&self, cmd: &Cmd) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(cmd.to_string());
+    }
+
     /// Starts a command in a process group of its own, so that Ctrl-C reaches only us and we decide who ends when.
     pub fn spawn(&self, cmd: &Cmd, stdin: Stdio, stdout: Stdio) -> io::Result<Child> {
         self.start(cmd, stdin, stdout, Stdio::piped())
     }
 
     fn start(&self, cmd: &Cmd, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> io::Result<Child> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(cmd.to_string());
+        self.note(cmd);
         cmd.local().stdin(stdin).stdout(stdout).stderr(stderr).process_group(0).spawn()
     }
 

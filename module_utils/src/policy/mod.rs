@@ -1,6 +1,7 @@
 //! Snapshots by policy: taking them, and removing those that are no longer wanted.
 
 pub mod count;
+pub mod hooks;
 pub mod kept;
 pub mod permission;
 pub mod prune;

@@ -107,6 +107,9 @@ pub enum LeftOut {
     /// It was found below a listed one, and is gone since.
     #[error("vanished: it was destroyed or renamed meanwhile")]
     Vanished,
+    /// The hook before it failed, and says that this is a warning.
+    #[error("the hook that comes before its snapshots failed")]
+    HookFailed,
     /// It is listed and not there, and `on_missing` says that this is a warning.
     #[error("{}", .0.what())]
     DatasetMissing(Gone),
@@ -121,6 +124,7 @@ codes! {
         Replica => "replica",
         TakenMeanwhile => "taken_meanwhile",
         Vanished => "vanished",
+        HookFailed => "hook_failed",
         DatasetMissing => "dataset_missing",
     }
 }

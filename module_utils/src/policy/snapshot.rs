@@ -1,10 +1,13 @@
 //! Takes the snapshots that are due: one listing for each pool, then all snapshots of an interval at once.
 
 mod atomic;
+mod hooked;
 
+use super::hooks::ByDataset;
 use super::kept::{Counted, Left};
 use super::refusal::{Gone, LeftOut, OWN_AGAIN, Refusal};
 use super::report::Failed;
+use crate::exec::hook::HookReport;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::ssh::Host;
 use crate::model::code::Coded;
@@ -38,6 +41,8 @@ pub struct Request {
     pub snapshot_replicas: bool,
     /// What to make of a listed dataset that does not exist.
     pub on_missing: OnMissing,
+    /// What is run before and after, by dataset.
+    pub hooks: ByDataset,
     /// Count what there is then.
     pub counts: bool,
 }
@@ -64,6 +69,8 @@ pub struct Taken {
     pub left_out: Vec<Without>,
     /// What failed.
     pub failures: Vec<Failed>,
+    /// The hooks that were run, or in check mode would be.
+    pub hooks: Vec<HookReport>,
     /// Warnings.
     pub warnings: Summed,
     /// Datasets that the policies are about.
@@ -114,9 +121,10 @@ pub fn take(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)
         for (snapshot, _) in &planned {
             tell(&format!("would create {snapshot}"));
         }
+        run.plan_hooks(&planned);
         run.taken.created = planned.into_iter().map(|(snapshot, _)| snapshot).collect();
     } else {
-        run.execute(&planned);
+        run.execute_with_hooks(planned);
         run.count_created();
     }
     run.taken

@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::report::{DatasetError, DatasetReport, Status};
 use super::request::Request;
 use super::{commands, swap};
+use crate::exec::hook::HookReport;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::signals;
 use crate::model::DatasetName;
@@ -40,9 +41,22 @@ pub struct Run {
     pub nothing_wanted: bool,
     /// Why replicas whose source is gone could not be removed.
     pub not_removed: Vec<String>,
+    /// The hooks that were run, or in check mode would be.
+    pub hooks: Vec<HookReport>,
+    /// Why the hook after it failed, where that counts.
+    pub hook_failed: Option<String>,
+    /// Why nothing was replicated, where that is no failure.
+    pub skipped: Option<String>,
 }
 
 impl Run {
+    /// True if nothing of it failed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let whole = self.reports.iter().all(|report| report.error.is_none()) && self.not_removed.is_empty();
+        whole && signals::received().is_none()
+    }
+
     /// What the first look at both sides has to tell.
     fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner) {
         self.reports = not_tried(request, sides);

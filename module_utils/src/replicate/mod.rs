@@ -10,6 +10,7 @@ pub mod execute;
 pub mod features;
 pub mod gather;
 pub mod holds;
+pub mod hooked;
 pub mod notices;
 pub mod options;
 pub mod orphans;

@@ -138,6 +138,26 @@ def test_a_policy_that_does_not_exist_is_found_when_it_is_set_up(source: Fleet) 
     source.sh("source", "systemctl is-active ferro-zfs-snapshot.timer")
 
 
+def test_a_hook_has_a_service_do_what_the_sandbox_does_not_let_it(source: Fleet) -> None:
+    for name, does in {"freeze": "touch /root/frozen", "thaw": "mv /root/frozen /root/thawed"}.items():
+        unit = f"[Service]\nType=oneshot\nExecStart={does}\n"
+        source.sh("source", f"cat >/etc/systemd/system/db-{name}.service <<'END'\n{unit}END\nsystemctl daemon-reload")
+    hooks = {when: ["/usr/bin/systemctl", "start", f"db-{name}.service"] for when, name in {"before": "freeze", "after": "thaw"}.items()}
+    tree = {"tank": {"datasets": {"documents": {**TREE["tank"]["datasets"]["documents"], "snapshot_hooks": hooks}}}}
+    policy(source, zfs=tree, zfs_policy_prune_enabled=False)
+    assert policy(source, zfs=tree, zfs_policy_prune_enabled=False).recap["source"]["changed"] == 0
+    # No quarter of an hour lies between.
+    source.sh("source", "date -s '2031-05-05 17:16:00'; sleep 1; systemctl start ferro-zfs-snapshot; ls /root/thawed; rm -f /root/thawed")
+    source.sh("source", "zfs destroy -r tank/documents@%; systemctl start ferro-zfs-snapshot; ls /root/thawed")
+    result = source.json("source", "/var/lib/ferro-zfs/snapshot.json")
+    assert [(hook["phase"], hook["status"], hook["dataset"]) for hook in result["hooks"]] == [
+        ("before", "ok", "tank/documents"),
+        ("after", "ok", "tank/documents"),
+    ]
+    source.sh("source", "systemctl mask --now db-freeze; zfs destroy -r tank/documents@%; ! systemctl start ferro-zfs-snapshot 2>&1")
+    assert source.json("source", "/var/lib/ferro-zfs/snapshot.json")["failures"][0]["code"] == "hook_failed"
+
+
 def test_what_is_switched_off_is_removed(source: Fleet) -> None:
     # Pruning has been off since the test of a removed dataset.
     assert [path for path in files(source) if "prune" in path] == []

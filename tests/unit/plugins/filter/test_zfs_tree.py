@@ -55,6 +55,7 @@ def policies(text):
 
 
 EXPECTED = {
+    "zfs_snapshot_hooks": {},
     "zfs_all_pools": ["fastpool", "slowpool"],
     "zfs_all_datasets": [
         "fastpool/compositions",
@@ -292,3 +293,32 @@ def test_replicas_have_no_policy_for_snapshots_whatever_is_discovered():
         {"dataset": "pool/backups2", "policy": "low", "snapshots_discover_children": False},
         {"dataset": "pool/backups", "policy": "none", "snapshots_discover_children": False},
     ]
+
+
+def test_snapshot_hooks_are_worded_as_the_module_takes_them() -> None:
+    text = """
+    tank:
+      snapshot_hooks: {after: [/bin/sync]}
+      datasets:
+        db: {policy: high, snapshot_hooks: {before: [/usr/sbin/db, freeze, 5], timeout: 30s, on_failure: skip}}
+        replicas/nas/db: {snapshot_hooks: {before: [/bin/true]}}
+        plain: {policy: low, snapshot_hooks: }
+    """
+    hooks = FILTERS["zfs_snapshot_hooks"](yaml.safe_load(text), replicas="tank/replicas")
+    assert hooks == {"tank": {"after": ["/bin/sync"]}, "tank/db": {"before": ["/usr/sbin/db", "freeze", 5], "timeout": "30s", "on_failure": "skip"}}
+
+
+@pytest.mark.parametrize(
+    ("hooks", "why"),
+    [
+        ("{befor: [/bin/true]}", "snapshot_hooks.befor: not a key of snapshot_hooks, which are: before, after, timeout, on_failure; did you mean 'before'?"),
+        ("{before: /bin/true}", "snapshot_hooks.before: expected a program by its full path and its arguments, as a list, got '/bin/true'"),
+        ("{before: [db, freeze]}", "snapshot_hooks.before: no shell looks for a program, so give its full path, got 'db'"),
+        ("{after: [/bin/true], on_failure: stop}", "snapshot_hooks.on_failure: expected fail, skip, continue, got 'stop'"),
+        ("{timeout: 30s}", "snapshot_hooks: neither before nor after is given"),
+    ],
+)
+def test_wrong_snapshot_hooks_say_where(hooks: str, why: str) -> None:
+    with pytest.raises(AnsibleFilterError) as error:
+        run("zfs_snapshot_hooks", f"{{tank: {{datasets: {{db: {{snapshot_hooks: {hooks}}}}}}}}}")
+    assert why in str(error.value)

@@ -41,7 +41,7 @@ SLIPS = [
     (
         "tank: {datasets: {a: {infra: {backup: true}}}}",
         "zfs.tank.datasets.a.infra: 'infra' is not a key of a dataset, which are: children_inherit_policy, config, datasets, delegation, "
-        "extra_zfs_properties, policy, properties, snapshots_discover_children, state",
+        "extra_zfs_properties, policy, properties, snapshot_hooks, snapshots_discover_children, state",
     ),
 ]
 
