@@ -50,6 +50,7 @@ migration
 
 tree
 retention
+hooks
 replication
 security
 monitoring
