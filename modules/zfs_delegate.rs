@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    module::main(&PROGRAM, run)
+    module::main(&PROGRAM, |args: Args, _| args.check().map(drop), run)
 }
 
 const PROGRAM: Program = Program {

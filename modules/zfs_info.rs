@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         needs_no_file: true,
         failed: front.nagios.then_some(unknown),
     };
-    module::main_as(&program, rest, |args, task| run(args, task, &front))
+    module::main_as(&program, rest, |args, _| front.check(args), |args, task| run(args, task, &front))
 }
 
 fn unknown(why: &str) -> Shown {
@@ -124,6 +124,15 @@ impl Front {
             Ok(())
         };
         self.topics = set(&mut topics).map(|()| topics).map_err(|why| format!("{option}: {why}; see --help"));
+    }
+
+    /// What is wrong with options; here there is nothing to answer in another way.
+    fn check(&self, args: Options) -> Result<(), String> {
+        if self.nagios || self.mqtt {
+            return Err("--validate looks at nothing: leave out --nagios and --mqtt-payload".to_owned());
+        }
+        self.parts()?;
+        args.into_request(None).map(drop)
     }
 
     /// The parts to judge; none for those that the options ask for.

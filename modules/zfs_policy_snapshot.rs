@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    module::main(&PROGRAM, run)
+    module::main(&PROGRAM, |args: Args, task| args.into_request(task, jiff::tz::TimeZone::UTC).map(drop), run)
 }
 
 const PROGRAM: Program = Program {

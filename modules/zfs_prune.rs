@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    module::main(&PROGRAM, run)
+    module::main(&PROGRAM, |args: Args, task| args.into_request(task, runner::is_root()).map(drop), run)
 }
 
 const PROGRAM: Program = Program {

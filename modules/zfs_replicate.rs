@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    module::main(&PROGRAM, run)
+    module::main(&PROGRAM, check, run)
 }
 
 const PROGRAM: Program = Program {
@@ -252,6 +252,11 @@ fn deleted_after() -> Span {
 
 fn max_delete() -> usize {
     10
+}
+
+fn check(args: Args, task: Task) -> Result<(), String> {
+    let runner = Runner::default();
+    args.into_request(task.now, &mut Connections::imagined(&runner)).map(drop)
 }
 
 fn run(mut args: Args, task: Task) -> Result<Outcome> {

@@ -14,12 +14,12 @@ mod view;
 
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::{Arg, Parser};
-use module_utils::exec::signals;
+use module_utils::exec::{foreign, signals};
 use module_utils::status::gather;
 use sd_notify::NotifyState;
 use serde_json::{Map, Value};
 use settings::Settings;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ const USAGE: &str = "zfs_monitor: shows over HTTP whether the ZFS backups of thi
 
   zfs_monitor [FILE]   with the options of FILE (JSON), or without any
   --check FILE         only see whether the options are right
+  --validate FILE      the same, and say all that is wrong; - is standard input; exit 0 or 2
   --help, --version
 
 Options are those of zfs_info, and listen, token_file, status_interval, dataset_interval, snapshot_interval,
@@ -41,21 +42,47 @@ kstat_only, swagger_ui. It listens at 127.0.0.1:10134 unless they say otherwise,
 enum Ask {
     Serve(Option<OsString>),
     Check(OsString),
+    Validate(OsString),
     Say(String),
 }
 
 fn main() -> ExitCode {
-    match ask().and_then(|ask| match ask {
-        Ask::Serve(file) => serve(file),
-        Ask::Check(file) => Settings::new(options(Some(file))?).map(|_| ()).map_err(anyhow::Error::msg),
-        Ask::Say(text) => Ok(std::io::stdout().write_all(text.as_bytes())?),
-    }) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "zfs_monitor: {error:#}");
-            ExitCode::FAILURE
+    let done = ask().and_then(|ask| match ask {
+        Ask::Serve(file) => serve(file).map(|()| ExitCode::SUCCESS),
+        Ask::Check(file) => Settings::new(options(Some(file))?).map(|_| ExitCode::SUCCESS).map_err(anyhow::Error::msg),
+        Ask::Validate(file) => validate(&file),
+        Ask::Say(text) => {
+            std::io::stdout().write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
         }
+    });
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "zfs_monitor: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The exit status where options are wrong.
+const USAGE_STATUS: u8 = 2;
+
+/// Says all that is wrong with the options, and does nothing.
+fn validate(file: &OsStr) -> Result<ExitCode> {
+    let name = file.display();
+    let text = if file == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    let text = text.with_context(|| format!("{name} cannot be read"))?;
+    let misfits = match serde_json::from_str(&text) {
+        Ok(Value::Object(options)) => settings::misfits(&options),
+        Ok(_) => vec!["the options must be a JSON object".to_owned()],
+        Err(error) => vec![format!("the options are not JSON: {error}")],
+    };
+    for misfit in &misfits {
+        writeln!(std::io::stderr(), "error: {}", foreign::shown(&format!("{name}: {misfit}")))?;
     }
+    if misfits.is_empty() {
+        writeln!(std::io::stdout(), "{name}: the options are right")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(USAGE_STATUS))
 }
 
 fn ask() -> Result<Ask> {
@@ -71,6 +98,7 @@ fn ask() -> Result<Ask> {
             Arg::Long("openapi") => {
                 return Ok(Ask::Say(api::document().context("the document cannot be written")? + "\n"));
             }
+            Arg::Long("validate") => return Ok(Ask::Validate(parser.value()?)),
             Arg::Long("check") => return Ok(Ask::Check(parser.value()?)),
             Arg::Value(value) if file.is_none() => file = Some(value),
             other => return Err(anyhow!(other.unexpected()).context("see --help")),

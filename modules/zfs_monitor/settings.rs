@@ -1,6 +1,8 @@
 //! The options: those of `zfs_info`, and what only a service has.
 
 use module_utils::ansible::args::from_args;
+use module_utils::ansible::cli::spec::Spec;
+use module_utils::ansible::validate;
 use module_utils::model::units::Span;
 use module_utils::status::gather::Request;
 use module_utils::status::model::{Limits, Part};
@@ -82,11 +84,27 @@ fn snapshot_interval() -> Span {
     Span::seconds(900)
 }
 
+/// All that is wrong with them.
+pub fn misfits(options: &Map<String, Value>) -> Vec<String> {
+    let (own, shared) = parted(options.clone());
+    let nothing = Spec::default();
+    let mut all = validate::misfits::<Own>(&own, &nothing, &|_| Ok(()));
+    all.extend(validate::misfits::<Options>(&shared, &nothing, &|_| Ok(())));
+    if all.is_empty() {
+        return Settings::new(options.clone()).err().into_iter().collect();
+    }
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// The service's own options, and those of `zfs_info`.
+fn parted(options: Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+    options.into_iter().partition(|(name, _)| OWN.contains(&name.as_str()))
+}
+
 impl Settings {
     /// Reads and checks them.
     pub fn new(options: Map<String, Value>) -> Result<Self, String> {
-        let (own, shared): (Map<_, _>, Map<_, _>) =
-            options.into_iter().partition(|(name, _)| OWN.contains(&name.as_str()));
+        let (own, shared) = parted(options);
         let own: Own = from_args(own).map_err(|error| error.to_string())?;
         let shared: Options = from_args(shared).map_err(|error| error.to_string())?;
         let intervals = Intervals {
@@ -116,7 +134,7 @@ fn at_least_a_second(option: &str, span: Span) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{Settings, misfits};
     use serde_json::{Map, Value, json};
 
     fn settings(options: &Value) -> Result<Settings, String> {
@@ -141,5 +159,13 @@ mod tests {
             let error = settings(&options).unwrap_err();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told() {
+        let told = |options: Value| misfits(options.as_object().unwrap());
+        assert_eq!(told(json!({"listen": "[::1]:1"})), Vec::<String>::new());
+        assert_eq!(told(json!({"lisen": "x", "status_interval": "soon", "capacity_warning": "much"})).len(), 3);
+        assert_eq!(told(json!({"status_interval": "0s"})).len(), 1);
     }
 }

@@ -4,6 +4,7 @@
 //! omitted. Every error names the option, the value and what is accepted.
 //! Source: `check_type_*` of `ansible.module_utils.common.validation`.
 
+use crate::ansible::misfit::{Misfit, Step};
 use crate::model::suggest::nearest;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde_json::{Map, Value};
@@ -11,28 +12,27 @@ use serde_path_to_error::Segment;
 use std::fmt;
 
 /// Reads `T` from the arguments of a module.
-pub fn from_args<T: de::DeserializeOwned>(args: Map<String, Value>) -> Result<T, ArgError> {
+pub fn from_args<T: de::DeserializeOwned>(args: Map<String, Value>) -> Result<T, Misfit> {
     serde_path_to_error::deserialize(Lenient { value: Value::Object(args) }).map_err(|error| {
-        let option = shown(error.path());
+        let path = steps(error.path());
         let ArgError(message) = error.into_inner();
-        ArgError(if option.is_empty() { message } else { format!("option {option}: {message}") })
+        Misfit { path, message }
     })
 }
 
-/// As the user would name it: `datasets.2.policy` is that of the second.
-fn shown(path: &serde_path_to_error::Path) -> String {
-    let names = path.iter().filter_map(|segment| match segment {
-        Segment::Seq { index } => Some((index + 1).to_string()),
-        Segment::Map { key } => Some(key.clone()),
+fn steps(path: &serde_path_to_error::Path) -> Vec<Step> {
+    let step = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(Step::Index(*index)),
+        Segment::Map { key } => Some(Step::Key(key.clone())),
         Segment::Enum { .. } | Segment::Unknown => None,
-    });
-    names.collect::<Vec<_>>().join(".")
+    };
+    path.iter().filter_map(step).collect()
 }
 
-/// What is wrong with an argument, and where: `option ssh.port: expected an integer, got "often"`.
+/// What is wrong with an argument.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ArgError(String);
+struct ArgError(String);
 
 impl ArgError {
     fn expected(what: &str, got: &Value) -> Self {

@@ -8,9 +8,11 @@ use crate::ansible::cli::spec::Spec;
 use crate::ansible::cli::words::Words;
 use crate::ansible::cli::{Cli, Output, Run};
 use crate::ansible::fault::{self, Fault};
+use crate::ansible::misfit::Misfit;
 use crate::ansible::outcome::{Outcome, Shown};
 use crate::ansible::status_file::Record;
 use crate::ansible::task::Task;
+use crate::ansible::validate;
 use crate::exec::foreign;
 use crate::exec::{atomic_file, clock};
 use jiff::Timestamp;
@@ -54,18 +56,21 @@ pub struct Program {
     pub failed: Option<fn(&str) -> Shown>,
 }
 
-/// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status.
+/// Runs a module: reads its arguments, calls `run`, prints the result, gives the exit status. `check` says what is wrong with
+/// arguments that have the right shape, and runs nothing.
 pub fn main<A: Arguments, E: Display + AsRef<dyn Error>>(
     program: &Program,
+    check: fn(A, Task) -> Result<(), String>,
     run: fn(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
-    main_as(program, std::env::args_os().skip(1).collect(), run)
+    main_as(program, std::env::args_os().skip(1).collect(), check, run)
 }
 
 /// The same for a program with options of its own, which are no longer in `argv`.
 pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
     program: &Program,
     argv: Vec<OsString>,
+    check: impl Fn(A, Task) -> Result<(), String>,
     run: impl FnOnce(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
     let started = clock::now();
@@ -92,6 +97,9 @@ pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
     if cli.file.as_deref() == Some(Path::new("-")) && cli.output == Output::Json {
         crate::exec::signals::hang_up_without_reader();
     }
+    if cli.validate {
+        return printer.validated(&cli, &validated(&cli, &spec, started, &check));
+    }
     match arguments(cli, &spec, started) {
         Err(message) => printer.failure(&Fault::InvalidOption(message)),
         Ok((args, task)) => {
@@ -106,14 +114,31 @@ pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
 
 /// The options of the file and those of the command line, as one.
 fn arguments<A: Arguments>(cli: Run, spec: &Spec, started: Timestamp) -> Result<(A, Task), String> {
+    let (args, task) = merged(cli, spec, started)?;
+    Ok((args::from_args(args).map_err(|error| error.to_string())?, task))
+}
+
+fn merged(cli: Run, spec: &Spec, started: Timestamp) -> Result<(Map<String, Value>, Task), String> {
     let text = cli.file.as_deref().map(|file| read(file, !cli.given.is_empty())).transpose()?;
     let (args, mut task) = split(text.as_deref().unwrap_or("{}"), started)?;
     task.check_mode |= cli.check;
     task.keeps_result = cli.result.is_some();
     task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
     task.output = cli.output;
-    let args = cli.given.over(spec, args)?;
-    Ok((args::from_args(args).map_err(|error| error.to_string())?, task))
+    Ok((cli.given.over(spec, args)?, task))
+}
+
+/// All that is wrong with the options.
+fn validated<A: Arguments>(
+    cli: &Run,
+    spec: &Spec,
+    started: Timestamp,
+    check: &dyn Fn(A, Task) -> Result<(), String>,
+) -> Vec<Misfit> {
+    match merged(cli.clone(), spec, started) {
+        Err(message) => vec![Misfit { path: Vec::new(), message }],
+        Ok((args, task)) => validate::misfits(&args, spec, &|args| check(args, task)),
+    }
 }
 
 fn help(program: &Program, spec: &Spec) -> ExitCode {
@@ -197,6 +222,18 @@ impl Printer {
         body.extend(report.map(|report| ("error".to_owned(), json!(report))));
         let shown = self.failed.map(|failed| failed(&message));
         self.outcome(Outcome { failure: Some(message), body, shown, ..Outcome::default() })
+    }
+
+    /// What is wrong with the options, and nothing else.
+    #[allow(clippy::print_stderr, reason = "one of two files that print")]
+    fn validated(&self, cli: &Run, misfits: &[Misfit]) -> ExitCode {
+        let file = cli.file.as_ref().map_or_else(String::new, |file| format!("{}: ", file.display()));
+        match (self.output, misfits) {
+            (Output::Json, _) => print_once(&validate::result(misfits).to_string()),
+            (Output::Text, []) => drop(say(&format!("{}\n", foreign::shown(&format!("{file}the options are right"))))),
+            _ => misfits.iter().for_each(|misfit| eprintln!("error: {}", foreign::shown(&format!("{file}{misfit}")))),
+        }
+        if misfits.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
     }
 
     /// Keeps what later readers look for.

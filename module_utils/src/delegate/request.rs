@@ -67,6 +67,15 @@ pub struct Request {
 }
 
 impl Args {
+    /// All that can be checked without asking who there is. Returns the datasets.
+    pub fn check(&self) -> Result<BTreeSet<DatasetName>, String> {
+        let named = |name: &String| name.parse::<DatasetName>().map_err(|error| format!("option dataset: {error}"));
+        let datasets = self.dataset.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
+        self.check_names()?;
+        self.check_together()?;
+        Ok(datasets)
+    }
+
     /// Names of permissions and sets must look like some.
     fn check_names(&self) -> Result<(), String> {
         check_shape("permissions", &self.permissions)?;
@@ -120,10 +129,7 @@ impl Args {
 impl Request {
     /// Checks what was given and finds the users and groups.
     pub fn new(given: Args, runner: &Runner) -> Result<Self, String> {
-        let named = |name: &String| name.parse::<DatasetName>().map_err(|error| format!("option dataset: {error}"));
-        let datasets = given.dataset.iter().map(named).collect::<Result<BTreeSet<_>, _>>()?;
-        given.check_names()?;
-        given.check_together()?;
+        let datasets = given.check()?;
         let who = given.who(runner)?;
         let destroys = given.jobs.contains(&Job::Prune) || given.permissions.iter().any(|name| name == "destroy");
         let of_jobs = given.jobs.iter().flat_map(|job| job.permissions());

@@ -15,13 +15,21 @@ pub struct Connections<'a> {
     runner: &'a Runner,
     folder: Option<PathBuf>,
     remotes: Vec<Remote>,
+    /// There will never be any, nor their folder.
+    is_imagined: bool,
 }
 
 impl<'a> Connections<'a> {
     /// No connection yet.
     #[must_use]
     pub fn new(runner: &'a Runner) -> Self {
-        Self { runner, folder: None, remotes: Vec::new() }
+        Self { runner, folder: None, remotes: Vec::new(), is_imagined: false }
+    }
+
+    /// For who only wants to know whether hosts are named as they must be.
+    #[must_use]
+    pub fn imagined(runner: &'a Runner) -> Self {
+        Self { runner, folder: Some(PathBuf::from("/nonexistent")), remotes: Vec::new(), is_imagined: true }
     }
 
     /// The host at `destination`; this host if there is none.
@@ -40,6 +48,9 @@ impl<'a> Connections<'a> {
 
 impl Drop for Connections<'_> {
     fn drop(&mut self) {
+        if self.is_imagined {
+            return;
+        }
         let lanes = self.remotes.iter().flat_map(|remote| (0..MOST_LANES).map(|number| remote.lane(number)));
         let connected: Vec<Remote> = lanes.filter(Remote::is_connected).collect();
         self.runner.clean_up(&connected.iter().map(Remote::disconnect).collect::<Vec<_>>());

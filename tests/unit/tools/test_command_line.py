@@ -14,7 +14,7 @@ import command_line
 
 ROOT = Path(__file__).resolve().parents[3]
 # What every program has; an option of a module by such a name could not be given.
-COMMON = {"check", "dry-run", "text", "json", "quiet", "debug", "result", "metrics", "version", "help", "argspec"}
+COMMON = {"check", "validate", "dry-run", "text", "json", "quiet", "debug", "result", "metrics", "version", "help", "argspec"}
 INFO = {"nagios", "only", "mqtt-payload", "mqtt-prefix", "mqtt-discovery", "mqtt-host", "mqtt-expire", "mqtt-by-server"}
 
 

@@ -40,7 +40,7 @@ pub enum Cli {
 }
 
 /// How to run the module.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// The file with options, `-` for standard input; none where the command line says all.
     pub file: Option<PathBuf>,
@@ -50,6 +50,8 @@ pub struct Run {
     pub output: Output,
     /// Check mode.
     pub check: bool,
+    /// Only say what is wrong with the options.
+    pub validate: bool,
     /// Show every command.
     pub debug: bool,
     /// Where the JSON result is kept, whatever else is printed.
@@ -59,8 +61,9 @@ pub struct Run {
 }
 
 /// The flags that every program has: with the letter, what a value is called, and what they do.
-pub const COMMON: [(&str, &str, &str, &str); 10] = [
+pub const COMMON: [(&str, &str, &str, &str); 11] = [
     ("check", "n", "", "Run only commands that read, and say what would be done. Also --dry-run."),
+    ("validate", "", "", "Run nothing at all, and say of all options what is wrong with them; exit 0 or 2."),
     ("text", "", "", "Print lines for a person: the default, unless FILE is all that is given."),
     ("json", "", "", "Print one JSON object: the default where FILE is all that is given."),
     ("quiet", "q", "", "Print nothing but errors."),
@@ -107,6 +110,12 @@ impl Cli {
                 Long("json") => front.json = true,
                 Short('q') | Long("quiet") => front.quiet = true,
                 Short('n') | Long("check" | "dry-run") => front.run.check = true,
+                Long("validate") => {
+                    front.run.validate = true;
+                    // Both `--validate FILE` and `--validate=FILE`.
+                    let file = parser.optional_value().map(|file| given::text("FILE", file)).transpose()?;
+                    front.words.extend(file);
+                }
                 Long("debug") => front.run.debug = true,
                 Long("result") => front.run.result = Some(path("--result", &mut parser)?),
                 Long("metrics") => front.run.metrics = Some(path("--metrics", &mut parser)?),
@@ -133,6 +142,7 @@ impl Front {
         if run.file.as_ref().is_some_and(|file| file.as_os_str().is_empty()) {
             return Err("FILE wants the path of a file".to_owned());
         }
+        run.check_together()?;
         if run.file.is_none() && run.given.is_empty() && !needs_no_file {
             return Err("there is nothing to do: say what with options, or name a FILE that holds them".to_owned());
         }
@@ -142,10 +152,32 @@ impl Front {
             (false, true, _) => Output::Text,
             (false, _, true) => Output::Json,
             // Whoever writes options by hand reads the answer, too.
-            (false, false, false) if run.given.is_empty() => Output::Json,
+            (false, false, false) if run.given.is_empty() && !run.validate => Output::Json,
             (false, false, false) => Output::Text,
         };
         Ok(run)
+    }
+}
+
+impl Run {
+    /// What only a run can do is not asked of one that is none.
+    fn check_together(&self) -> Result<(), String> {
+        if !self.validate {
+            return Ok(());
+        }
+        let given = [
+            ("--check", self.check),
+            ("--debug", self.debug),
+            ("--result", self.result.is_some()),
+            ("--metrics", self.metrics.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(format!("--validate runs nothing, so {flag} has nothing to tell: leave it out")),
+            None if self.file.is_none() && self.given.is_empty() => {
+                Err("--validate wants a FILE with options, or - for standard input".to_owned())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -198,6 +230,8 @@ mod tests {
         assert_eq!(run("tank vault").output, Output::Text);
         assert_eq!(run("tank vault --json").output, Output::Json);
         assert_eq!(run("tank vault -q").output, Output::Quiet);
+        assert_eq!(run("--validate a.json").output, Output::Text);
+        assert_eq!(run("--validate a.json --json").output, Output::Json);
     }
 
     #[test]
@@ -211,10 +245,14 @@ mod tests {
             ("--text=x a", "unexpected argument for option '--text': \"x\""),
             ("--text --json a", "--text and --json are two ways to answer: give one of them"),
             ("tank vault --source=a", "--source and tank say the same thing: give one of them"),
+            ("--validate a -n", "--validate runs nothing, so --check has nothing to tell: leave it out"),
+            ("--validate a --result r", "--validate runs nothing, so --result has nothing to tell: leave it out"),
+            ("--validate", "--validate wants a FILE with options, or - for standard input"),
             ("nas:tank vault --source-host=nas", "--source-host and nas:tank say the same thing: give one of them"),
         ] {
             assert_eq!(parse(line).unwrap_err(), message, "{line}");
         }
         assert_eq!(run("tank vault --source-host nas").file, None);
+        assert_eq!(run("--validate=a.json"), run("a.json --validate"));
     }
 }
