@@ -61,7 +61,7 @@ demo: dist ## Replicate a small data set between three hosts with real ZFS, and 
 	tools/demo
 
 .PHONY: generate
-generate: $(VENV) ## Write the argument specs and option docs from the Rust types
+generate: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Write argument specs, option docs and schemas from the Rust types
 	$(PYTHON) tools/generate_docs.py
 
 # Those that say so in their first line, and what they source; monitoring holds links.
@@ -195,12 +195,12 @@ bench: dist ## Run the benchmarks of docs/benchmarks.md
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf target dist .venv .venvs .cache plugins/module_utils/_native
+	rm -rf target dist .venv .venvs .cache plugins/module_utils/_native docs/man docs/completions
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One virtual environment for linters and tests.
 $(VENV): requirements-dev.txt tools/system-packages
-	tools/system-packages mosquitto curl python3-venv qemu-user-static openssh-server openssh-client sudo busybox zstd zsh tcsh csh fish
+	tools/system-packages mosquitto curl python3-venv qemu-user-static openssh-server openssh-client sudo busybox zstd zsh tcsh csh fish groff-base
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
