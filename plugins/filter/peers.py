@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _peers, _ssh_lines
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _manuals, _peers, _ssh_lines
 from ansible_collections.ferro.zfs.plugins.plugin_utils._reading import plainly
 
 
 def zfs_program(machine: Any, program: str) -> str:
     """The path on the controller of a program for a machine."""
     return plainly(lambda: _peers.program(machine, program))
+
+
+def zfs_manuals(programs: Iterable[str]) -> list[dict[str, str]]:
+    """Manual pages of programs and completions of their command lines: where they are, and where they go."""
+    return plainly(lambda: _manuals.manuals(programs))
 
 
 def zfs_kernel_headers(release: Any) -> str:
@@ -57,6 +62,7 @@ class FilterModule:
             filter.__name__: filter
             for filter in (
                 zfs_program,
+                zfs_manuals,
                 zfs_kernel_headers,
                 ssh_public_key,
                 ssh_known_host,

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import tarfile
 import time
@@ -30,8 +32,23 @@ def test_contents(archive: Path) -> None:
     stems = [{member.name.removesuffix(end) for member in binaries if member.name.endswith(end)} for end in ("_x86_64", "_aarch64")]
     assert stems[0] == stems[1] and len(binaries) == 2 * len(stems[0]) > 0
     assert max(member.size for member in binaries) < 2_500_000
-    assert "plugins/module_utils/_native/NOTICES" in {member.name for member in members}
+    names = {member.name for member in members}
+    assert "plugins/module_utils/_native/NOTICES" in names
+    for program in (Path(stem).name for stem in stems[0]):
+        assert {f"docs/man/{program}.8", f"docs/completions/_{program}"} <= names
+        assert {f"docs/completions/{program}.bash", f"docs/completions/{program}.fish"} <= names
     assert archive.stat().st_size < 20_000_000
+
+
+def test_manual_pages_say_what_help_says(released: Controller, archive: Path) -> None:
+    """Both are made of the same sources, but each in its own way."""
+    for binary in sorted(released.native.glob(f"*_{os.uname().machine}")):
+        program = binary.name.removesuffix(f"_{os.uname().machine}")
+        helped = subprocess.run([str(binary), "--help"], check=True, capture_output=True, text=True).stdout
+        with tarfile.open(archive) as opened:
+            page = opened.extractfile(f"docs/man/{program}.8").read().decode()
+        shown = re.findall(r"^\s+(?:-\w, )?--((?:\[no-\])?[a-z][a-z.-]*)", helped, re.MULTILINE)
+        assert shown and all("\\-\\-" + flag.replace("-", "\\-") + "\\fR" in page for flag in shown), program
 
 
 def test_local_and_ssh(released: Controller, sshd: Sshd | None) -> None:

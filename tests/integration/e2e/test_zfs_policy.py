@@ -49,8 +49,8 @@ def policy(fleet: Fleet, check: bool = False, fails: bool = False, **variables: 
 
 def files(fleet: Fleet, host: str = "source") -> list[str]:
     """Whatever of the role there is on a host."""
-    folders = "/etc/systemd/system /etc/ferro-zfs /usr/local/bin /var/lib/ferro-zfs /var/lib/systemd/timers /var/lib/metrics"
-    found = fleet.sh(host, f"find {folders} -name '*ferro-zfs-*' -o -name zfs_prune -o -name zfs_policy_snapshot -o -name '*.json'", check=False)
+    folders = "/etc/systemd/system /etc/ferro-zfs /usr/local/bin /usr/local/share /var/lib/ferro-zfs /var/lib/systemd/timers /var/lib/metrics"
+    found = fleet.sh(host, f"find {folders} -name '*ferro-zfs-*' -o -name '*zfs_prune*' -o -name '*zfs_policy_snapshot*' -o -name '*.json'", check=False)
     return sorted(found.splitlines())
 
 
@@ -80,6 +80,8 @@ def test_both_timers_run_and_a_second_run_changes_nothing(source: Fleet) -> None
     assert source.sh("source", f"systemctl is-active {' '.join(units)}; systemctl is-enabled {' '.join(units)}") == "active\n" * 2 + "enabled\n" * 2
     options = source.json("source", "/etc/ferro-zfs/prune.json")
     assert {key: options[key] for key in ("protect", "keep_within", "max_destroy")} == {"protect": ["keep-*"], "keep_within": "1m", "max_destroy": "90%"}
+    manuals = [path for path in files(source) if path.startswith("/usr/local/share/")]
+    assert len(manuals) == 2 * 4 and "/usr/local/share/man/man8/zfs_prune.8" in manuals
     assert policy(source).recap["source"]["changed"] == 0
     assert policy(source, check=True).recap["source"]["changed"] == 0
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import subprocess
 import typing as t
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ferro.zfs.plugins.filter.peers import FilterModule
-from ansible_collections.ferro.zfs.plugins.plugin_utils import _machines, _peers, _ssh_lines
+from ansible_collections.ferro.zfs.plugins.plugin_utils import _machines, _manuals, _peers, _ssh_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
+ROOT = Path(__file__).resolve().parents[4]
 FILTERS = FilterModule().filters()
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKQ8iXEpRVC0gmjLHhHMH0WJqvRlS/WXlxHKl+PjK0zY"
 SHELL = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -177,3 +179,22 @@ def test_variables_that_a_host_has_set_by_itself_are_named() -> None:
         "nas: zfs",
         "nas: zfsbackup_dataset",
     ]
+
+
+def test_manuals_go_where_man_and_shells_look(tmp_path: Path) -> None:
+    for name in ("man/zfs_prune.8", "completions/zfs_prune.bash", "completions/_zfs_prune", "completions/zfs_prune.fish"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    found = _manuals.manuals(["zfs_prune", "zfs_info"], tmp_path)
+    assert [one["dest"].removeprefix("/usr/local/share/") for one in found] == [
+        "man/man8/zfs_prune.8",
+        "bash-completion/completions/zfs_prune",
+        "zsh/site-functions/_zfs_prune",
+        "fish/vendor_completions.d/zfs_prune.fish",
+    ]
+    assert {one["sha256"] for one in found} == {hashlib.sha256(b"x").hexdigest()}
+    # Each is removed with its program.
+    listed = [path for role in ("zfs_policy", "zfs_monitor") for path in (ROOT / "roles" / role / "vars/main.yml").read_text(encoding="utf-8").splitlines()]
+    for program in ("zfs_prune", "zfs_policy_snapshot", "zfs_monitor"):
+        assert {place.format(program) for place in _manuals.PLACES.values()} <= {line.strip().removeprefix("- ") for line in listed}
+    assert "no program '../x'" in refused("zfs_manuals", ["../x"])
