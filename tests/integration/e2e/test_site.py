@@ -213,6 +213,14 @@ def test_a_client_that_is_down_leaves_the_others_alone_and_one_that_has_left_los
     run(fleet, "backup", "pull@source")
     assert {report["status"] for report in results(fleet, "pull-source").values()} == {"ok"}
 
+    play = fleet.playbook("ferro.zfs.status", "-i", str(tmp_path / "ghost.yml"), "-T", "3", status_json=str(tmp_path / "status.json"))
+    assert play.rc == 2 and "ghost" in next(line for line in play.output.splitlines() if "cannot be reached: " in line), play.output
+    status = json.loads((tmp_path / "status.json").read_text())
+    verdicts = {host["host"]: host["verdict"] for host in status["hosts"]}
+    assert set(verdicts) == {"source", "backup", "offsite", "ghost"} and verdicts["ghost"] == "unknown" and not status["not_asked"]
+    # What failed there a moment ago is told of the host where it did.
+    assert any(one["host"] == "backup" and "pull@ghost" in one["subject"] for one in status["problems"]), status
+
     play = fleet.played("ferro.zfs.site", limit="backup")
     left = fleet.sh("backup", f"ls /etc/systemd/system/ /etc/ferro-zfs/* {RESULTS}; systemctl list-timers --all; systemctl list-units --all")
     assert "source" in left and "ghost" not in left
