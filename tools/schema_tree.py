@@ -45,7 +45,7 @@ def job_variables() -> tuple[str, ...]:
 
 def policies(yes_or_no: Schema) -> Schema:
     """Policies of one's own, by their names."""
-    count: Schema = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]}
+    count: Schema = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": rf"^{_policies.COUNT.pattern}$"}]}
     flag: Schema = {"anyOf": [{"type": "boolean"}, yes_or_no]}
     words = {**dict.fromkeys(_policies.INTERVALS, count), **dict.fromkeys(_policies.FLAGS, flag)}
     return {"type": "object", "additionalProperties": {"type": "object", "properties": words, "additionalProperties": False}}
@@ -65,6 +65,7 @@ def definitions(grant: Schema) -> Schema:
         },
         "value": {"anyOf": [{"type": ["number", "boolean", "null"]}, {"type": "string", "pattern": r"^[^\t\n\r\u0000]*$"}]},
         "delegation": {"anyOf": [grant, {"type": "array", "items": grant}, NOTHING, TEMPLATE]},
+        "hooks": _hooks(),
         "devices": _devices(),
         "vdev": _vdev(),
     }
@@ -111,6 +112,7 @@ def _both_words() -> Schema:
     found: Schema = {"policy": policy}
     found.update({name: {"description": what, "anyOf": YES_OR_NO} for name, what in flags.items()})
     found.update({old: {**found[new], "deprecated": True} for new, old in _words.OLD_WORDS.items()})
+    found["snapshot_hooks"] = {"description": "Programs that run before and after its snapshots.", "$ref": "#/$defs/hooks"}
     found["state"] = {"anyOf": [{"enum": ["present", None]}, TEMPLATE]}
     found["delegation"] = {"description": "Who may do what there, as zfs_delegate takes it.", "$ref": "#/$defs/delegation"}
     found["datasets"] = {"description": "The datasets below it.", "$ref": "#/$defs/datasets"}
@@ -151,6 +153,18 @@ def _properties() -> Schema:
     native["keyformat"] = {"anyOf": [{"enum": [*FORMATS, False, None]}, TEMPLATE]}
     others = r"^[a-z][a-z0-9_.:-]*@[^\s=,]+$|^[a-z][a-z0-9_.-]*:[a-z0-9_.:-]*$"
     return {"anyOf": [{"type": "object", "properties": native, "patternProperties": {others: value}, "additionalProperties": False}, NOTHING, TEMPLATE]}
+
+
+def _hooks() -> Schema:
+    """A program by its full path and its arguments, before or after."""
+    argument: Schema = {"type": ["string", "integer"]}
+    program: Schema = {"type": "string", "pattern": "^/"}
+    command: Schema = {"anyOf": [{"type": "array", "minItems": 1, "prefixItems": [program], "items": argument}, NOTHING]}
+    failure: Schema = {"enum": [*_words.ON_FAILURE, None]}
+    words = _checked({"before": command, "after": command, "timeout": {}, "on_failure": failure}, set(_words.HOOK_WORDS))
+    either = [{"required": [name], "properties": {name: {"type": "array"}}} for name in ("before", "after")]
+    empty: Schema = {"additionalProperties": NOTHING}
+    return {"anyOf": [{"type": "object", "properties": words, "additionalProperties": False, "anyOf": [*either, empty]}, NOTHING, TEMPLATE]}
 
 
 def _kind() -> str:

@@ -22,6 +22,7 @@ TREE = {
 COUNTS = {"hours": {"hourly": 2}}
 METRICS = "/var/lib/metrics"
 OPTIONS: dict[str, Any] = {
+    "zfs_manuals": True,
     "zfs_policies": COUNTS,
     # The inventory's are for a dataset that is not in this tree.
     "system_zfs_keys": {},
