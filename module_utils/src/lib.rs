@@ -12,6 +12,7 @@ pub mod zfs;
 pub mod delegate;
 pub mod policy;
 pub mod replicate;
+pub mod verify;
 
 pub mod gate;
 

@@ -612,4 +612,78 @@ SPECS = {
             },
         },
     },
+    "zfs_verify": {
+        "argument_spec": {
+            "source": {
+                "type": "list",
+                "elements": "str",
+                "required": True,
+            },
+            "target": {
+                "type": "str",
+                "required": True,
+            },
+            "source_host": {
+                "type": "str",
+            },
+            "target_host": {
+                "type": "str",
+            },
+            "ssh": {
+                "type": "dict",
+                "options": {
+                    "port": {
+                        "type": "int",
+                    },
+                    "identity_file": {
+                        "type": "str",
+                    },
+                    "config_file": {
+                        "type": "str",
+                    },
+                    "connect_timeout": {
+                        "type": "int",
+                    },
+                    "become": {
+                        "type": "str",
+                        "choices": ["none", "sudo", "doas"],
+                        "default": "none",
+                    },
+                    "options": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": [],
+                    },
+                },
+            },
+            "strip_prefix": {
+                "type": "str",
+            },
+            "recursive": {
+                "type": "bool",
+                "default": True,
+            },
+            "exclude": {
+                "type": "list",
+                "elements": "str",
+                "default": [],
+            },
+            "sample": {
+                "type": "str",
+            },
+            "timeout": {
+                "type": "str",
+            },
+            "state_file": {
+                "type": "str",
+            },
+            "bandwidth_limit": {
+                "type": "str",
+            },
+            "stall_timeout": {
+                "type": "str",
+                "default": "600s",
+            },
+        },
+    },
 }

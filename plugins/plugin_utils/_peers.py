@@ -13,7 +13,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ferro.zfs.plugins.plugin_utils._machines import ARCHITECTURES, missing, unsupported
 from ansible_collections.ferro.zfs.plugins.plugin_utils._remote import NATIVE
 
-PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_info", "zfs_monitor", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate")
+PROGRAMS = ("zfs_delegate", "zfs_gate", "zfs_info", "zfs_monitor", "zfs_policy_snapshot", "zfs_prune", "zfs_replicate", "zfs_verify")
 
 # Variables that roles and playbooks read of another host than the one they run on, or by which they
 # act on one.

@@ -17,12 +17,14 @@ use module_utils::plan::send_flags::Unfit;
 use module_utils::policy::refusal::{LeftOut, Refusal};
 use module_utils::replicate::refusal::{Obstacle, Unwanted};
 use module_utils::replicate::report::Action;
+use module_utils::verify::choose::NotComparable;
+use module_utils::verify::execute::Differs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every enum that has codes, by its file below module_utils/src.
-const ENUMS: [(&str, &[&str]); 15] = [
+const ENUMS: [(&str, &[&str]); 17] = [
     ("ansible/fault.rs Fault", Fault::CODES),
     ("delegate/refusal.rs Refusal", NotGranted::CODES),
     ("delegate/vocabulary.rs Unknown", Unknown::CODES),
@@ -38,6 +40,8 @@ const ENUMS: [(&str, &[&str]); 15] = [
     ("policy/refusal.rs Refusal", Refusal::CODES),
     ("replicate/refusal.rs Obstacle", Obstacle::CODES),
     ("replicate/refusal.rs Unwanted", Unwanted::CODES),
+    ("verify/choose.rs NotComparable", NotComparable::CODES),
+    ("verify/execute.rs Differs", Differs::CODES),
 ];
 
 fn root() -> &'static Path {

@@ -5,6 +5,7 @@
 //! is. The head of a package is dropped; the plain streams in it, one dataset's history and each as it was asked for, go to `zfs receive`
 //! behind a head of our own making, in which there is nothing to do.
 
+pub mod content;
 pub mod inlet;
 pub mod planned;
 pub mod reader;

@@ -122,20 +122,20 @@ const MAX_BONUS: u32 = 16 << 10;
 const MAX_EMBEDDED: u32 = 112;
 
 /// Reads the fields of a header in the byte order of this machine: a stream of the other one is refused at its beginning.
-struct Fields<'a>(&'a Header);
+pub(super) struct Fields<'a>(pub(super) &'a Header);
 
 impl Fields<'_> {
-    fn u8(&self, at: usize) -> u8 {
+    pub(super) fn u8(&self, at: usize) -> u8 {
         self.0[at]
     }
 
-    fn u32(&self, at: usize) -> u32 {
+    pub(super) fn u32(&self, at: usize) -> u32 {
         let mut bytes = [0; 4];
         bytes.copy_from_slice(&self.0[at..at + 4]);
         u32::from_le_bytes(bytes)
     }
 
-    fn u64(&self, at: usize) -> u64 {
+    pub(super) fn u64(&self, at: usize) -> u64 {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&self.0[at..at + 8]);
         u64::from_le_bytes(bytes)

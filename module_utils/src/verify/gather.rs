@@ -1,0 +1,76 @@
+//! What is there to be compared, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
+
+use super::choose;
+use super::memory::Memory;
+use super::request::Request;
+use crate::exec::runner::{Failure, Runner};
+use crate::model::{Dataset, DatasetName};
+use crate::replicate::request::Request as Replication;
+use crate::zfs::commands::Zfs;
+use std::collections::{BTreeMap, HashMap};
+
+/// Datasets of one side, by name.
+pub type There = BTreeMap<DatasetName, Dataset>;
+
+/// Both sides.
+#[derive(Debug, Default)]
+pub struct Sides {
+    /// What was replicated.
+    pub sources: There,
+    /// Of the datasets that were named, those that are not there.
+    pub missing: Vec<DatasetName>,
+    /// What is where the replicas are.
+    pub targets: There,
+    /// Sets of initialisation vectors of snapshots that may be compared as they are stored, by `DATASET@SNAPSHOT`; those of the source
+    /// and those of the target.
+    pub ivsets: [HashMap<String, u64>; 2],
+}
+
+/// Lists both sides at once.
+pub fn gather(request: &Request, memory: &Memory, runner: &Runner) -> Result<Sides, Failure> {
+    let source = Zfs { host: &request.source, runner };
+    let target = Zfs { host: &request.target, runner };
+    let places: Vec<DatasetName> =
+        request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let theirs = scope.spawn(|| side(target, &places, request.recursive));
+        let ours = side(source, &request.roots, request.recursive);
+        // A panic of the thread has been reported by the panic hook, which ends the process.
+        (ours, theirs.join().unwrap_or_else(|_| Ok(There::new())))
+    });
+    let is_wanted = |name: &DatasetName| !Replication::is_excluded(&request.exclude, &request.named, name);
+    let ours = ours?;
+    let missing = request.roots.iter().filter(|root| !ours.contains_key(root)).cloned().collect();
+    let sources = ours.into_iter().filter(|(name, _)| is_wanted(name)).collect();
+    let mut sides = Sides { sources, missing, targets: theirs?, ivsets: [HashMap::new(), HashMap::new()] };
+    let (of_source, of_target) = encrypted(request, memory, &sides);
+    sides.ivsets = [ivsets(source, &of_source)?, ivsets(target, &of_target)?];
+    Ok(sides)
+}
+
+fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, Failure> {
+    let rows = zfs.datasets(roots, recursive)?;
+    let mut versions = if rows.is_empty() { HashMap::new() } else { zfs.versions(roots, recursive)? };
+    let mut with_versions = |mut dataset: Dataset| {
+        dataset.versions = versions.remove(&dataset.name).unwrap_or_default();
+        (dataset.name.clone(), dataset)
+    };
+    Ok(rows.into_iter().map(|(dataset, _)| with_versions(dataset)).collect())
+}
+
+/// The snapshots to be compared where both sides are encrypted.
+fn encrypted(request: &Request, memory: &Memory, sides: &Sides) -> (Vec<String>, Vec<String>) {
+    let pair = |source: &Dataset| {
+        let place = request.mapping.target_of(&source.name).ok()?;
+        let target = sides.targets.get(&place).filter(|target| source.encrypted && target.encrypted)?;
+        let pass = memory.of(source.name.as_str(), place.as_str()).pass;
+        let common = choose::common(source, Some(target), place.as_str(), pass.as_ref()).ok()?;
+        let named = |dataset: &DatasetName, snapshot: &str| format!("{dataset}@{snapshot}");
+        Some((named(&source.name, &common.source.name), named(&place, &common.target.name)))
+    };
+    sides.sources.values().filter_map(pair).unzip()
+}
+
+fn ivsets(zfs: Zfs<'_>, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
+    if names.is_empty() { Ok(HashMap::new()) } else { zfs.numbers("ivsetguid", names) }
+}
