@@ -12,7 +12,7 @@ __metaclass__ = type
 DOCUMENTATION = r"""
 module: zfs_verify
 short_description: Prove that replicas of ZFS datasets are what their sources are
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - the ferro.zfs contributors (!UNKNOWN)
 description:

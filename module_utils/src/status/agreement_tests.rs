@@ -5,7 +5,7 @@ use super::checks::Severity;
 use super::metrics;
 use super::model::{
     At, Confirmed, Dataset, Facts, Job, OfInterval, Part, Pool, PoolState, Replica, Role, Scan, ScanFunction,
-    ScanState, Snapshots, Space, Unreadable, Vdev,
+    ScanState, Snapshots, Space, Unreadable, Vdev, Verification,
 };
 use super::sample::{DAY, HOUR, NOW, ago, dataset, status};
 use crate::model::bookmark_name::TargetTag;
@@ -208,6 +208,18 @@ fn replicas() -> Vec<Case> {
         })
     };
     let ended = |word: &'static str| of_replica(word, move |replica| replica.status = word.to_owned());
+    let verified = |name: &'static str, status: &'static str| {
+        of_replica(name, move |replica| {
+            let verified_at = ago(2 * DAY);
+            replica.verification = Some(Verification {
+                status: status.to_owned(),
+                error: None,
+                last_run_at: ago(HOUR),
+                verified_at,
+                verified_snapshot: Some("a".to_owned()),
+            });
+        })
+    };
     vec![
         overdue("replica overdue", ago(60)),
         overdue("replica of what has nothing newer", None),
@@ -218,6 +230,11 @@ fn replicas() -> Vec<Case> {
         of_replica("no snapshots", |replica| {
             (replica.status, replica.newest, replica.overdue_at) = ("no_snapshots".to_owned(), None, None);
         }),
+        verified("verified", "verified"),
+        verified("it differs", "differs"),
+        verified("it cannot be read", "unreadable"),
+        verified("it cannot be compared", "not_comparable"),
+        verified("the source did not answer", "failed"),
         of_replica("to another host", |replica| {
             (replica.source_host, replica.target_host) = (None, Some("backup@offsite".to_owned()));
             (replica.status, replica.overdue_at, replica.overdue) = ("failed".to_owned(), ago(60), true);
@@ -293,7 +310,7 @@ fn agreement_with_alerts() {
     let full = metrics::text(&status(|facts| {
         let scan = facts.pools.as_mut().unwrap()[0].status.as_mut().unwrap().scan.as_mut().unwrap();
         (scan.examined_bytes, scan.total_bytes) = (Some(1), Some(2));
-        let shown = ["missing pool", "missing dataset", "locked source", "target is silent"];
+        let shown = ["missing pool", "missing dataset", "locked source", "target is silent", "it differs"];
         cases.iter().filter(|(name, _)| shown.contains(name)).for_each(|(_, change)| change(facts));
         facts.datasets.as_mut().unwrap()[0].space = sizes();
         facts.datasets.as_mut().unwrap().push(Dataset { name: "tank/more".to_owned(), ..dataset() });

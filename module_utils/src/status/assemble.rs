@@ -9,6 +9,7 @@ use super::replication::{self, Course, Evidence, Here};
 use super::said;
 use super::snapshots::Times;
 use super::timers::Timers;
+use super::verified;
 use crate::model::DatasetName;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -98,7 +99,7 @@ impl Jobs {
     #[must_use]
     pub fn new(known: BTreeMap<String, Known>, mut unreadable: Vec<Unreadable>, wish: &Wish, folder: &Path) -> Self {
         let mut courses = Vec::new();
-        for (name, known) in &known {
+        for (name, known) in known.iter().filter(|(name, _)| !jobs::is_verification(name)) {
             match known.replicate().map(|options| options.and_then(Course::new)) {
                 Some(Ok(course)) => courses.push((name.clone(), course)),
                 Some(Err(why)) => {
@@ -191,7 +192,9 @@ fn replicas(of: &Jobs, jobs: &[Job], datasets: &[Dataset], times: &Times, said: 
         let (frequently_minutes, now) = (said.frequently_minutes, now.at);
         Some(replication::replicas(course, &Evidence { job, known, here: &here, times, frequently_minutes, now }))
     };
-    of.courses.iter().filter_map(of_course).flatten().collect()
+    let mut replicas: Vec<Replica> = of.courses.iter().filter_map(of_course).flatten().collect();
+    verified::add(&of.known, &mut replicas);
+    replicas
 }
 
 /// Pools that somebody counts on and that are not there.

@@ -126,14 +126,19 @@ pub fn known(options: &[Found], results: &[Found]) -> (BTreeMap<String, Known>, 
 
 /// The jobs that the roles set up.
 fn is_own(name: &str) -> bool {
-    matches!(name, "snapshot" | "prune") || name.starts_with("pull@") || name.starts_with("push@")
+    matches!(name, "snapshot" | "prune") || ["pull@", "push@", "verify@"].iter().any(|kind| name.starts_with(kind))
+}
+
+/// The jobs that compare replicas with their sources: their options are like those of what brings them there.
+pub(super) fn is_verification(name: &str) -> bool {
+    name.strip_prefix("verify").is_some_and(|rest| rest.is_empty() || rest.starts_with(['@', '-']))
 }
 
 /// The job whose result has that name: `replication/pull-nas` is that of `pull@nas`.
 fn job_of(result: &str) -> String {
     let name = result.strip_prefix("replication/").unwrap_or(result);
     let of = |kind: &str| name.strip_prefix(kind)?.strip_prefix('-').map(|peer| format!("{kind}@{peer}"));
-    of("pull").or_else(|| of("push")).unwrap_or_else(|| name.to_owned())
+    of("pull").or_else(|| of("push")).or_else(|| of("verify")).unwrap_or_else(|| name.to_owned())
 }
 
 fn object(file: &Found) -> Result<Map<String, Value>, String> {
@@ -182,6 +187,7 @@ fn program(name: &str, known: &Known) -> Option<&'static str> {
     match name {
         "snapshot" => Some("zfs_policy_snapshot"),
         "prune" => Some("zfs_prune"),
+        _ if is_verification(name) => Some("zfs_verify"),
         _ => known.replicate().map(|_| "zfs_replicate"),
     }
 }

@@ -26,6 +26,7 @@ pub mod said;
 pub mod screen;
 pub mod snapshots;
 pub mod timers;
+pub mod verified;
 pub mod zfs_list;
 pub mod zpool_list;
 pub mod zpool_status;

@@ -193,6 +193,7 @@ fn replica(course: &Course, evidence: &Evidence<'_>, last: &Map<String, Value>, 
         max_age_seconds,
         overdue_at,
         overdue: overdue_at.is_some_and(|at| *now > at.0),
+        verification: None,
     }
 }
 
@@ -209,7 +210,7 @@ fn since(course: &Course, target: &str, newest: Option<&Snapshot>, job: &Job, he
 }
 
 /// What a run said about why it failed.
-fn said(error: &Value) -> Option<String> {
+pub(super) fn said(error: &Value) -> Option<String> {
     let of = |key: &str| error.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     of("caused_by").or_else(|| of("stderr")).map(str::to_owned)
 }

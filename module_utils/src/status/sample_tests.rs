@@ -164,6 +164,7 @@ pub fn replica() -> Replica {
         max_age_seconds: 18_600,
         overdue_at: Some(At(NOW - 2 * HOUR + 18_600)),
         overdue: false,
+        verification: None,
     }
 }
 

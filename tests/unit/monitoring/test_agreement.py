@@ -44,6 +44,8 @@ CHECKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "job_timer_inactive": (("name",), ("ZfsJobTimerInactive",)),
     "replica_overdue": (("name", "source_host", "source", "target_host", "target"), ("ZfsReplicaOverdue",)),
     "replica_failed": (("name", "source_host", "source", "target_host", "target"), ("ZfsReplicaFailed",)),
+    "replica_differs": (("name", "source_host", "source", "target_host", "target"), ("ZfsReplicaDiffers",)),
+    "replica_not_verified": (("name", "source_host", "source", "target_host", "target"), ("ZfsReplicaNotComparable",)),
     "replica_without_snapshots": (("name", "source_host", "source", "target_host", "target"), ("ZfsReplicaWithoutSnapshots",)),
     "target_silent": (("dataset",), ("ZfsTargetSilent",)),
     # The subject is a pool, a file or a program, where series have the collector.

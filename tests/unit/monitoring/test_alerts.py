@@ -134,6 +134,8 @@ CASES = [
     simple("ZfsJobTimerInactive", "ferro_zfs_job_timer_active", JOB, 0, 1),
     simple("ZfsReplicaOverdue", "ferro_zfs_replica_overdue_timestamp_seconds", REPLICA, EVER, FUTURE),
     simple("ZfsReplicaFailed", "ferro_zfs_replica_success", REPLICA, 0, 1),
+    simple("ZfsReplicaDiffers", "ferro_zfs_replica_differs", REPLICA, 1, 0),
+    simple("ZfsReplicaNotComparable", "ferro_zfs_replica_not_comparable", REPLICA, 1, 0),
     simple("ZfsReplicaWithoutSnapshots", "ferro_zfs_replica_without_snapshots", REPLICA, 1, 0),
     Case(
         "ZfsTargetSilent",

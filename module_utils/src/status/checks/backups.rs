@@ -3,7 +3,7 @@
 use super::{Found, Severity};
 use crate::status::ages::{age, span};
 use crate::status::jobs::unit;
-use crate::status::model::{Facts, Job, Limits, Replica};
+use crate::status::model::{Facts, Job, Limits, Replica, Verification};
 
 /// How much of a job's message is shown.
 const SHOWN: usize = 300;
@@ -73,10 +73,34 @@ fn one_replica(replica: &Replica, now: i64, found: &mut Found) {
         );
         found.add(Severity::Warning, "replica_failed", &subject, message, &advice).since = replica.last_run_at;
     }
+    if let Some(verification) = &replica.verification {
+        verified(verification, &subject, found);
+    }
     if replica.is_without_snapshots() {
         let message = "the source has no snapshots, so nothing was sent".to_owned();
         let advice = "give the source a policy, or take it out of what is replicated";
         found.add(Severity::Warning, "replica_without_snapshots", &subject, message, advice);
+    }
+}
+
+/// Whether it is what its source is.
+fn verified(verification: &Verification, subject: &str, found: &mut Found) {
+    let said = crate::exec::foreign::shortened(verification.error.as_deref().unwrap_or(&verification.status), SHOWN);
+    let said = said.replace('\n', "; ");
+    let last = verification
+        .verified_snapshot
+        .as_ref()
+        .map_or_else(String::new, |snapshot| format!("; it was whole when @{snapshot} was compared"));
+    if verification.is_bad() {
+        let advice = "look at `zpool status -v` of both pools; docs/verify.md says what to do";
+        let message = format!("its comparison with the source went wrong: {said}{last}");
+        let problem = found.add(Severity::Critical, "replica_differs", subject, message, advice);
+        problem.since = verification.last_run_at;
+    } else if verification.is_not_comparable() {
+        let advice = "docs/errors.md explains what it says";
+        let message = format!("it could not be compared with the source: {said}{last}");
+        let problem = found.add(Severity::Warning, "replica_not_verified", subject, message, advice);
+        problem.since = verification.last_run_at;
     }
 }
 

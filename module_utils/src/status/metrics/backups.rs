@@ -112,6 +112,7 @@ fn of_replica(replica: &Replica, families: &mut Families) {
         &labels,
         flag(replica.is_without_snapshots()),
     );
+    verification(replica, &labels, families);
     let success = (replica.status != "never").then_some(flag(!replica.is_failed()));
     families.known("ferro_zfs_replica_success", "1 if the last run did all it should for it.", &labels, success);
     families.known("ferro_zfs_replica_last_bytes", "Bytes of the last run.", &labels, replica.last_bytes);
@@ -126,5 +127,27 @@ fn of_replica(replica: &Replica, families: &mut Families) {
         "When a run last did all it should for it; 0 if none did.",
         &labels,
         replica.last_success_at.map_or(0, |at| at.0),
+    );
+}
+
+fn verification(replica: &Replica, labels: &[(&str, &str)], families: &mut Families) {
+    let of = replica.verification.as_ref();
+    families.known(
+        "ferro_zfs_replica_verified_timestamp_seconds",
+        "When all of it was last found to be what the source is; 0 if never.",
+        labels,
+        of.map(|of| of.verified_at.map_or(0, |at| at.0)),
+    );
+    families.known(
+        "ferro_zfs_replica_differs",
+        "1 if the last comparison found that it is not what the source is, or that one of the two cannot be read.",
+        labels,
+        of.map(|of| flag(of.is_bad())),
+    );
+    families.known(
+        "ferro_zfs_replica_not_comparable",
+        "1 if it could not be compared with the source.",
+        labels,
+        of.map(|of| flag(of.is_not_comparable())),
     );
 }

@@ -104,6 +104,38 @@ pub struct Replica {
     pub overdue_at: Option<At>,
     /// It is older than that.
     pub overdue: bool,
+    /// How it was compared with its source; none if no job does that.
+    pub verification: Option<Verification>,
+}
+
+/// How a replica was compared with its source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Verification {
+    /// How the last run of `zfs_verify` ended for it, in its word, such as `verified`, `in_progress` or `differs`.
+    pub status: String,
+    /// Why it did not end well.
+    pub error: Option<String>,
+    /// When the last run ended.
+    pub last_run_at: Option<At>,
+    /// When all of it was last found to be what the source is; none if never.
+    pub verified_at: Option<At>,
+    /// The snapshot of which that was found.
+    pub verified_snapshot: Option<String>,
+}
+
+impl Verification {
+    /// True if it is not what the source is, or a side cannot read what it has.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        matches!(self.status.as_str(), "differs" | "unreadable")
+    }
+
+    /// True if nothing could be compared.
+    #[must_use]
+    pub fn is_not_comparable(&self) -> bool {
+        self.status == "not_comparable"
+    }
 }
 
 impl Replica {

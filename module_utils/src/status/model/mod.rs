@@ -4,7 +4,7 @@ mod backups;
 mod datasets;
 mod pools;
 
-pub use backups::{Job, LastRun, Replica, Totals};
+pub use backups::{Job, LastRun, Replica, Totals, Verification};
 pub use datasets::{Confirmed, Dataset, OfInterval, Role, Snapshot, Snapshots, Space};
 pub use pools::{Pool, PoolProperties, PoolState, PoolStatus, Scan, ScanFunction, ScanState, Vdev};
 

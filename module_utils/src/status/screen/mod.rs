@@ -8,7 +8,7 @@ pub use table::{Cell, Table, Tone};
 use super::ages::{age, span};
 use super::checks::course;
 use super::checks::{Severity, Verdict};
-use super::model::{At, Dataset, Job, Pool, PoolState, Replica, ScanState};
+use super::model::{At, Dataset, Job, Pool, PoolState, Replica, ScanState, Verification};
 use super::report::Status;
 use crate::exec::foreign;
 use crate::model::units::ByteSize;
@@ -205,12 +205,27 @@ fn replica_row(replica: &Replica, now: i64) -> Vec<Cell> {
     let tone = if replica.overdue { Tone::Bad } else { Tone::Good };
     let newest = ago(now, replica.newest.as_ref().and_then(|newest| newest.created_at));
     let sent = replica.last_bytes.map_or_else(String::new, |bytes| format!(", {}", ByteSize(bytes)));
-    vec![
+    let mut row = vec![
         plain(&replica.name),
         plain(course(replica)),
         Cell::new(&format!("{newest} of {}", span(replica.max_age_seconds)), tone),
         plain(format!("last run {}{sent}", replica.status)),
-    ]
+    ];
+    row.extend(replica.verification.as_ref().map(|verification| verified(verification, now)));
+    row
+}
+
+/// Whether it is what its source is, where a job looks.
+fn verified(verification: &Verification, now: i64) -> Cell {
+    let last = match verification.verified_at {
+        Some(_) => format!("verified {} ago", ago(now, verification.verified_at)),
+        None => "not verified yet".to_owned(),
+    };
+    match verification.status.as_str() {
+        status @ ("differs" | "unreadable") => Cell::new(&format!("{status}, {last}"), Tone::Bad),
+        "not_comparable" => Cell::new(&format!("not comparable, {last}"), Tone::Warning),
+        _ => plain(last),
+    }
 }
 
 /// The letters of the seeds' card.
