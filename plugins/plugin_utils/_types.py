@@ -12,9 +12,15 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.ferro.zfs.plugins.module_utils._argspec import SPECS
 from ansible_collections.ferro.zfs.plugins.plugin_utils._words import meant
 
-# Options of zfs_replicate for the jobs of a backup server.
-JOBS = ("backup_server_pull_options", "backup_server_push_options", "backup_client_pull_options", "backup_offsite_push_options")
-REPLICATE = SPECS["zfs_replicate"]["argument_spec"]
+# Options of modules for the jobs of a backup server.
+JOBS = {
+    "backup_server_pull_options": "zfs_replicate",
+    "backup_server_push_options": "zfs_replicate",
+    "backup_client_pull_options": "zfs_replicate",
+    "backup_offsite_push_options": "zfs_replicate",
+    "backup_server_verify_options": "zfs_verify",
+    "backup_client_verify_options": "zfs_verify",
+}
 # Looked at by others: the tree, and keys, which are nobody's business here.
 ELSEWHERE = {"zfs", "system_zfs_keys", "zfs_policies", "zfs_policy_policies"}
 TYPE_WORDS = ("type", "elements", "choices", "options")
@@ -31,17 +37,17 @@ def type_faults(get: Callable[[str], Any], options: Mapping[str, Mapping[str, An
 
 
 def job_faults(get: Callable[[str], Any]) -> list[str]:
-    """Options that zfs_replicate does not have, or would not take."""
+    """Options that the module of a job does not have, or would not take."""
     faults = []
-    for variable in JOBS:
-        job = get(variable)
+    for variable, module in JOBS.items():
+        job, known = get(variable), SPECS[module]["argument_spec"]
         if not isinstance(job, Mapping):
             continue
         for name, value in job.items():
-            if name not in REPLICATE:
-                faults.append(f"{variable}.{name}: zfs_replicate has no option '{name}'{meant(name, REPLICATE)}")
+            if name not in known:
+                faults.append(f"{variable}.{name}: {module} has no option '{name}'{meant(name, known)}")
             elif value is not None:
-                faults += _faults(name, REPLICATE[name], value, f"{variable}.{name}")
+                faults += _faults(name, known[name], value, f"{variable}.{name}")
     return faults
 
 

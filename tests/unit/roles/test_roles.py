@@ -69,7 +69,7 @@ def test_what_a_host_says_is_no_part_of_a_path_on_the_controller() -> None:
         ):
             reads[src] = f"{path.relative_to(ROOT)}: {task}"
     from_hosts = [src for src in reads if re.search(r"stdout|content|hostvars|ansible_|results?\b", src)]
-    assert len(from_hosts) == 6, reads
+    assert len(from_hosts) == 7, reads
     assert all(re.search(r"\| ferro\.zfs\.zfs_program\([^|]*\) }}\"$", src) for src in from_hosts), reads
 
 
