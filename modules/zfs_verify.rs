@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    module::main(&PROGRAM, run)
+    module::main(&PROGRAM, check, run)
 }
 
 const PROGRAM: Program = Program {
@@ -109,6 +109,11 @@ fn yes() -> bool {
 
 fn stall_timeout() -> Span {
     Span::seconds(600)
+}
+
+fn check(args: Args, task: Task) -> Result<(), String> {
+    let runner = Runner::default();
+    args.into_request(task.now, Instant::now(), &mut Connections::imagined(&runner)).map(drop)
 }
 
 fn run(args: Args, task: Task) -> Result<Outcome> {

@@ -23,7 +23,7 @@ fn begin(raw: bool) -> Vec<u8> {
 
 fn object(number: u64, block_size: u64, bonus: &[u8]) -> Vec<u8> {
     let sizes = block_size | (bonus.len() as u64) << 32;
-    let head = header(1, &[(8, number), (16, 19 | 44 << 32), (24, sizes), (40, 7)]);
+    let head = header(1, &[(8, number), (16, 0x13 | 0x2c << 32), (24, sizes), (40, 7)]);
     [&head[..], bonus].concat()
 }
 

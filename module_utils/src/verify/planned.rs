@@ -178,7 +178,9 @@ mod tests {
         let seen = |source: &str, at| Remembered { looked_at: Some(at), ..memory.of(source, &format!("v/{source}")) };
         let (a, b) = (Remembered { pass: Some(pass), ..seen("t/a", 20) }, seen("t/b", 10));
         let d = Remembered { problem: Some(Status::NotComparable), ..seen("t/d", 30) };
-        [a, b, d].into_iter().for_each(|one| memory.keep(one));
+        for one in [a, b, d] {
+            memory.keep(one);
+        }
         let next = planned(&memory);
         let order: Vec<&str> = next.iter().map(|one| one.report.source.as_str()).collect();
         assert_eq!(order, ["t/d", "t", "t/c", "t/b", "t/a"]);
