@@ -180,6 +180,13 @@ test-zfs: dist ## Run the tests of data with another OpenZFS (ZFS=2.1, 2.3, 2.4)
 e2e: dist ## Run the end-to-end tests: roles and playbooks on three hosts with systemd
 	$(PYTEST) tests/integration/e2e
 
+# The first commit whose roles set up a whole fleet as they do today; it calls itself 0.1.0.
+FORMER ?= 2a1ceb9
+.PHONY: test-upgrade
+test-upgrade: dist ## Set up a fleet with an earlier commit (FORMER), upgrade it and go back: minutes, and not part of make test
+	tools/former $(FORMER) .cache/former
+	FERRO_FORMER=$(CURDIR)/.cache/former $(PYTEST) tests/integration/e2e/upgrade.py
+
 .PHONY: soak
 soak: dist ## Run a long random walk on real ZFS (FERRO_WALK_SEED=n), and every small history
 	FERRO_WALK_ROUNDS=$${FERRO_WALK_ROUNDS:-500} FERRO_HISTORIES=$${FERRO_HISTORIES:-2} \

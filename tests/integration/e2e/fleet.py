@@ -77,9 +77,10 @@ class Play:
 class Fleet:
     """The hosts of a lab under Ansible."""
 
-    def __init__(self, lab: Lab, collections: Path) -> None:
+    def __init__(self, lab: Lab, collections: Path, inventory: Path = INVENTORY) -> None:
         self.lab = lab
         self.collections = collections
+        self.inventory = inventory
 
     def fresh(self, *hosts: str) -> None:
         """Hosts as their installation leaves them: no pool, no role has been here, and they do not know each other."""
@@ -103,7 +104,7 @@ class Fleet:
                 path = Path(scratch) / "play.yml"
                 path.write_text(yaml.safe_dump(playbook, sort_keys=False))
                 playbook = str(path)
-            command = ["ansible-playbook", playbook, "-i", str(INVENTORY), "-i", str(HERE / "connection.yml"), *words]
+            command = ["ansible-playbook", playbook, "-i", str(self.inventory), "-i", str(HERE / "connection.yml"), *words]
             command += ["--limit", limit] if limit else []
             command += ["--check", "--diff"] if check else []
             command += ["--extra-vars", json.dumps(variables)] if variables else []
