@@ -23,13 +23,13 @@ fn told(result: &Value) -> Vec<(&str, &str)> {
 }
 
 fn replicated() -> Host {
-    Host::new("tank @1\n vault\n vault/tank @1=tank@1")
+    Host::new("tank @1\n vault\n vault/tank @1")
 }
 
 #[test]
 fn what_cannot_be_compared_is_told_and_nothing_is_run_for_it() {
     let host = Host::new(
-        "tank\n tank/a @1 @2\n tank/b @3\n tank/c @4\n vault\n vault/tank\n vault/tank/a @1=a@1\n vault/tank/b @3",
+        "tank\n tank/a @1 @2\n tank/b @3\n tank/c @4\n vault\n vault/tank\n vault/tank/a @1\n vault/tank/b @9",
     );
     let result = verify(&host, json!({})).check().result();
     let (none, planned) = (("no_snapshots", ""), ("planned", ""));
