@@ -38,9 +38,9 @@ NEWER = (
 FORMATS = ("none", "raw", "hex", "passphrase")
 
 
-def job_variables() -> tuple[str, ...]:
-    """Variables that hold options of zfs_replicate."""
-    return tuple(_types.JOBS)
+def job_variables() -> dict[str, str]:
+    """Variables that hold options of modules, which those are."""
+    return dict(_types.JOBS)
 
 
 def policies(yes_or_no: Schema) -> Schema:

@@ -147,11 +147,12 @@ def of_inventory() -> Schema:
     variables = role_variables()
     policies = templated(any_of(schema_tree.policies(YES_OR_NO), NOTHING))
     variables.update(zfs_policies=policies, zfs_policy_policies=policies, zfs={"$ref": "#/$defs/zfs"}, system_zfs_keys={})
-    variables.update({name: {"$ref": "#/$defs/job"} for name in schema_tree.job_variables()})
-    job = templated(any_of(options(spec_of("zfs_replicate"), all_may_lack=True), NOTHING))
+    jobs = schema_tree.job_variables()
+    variables.update({name: {"$ref": f"#/$defs/{module}"} for name, module in jobs.items()})
+    of_jobs = {module: templated(any_of(options(spec_of(module), all_may_lack=True), NOTHING)) for module in sorted(set(jobs.values()))}
     delegation = [one for one in spec_of("zfs_delegate") if one["name"] != "dataset"]
     grant = templated(options(delegation, all_may_lack=True))
-    definitions = {**DEFINITIONS, "job": job, **schema_tree.definitions(grant)}
+    definitions = {**DEFINITIONS, **of_jobs, **schema_tree.definitions(grant)}
     title = "Variables of an inventory of ferro.zfs"
     return {"$schema": DIALECT, "$id": f"{BASE}/inventory.json", "title": title, "type": ["object", "null"], "properties": variables, "$defs": definitions}
 
