@@ -22,7 +22,7 @@ use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::deleted::{DeletedDatasets, DeletedRules};
 use module_utils::plan::send_flags::SendFlags;
-use module_utils::plan::wish::{Initial, OnDiverged, RawMode, Wish};
+use module_utils::plan::wish::{Clones, Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::dates;
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::hooked::Around;
@@ -112,6 +112,10 @@ pub struct Args {
     /// Send every wanted snapshot; if false, only the latest.
     #[serde(default = "yes")]
     intermediates: bool,
+    /// What becomes of clones (C(zfs clone)) that are new on the target; what has snapshots there goes on as it is. The origin is looked for where
+    /// it lands or would; not only it counts, but the newest snapshot up to it that the target has. A clone has the key of its origin there.
+    #[serde(default)]
+    clones: Clones,
     /// Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
     #[serde(default)]
     #[cfg_attr(feature = "argspec", schemars(extend("group" = "How it is sent")))]
@@ -169,7 +173,7 @@ pub struct Args {
     #[serde(default = "buffer_size")]
     buffer_size: ByteSize,
     /// Datasets in flight at once, at most 32, parents before their children. Each has connections of its own.
-    #[serde(default = "one")]
+    #[serde(default = "module_utils::replicate::options::one")]
     parallel: usize,
     /// How often a lost connection or a stalled stream is tried again. Each time is planned anew from what is really there.
     #[serde(default = "retries")]
@@ -228,10 +232,6 @@ fn replica_properties() -> BTreeMap<String, String> {
 
 fn buffer_size() -> ByteSize {
     ByteSize(32 << 20)
-}
-
-fn one() -> usize {
-    1
 }
 
 fn retries() -> u32 {
@@ -324,6 +324,7 @@ fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome 
     let outcome = Outcome::new(run.changed, report::failure_message(&run.reports, &besides))
         .with("datasets", json!(run.reports))
         .with("orphans", json!(run.orphans))
+        .with("key_inheritance", json!(run.key_trees))
         .with("summary", json!(report::summary(&run.reports, started.elapsed().as_secs_f64())))
         .told(task, runner, &warnings, newest);
     let outcome = if run.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(run.hooks)) };
@@ -335,8 +336,8 @@ impl Args {
     /// What the options say about planning.
     fn wish(&self) -> Result<Wish, String> {
         Ok(Wish {
-            include: globs("snapshots.include", &self.snapshots.include)?,
-            exclude: globs("snapshots.exclude", &self.snapshots.exclude)?,
+            include: Globs::of_option("snapshots.include", &self.snapshots.include)?,
+            exclude: Globs::of_option("snapshots.exclude", &self.snapshots.exclude)?,
             initial: self.initial,
             latest_only: !self.intermediates,
             raw: self.raw,
@@ -344,6 +345,7 @@ impl Args {
             on_diverged: self.on_diverged,
             plain_placeholders: self.placeholder_encryption == Placeholders::Off,
             send_flags: self.send_flags,
+            clones: self.clones,
         })
     }
 
@@ -353,7 +355,7 @@ impl Args {
             Request::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
         Request::receive_options(&self.receive_properties, &self.receive_exclude)?;
         let wish = self.wish()?;
-        let exclude = globs("exclude", &self.exclude)?;
+        let exclude = Globs::of_option("exclude", &self.exclude)?;
         let limit = self.bandwidth_limit.map(|limit| limit.0);
         let is_local = self.source_host.is_none() && self.target_host.is_none();
         if !(1..=MOST_LANES).contains(&self.parallel) {
@@ -395,8 +397,4 @@ impl Args {
             retry_delay: self.retry_delay.0,
         })
     }
-}
-
-fn globs(option: &str, globs: &[String]) -> Result<Globs, String> {
-    Globs::new(globs).map_err(|error| format!("option {option}: {error}"))
 }

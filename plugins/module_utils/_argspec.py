@@ -450,6 +450,11 @@ SPECS = {
                 "type": "bool",
                 "default": True,
             },
+            "clones": {
+                "type": "str",
+                "choices": ["auto", "keep", "whole"],
+                "default": "auto",
+            },
             "raw": {
                 "type": "str",
                 "choices": ["auto", "always", "never"],

@@ -140,6 +140,20 @@ options:
       - Send every wanted snapshot; if false, only the latest.
     type: bool
     default: true
+  clones:
+    description:
+      - What becomes of clones (C(zfs clone)) that are new on the target; what has snapshots there goes on as it is. The origin is looked for
+        where it lands or would; not only it counts, but the newest snapshot up to it that the target has. A clone has the key of its origin there.
+      - V(auto) - A clone is sent from its origin, and lands as a clone of that, where the target has the origin's snapshot or gets it in the
+        same run. Else it is sent whole, with a warning that says why and what it costs.
+      - V(keep) - The same, but what cannot land as a clone is refused.
+      - V(whole) - All are sent whole, and are no clones on the target.
+    type: str
+    choices:
+      - auto
+      - keep
+      - whole
+    default: auto
   raw:
     description:
       - Whether streams are raw, that is encrypted datasets stay encrypted on the way and on the target.
@@ -478,7 +492,7 @@ datasets:
       returned: always
       sample: backup/replicas/tank/data
     action:
-      description: What the dataset needed, one of V(full), V(incremental), V(resume), V(up_to_date) and V(no_snapshots).
+      description: What the dataset needed, one of V(full), V(incremental), V(clone), V(resume), V(up_to_date) and V(no_snapshots).
       type: str
       returned: when it could be planned
       sample: incremental
@@ -493,10 +507,15 @@ datasets:
       returned: always
       sample: ok
     from:
-      description: What both sides had before, with its sign, a snapshot V(@NAME) or a bookmark V(#NAME).
+      description: What both sides had before, with its sign, a snapshot V(@NAME) or a bookmark V(#NAME). Of a clone its origin, in full.
       type: str
       returned: always, null for a full stream
       sample: "@autosnap_2026-05-01_00:00:00_daily"
+    origin:
+      description: The snapshot of the target that it has become a clone of, or in check mode would.
+      type: str
+      returned: when it is new and sent as a clone
+      sample: backup/replicas/tank/base@golden
     to:
       description: The newest snapshot that the receiving side then has.
       type: str
@@ -774,6 +793,35 @@ hooks:
       description: Why it failed, with what it printed last.
       type: str
       returned: when it failed
+key_inheritance:
+  description:
+    - Datasets of the target that have a key of their own, as each that is received raw, while their sources inherit it. Told for each
+      dataset whose key they could inherit.
+    - Nothing is done about it, as ZFS wants all these keys loaded for it, and a copy that still receives could become unreadable. Type the
+      commands where a copy takes over.
+  returned: unless the task fails before anything is looked at
+  type: list
+  elements: dict
+  contains:
+    root:
+      description: The dataset whose key they could inherit.
+      type: str
+      returned: always
+      sample: backup/replicas/tank/secret
+    datasets:
+      description: Those that could, parents before children. Clones have the key of their origin and are not among them.
+      type: list
+      elements: str
+      returned: always
+      sample: [backup/replicas/tank/secret/a, backup/replicas/tank/secret/b]
+    commands:
+      description: What to type on the receiving side, the keys first.
+      type: list
+      elements: str
+      returned: always
+      sample:
+        - zfs load-key -r backup/replicas/tank/secret
+        - "printf '%s\\n' backup/replicas/tank/secret/a backup/replicas/tank/secret/b | xargs -d '\\n' -n 1 zfs change-key -i"
 summary:
   description: The same in numbers.
   returned: unless the task fails before anything is looked at

@@ -7,6 +7,7 @@ use module_utils::delegate::refusal::Refusal as NotGranted;
 use module_utils::delegate::vocabulary::Unknown;
 use module_utils::exec::stderr::Cause;
 use module_utils::gate::denied::Denial;
+use module_utils::plan::clones::NoOrigin;
 use module_utils::plan::conflict::Conflict;
 use module_utils::plan::deleted::Stays;
 use module_utils::plan::mapping::Unmapped;
@@ -24,12 +25,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every enum that has codes, by its file below module_utils/src.
-const ENUMS: [(&str, &[&str]); 17] = [
+const ENUMS: [(&str, &[&str]); 18] = [
     ("ansible/fault.rs Fault", Fault::CODES),
     ("delegate/refusal.rs Refusal", NotGranted::CODES),
     ("delegate/vocabulary.rs Unknown", Unknown::CODES),
     ("exec/cause.rs Cause", Cause::CODES),
     ("gate/denied.rs Denial", Denial::CODES),
+    ("plan/clones.rs NoOrigin", NoOrigin::CODES),
     ("plan/conflict.rs Conflict", Conflict::CODES),
     ("plan/deleted.rs Stays", Stays::CODES),
     ("plan/mapping.rs Unmapped", Unmapped::CODES),

@@ -11,9 +11,9 @@ use crate::model::bookmark_name::{BookmarkName, TargetTag};
 use crate::model::{DELETED, Dataset, DatasetName, Kind, ShortName};
 use crate::plan::deleted::{DeletedDatasets, DeletedRules};
 use crate::plan::mapping::Mapping;
-use crate::plan::send_flags::Flags;
+use crate::plan::send_flags::{Flags, History};
 use crate::plan::steps::{Step, StepKind};
-use crate::plan::transfer::{Key, PartialPlan, Replaces, Transfer};
+use crate::plan::transfer::{Key, Origin, PartialPlan, Replaces, Transfer};
 use crate::plan::wish::Wish;
 use crate::replicate::commands;
 use crate::replicate::request::Request;
@@ -118,6 +118,7 @@ fn transfer(raw: bool, flags: Flags, replaces: Replaces) -> Transfer {
         flags,
         resumable: true,
         replaces,
+        origin: None,
         key: Key { plain: !raw, plain_parents: false },
         partial: Some(token),
         clearing: None,
@@ -133,6 +134,15 @@ fn steps(from: &str, to: &str) -> Vec<Step> {
         step(StepKind::Intermediates, Some(format!("@{from}"))),
         step(StepKind::Resume, None),
     ]
+}
+
+/// A clone of a snapshot of another dataset, which is sent from that or its bookmark.
+fn origin(base: &DatasetName, snapshot: &str, sign: char) -> (Origin, Step) {
+    let from = format!("{base}{sign}{snapshot}");
+    let (kind, to) = (StepKind::Clone, "first".to_owned());
+    let step = Step { kind, from: Some(from.clone()), to, to_guid: 2, snapshots: 1 };
+    let (snapshot, history) = (format!("{base}@{snapshot}"), History::None);
+    (Origin { from, guid: 1, snapshot, encrypted: false, history, waits_for: None }, step)
 }
 
 fn source(name: &DatasetName, kind: Kind, guid: u64) -> Dataset {
@@ -271,6 +281,27 @@ proptest! {
             let received = commands::receive(&request, &source, &dataset, &transfer, first, &[("compression".to_owned(), "lz4".to_owned())]);
             for cmd in [&received, &Script::Decompress.of(received.argv())] {
                 prop_assert_eq!(check(Mode::Receive, &cmd.for_login_shell()), Ok(()));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn clones_pass_the_gates_of_their_ends(dataset in path(), base in path(), names in (component(), component()), raw: bool, flags in flags()) {
+        for sign in ['@', '#'] {
+            let (origin, step) = origin(&base, &names.0, sign);
+            let transfer = Transfer { origin: Some(origin.clone()), ..transfer(raw, flags, Replaces::Nothing) };
+            let request = request(&dataset, &[("canmount", "off"), ("readonly", "on")], &["mountpoint"]);
+            let source = source(&dataset, Kind::Filesystem, 1);
+            let (sent, estimated) = (commands::send(&request, &dataset, &transfer, &step), commands::estimate(&request, &dataset, &transfer, &step));
+            let received = commands::receive(&request, &source, &dataset, &transfer, true, &[]);
+            for (mode, cmd) in [(Mode::Send, &sent), (Mode::Send, &estimated), (Mode::Receive, &received)] {
+                prop_assert_eq!(check(mode, &cmd.for_login_shell()), Ok(()));
+                // Neither a clone within whose origin is without, nor the other way round.
+                let line = cmd.for_login_shell().replacen(base.as_str(), &format!("{NEIGHBOUR}/x"), 1);
+                prop_assert!(dataset == base || permit(&gate(mode, OURS), &line).is_err(), "{}", line);
+                prop_assert!(permit(&gate(mode, NEIGHBOUR), &line).is_err(), "{}", line);
             }
         }
     }

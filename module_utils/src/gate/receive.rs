@@ -165,6 +165,17 @@ fn pause(from: BorrowedFd<'_>, to: Option<&ChildStdin>, is_full: bool) -> io::Re
 fn check(what: &Receiving, begin: &Begin, packed: bool, there: &There) -> Result<(), Denied> {
     let denied = |message: String| Err(Denial::StreamNotAllowed.because(message));
     let target = &what.target;
+    if begin.clone && !what.of_origin {
+        return denied(
+            "it is a clone's stream, whose origin is not named and would be looked for in the whole pool".into(),
+        );
+    }
+    if what.of_origin && (packed || what.forced || begin.from_guid == 0) {
+        return denied("`receive -o origin` is for one stream that builds upon that".to_owned());
+    }
+    if what.of_origin && there.exists && !there.is_partial {
+        return denied(format!("{target} exists, so it cannot become a clone"));
+    }
     if what.forced && (packed || begin.from_guid != 0) {
         return denied("`receive -F` is for one full stream only".to_owned());
     }
@@ -179,7 +190,8 @@ fn check(what: &Receiving, begin: &Begin, packed: bool, there: &There) -> Result
     if begin.resuming && !there.is_partial {
         return denied(format!("{target} has no interrupted receive that it could resume"));
     }
-    if begin.from_guid != 0 && !there.guids.contains(&begin.from_guid) {
+    // What a clone builds upon must be its origin: the kernel looks at nothing else.
+    if begin.from_guid != 0 && !what.of_origin && !there.guids.contains(&begin.from_guid) {
         let lacks = if there.exists { "does not have" } else { "cannot have, as it does not exist" };
         return denied(format!("it builds upon a snapshot with guid {}, which {target} {lacks}", begin.from_guid));
     }
@@ -260,6 +272,7 @@ mod tests {
             kind: Kind::Filesystem,
             raw: false,
             resuming: false,
+            clone: false,
             payload: 0,
         }
     }
@@ -269,7 +282,7 @@ mod tests {
     }
 
     fn asked(forced: bool) -> Receiving {
-        Receiving { target: target(), forced, over_placeholder: forced }
+        Receiving { target: target(), forced, over_placeholder: forced, of_origin: false }
     }
 
     #[test]
@@ -293,6 +306,27 @@ mod tests {
             check(&plain, &resumed, false, &There::default()).unwrap_err().message.contains("no interrupted receive")
         );
         assert_eq!(check(&plain, &resumed, false, &There { is_partial: true, ..there(&[]) }), Ok(()));
+    }
+
+    #[test]
+    fn a_clone_builds_upon_the_origin_that_is_named_and_is_new() {
+        let named = Receiving { of_origin: true, ..asked(false) };
+        let clone = Begin { clone: true, ..begin(4, 5) };
+        assert_eq!(check(&named, &clone, false, &There::default()), Ok(()));
+        // From a bookmark of the origin, ZFS does not say that it is a clone's.
+        assert_eq!(check(&named, &begin(4, 5), false, &There::default()), Ok(()));
+        let resumed = Begin { resuming: true, ..clone.clone() };
+        assert_eq!(check(&named, &resumed, false, &There { is_partial: true, ..there(&[]) }), Ok(()));
+        for (what, begin, packed, there, why) in [
+            (asked(false), &clone, false, There::default(), "whose origin is not named"),
+            (asked(false), &clone, false, there(&[4]), "whose origin is not named"),
+            (named.clone(), &begin(0, 5), false, There::default(), "that builds upon that"),
+            (named.clone(), &clone, true, There::default(), "one stream"),
+            (Receiving { forced: true, ..named.clone() }, &clone, false, There::default(), "one stream"),
+            (named, &clone, false, there(&[4]), "cannot become a clone"),
+        ] {
+            assert!(check(&what, begin, packed, &there).unwrap_err().message.contains(why), "{why}");
+        }
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl Globs {
         patterns.iter().map(|pattern| Pattern::new(pattern.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
+    /// The patterns of an option, which is told where one is wrong.
+    pub fn of_option(option: &str, patterns: &[String]) -> Result<Self, String> {
+        Self::new(patterns).map_err(|error| format!("option {option}: {error}"))
+    }
+
     /// True if any pattern matches `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

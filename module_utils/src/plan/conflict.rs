@@ -273,18 +273,26 @@ fn way_out(elsewhere: Option<&Elsewhere>, source: &DatasetName, target: &Dataset
              run is incremental"
         ),
         Some(Elsewhere::AtOrigin(origin)) => format!(
-            "The target's newest is {origin}, of which the source is a clone since that was promoted. `zfs promote \
-             {source}` gives it its snapshots back, and the next run is incremental"
+            "The target's newest is {origin}, of which the source is a clone since that was promoted. {}, and the next run is \
+             incremental; or `zfs promote {source}` gives it its snapshots back",
+            bookmark(origin, source)
         ),
         Some(Elsewhere::PerhapsAtOrigin(origin)) => format!(
-            "The source is a clone of {origin}: if it became one by `zfs promote` of its own clone, `zfs promote {source}` \
-             gives it its snapshots back, and the next run is incremental. If not, rename the target out of the way (zfs \
-             rename) and run again, or let on_diverged: set_aside do that"
+            "The source is a clone of {origin}: if it became one by `zfs promote` of its own clone, {}, and the next run is \
+             incremental; or `zfs promote {source}` gives it its snapshots back. If not, rename the target out of the way (zfs \
+             rename) and run again, or let on_diverged: set_aside do that",
+            bookmark(origin, source)
         ),
         None => "If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the \
                  source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that"
             .to_owned(),
     }
+}
+
+/// What makes the origin a base again. ZFS bookmarks for a clone what is part of its history, in whatever dataset that is.
+fn bookmark(origin: &str, source: &DatasetName) -> String {
+    let name = origin.rsplit('@').next().unwrap_or_default();
+    format!("Bookmark it there (zfs bookmark '{origin}' '{source}#{name}')")
 }
 
 fn not_in_use(target: &DatasetName, guid: u64, below: &Names) -> String {

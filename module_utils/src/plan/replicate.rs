@@ -1,12 +1,13 @@
 //! What it takes to bring one dataset's snapshots to its target, or why that must not be done.
 
+use super::clones::from_origin;
 use super::common::{Common, common_base, newer_on_target};
 use super::conflict::{Conflict, Names, NoCommon};
 use super::resume::{Discard, Useless, discard, resumable};
 use super::send_flags::Flags;
 use super::steps::{Step, StepKind, steps};
 use super::swap::{self, There};
-use super::transfer::{Clearing, Key, PartialPlan, Plan, Replaces, Transfer};
+use super::transfer::{Clearing, Key, Origin, PartialPlan, Plan, Replaces, Transfer};
 use super::wish::{Initial, OnDiverged, Wish};
 use crate::model::{Dataset, DatasetName, MAX_NAME, Version};
 use std::collections::{BTreeSet, HashMap};
@@ -24,6 +25,8 @@ pub struct Place<'a> {
     pub raw: &'a BTreeSet<DatasetName>,
     /// Those that are not there yet, but will have arrived when it is this one's turn.
     pub coming: &'a BTreeSet<DatasetName>,
+    /// What it becomes a clone of, if it is new there.
+    pub origin: Option<&'a Origin>,
 }
 
 impl Place<'_> {
@@ -135,7 +138,7 @@ fn as_it_is(
     }
     check_names(place.name, &later)?;
     refuse_what_the_kernel_would(source, target, (base, twin), &later, wish.raw.applies_to(source))?;
-    Ok(Plan::Send(transfer(source, Some(base), &later, Some(target), Replaces::Nothing, wish)))
+    Ok(Plan::Send(transfer(source, (Some(base), None), &later, Some(target), Replaces::Nothing, wish)))
 }
 
 /// Nothing is to be sent, so what an interrupted receive left is of no use.
@@ -146,7 +149,7 @@ fn leftover(
     wish: &Wish,
     on: &Dataset,
 ) -> Option<Discard> {
-    let reason = resumable(source, base, later, on.partial.as_ref()?, wish).err();
+    let reason = resumable(source, base.map(|base| base.guid), later, on.partial.as_ref()?, wish).err();
     discard(on, reason.unwrap_or(Useless::ResumeOff))
 }
 
@@ -166,8 +169,14 @@ fn first(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &W
     }
     check_names(place.name, &wanted)?;
     let key = key(source, place, wish)?;
+    // What was begun whole goes on so.
+    let mut begun = [target, beside].into_iter().flatten().filter_map(|there| there.partial.as_ref());
+    let is_begun_whole = begun.any(|partial| resumable(source, None, &wanted, partial, wish).is_ok());
+    let origin = place.origin.filter(|_| !key.plain && !is_begun_whole);
     let placeholder = target.filter(|target| target.placeholder);
     let replaces = match (placeholder, beside) {
+        // By force, ZFS receives no clone.
+        (Some(target), _) if origin.is_some() => beside_placeholder(source, target, place, wish)?,
         (Some(target), _) => over(source, target, place, wish)?,
         // The placeholder is gone already.
         (None, Some(beside)) if target.is_none() && beside.is_only_partial() => Replaces::Beside(beside.name.clone()),
@@ -180,7 +189,7 @@ fn first(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &W
         }
         _ => target,
     };
-    Ok(Plan::Send(Transfer { key, ..transfer(source, None, &wanted, on, replaces, wish) }))
+    Ok(Plan::Send(Transfer { key, ..transfer(source, (None, origin), &wanted, on, replaces, wish) }))
 }
 
 /// Where what arrives at `place` for the first time has its key from. ZFS encrypts it with that of the dataset above it, unless it is
@@ -212,10 +221,19 @@ fn over(source: &Dataset, target: &Dataset, place: &Place<'_>, wish: &Wish) -> R
     if !target.encrypted && !raw {
         return Ok(Replaces::Placeholder);
     }
+    beside_placeholder(source, target, place, wish)
+}
+
+fn beside_placeholder(
+    source: &Dataset,
+    target: &Dataset,
+    place: &Place<'_>,
+    wish: &Wish,
+) -> Result<Replaces, Conflict> {
     if target.name.parent().is_none() {
         return Err(Conflict::PoolIsPlaceholder { target: target.name.clone() });
     }
-    Ok(Replaces::Beside(beside(source, target, place, (raw, None))?))
+    Ok(Replaces::Beside(beside(source, target, place, (wish.raw.applies_to(source), None))?))
 }
 
 /// Where the first stream goes while the target still has its place, which it gives up later; with `aside`, for that name.
@@ -262,7 +280,7 @@ fn fits_below(place: &Place<'_>, to: &str) -> Result<(), Conflict> {
 
 fn transfer(
     source: &Dataset,
-    base: Option<&Version>,
+    (base, origin): (Option<&Version>, Option<&Origin>),
     later: &[(&Version, bool)],
     on: Option<&Dataset>,
     replaces: Replaces,
@@ -272,16 +290,18 @@ fn transfer(
     let anew = |partial, replaces| {
         let key = Key::default();
         let flags = Flags::default();
-        Transfer { steps: steps(base, later), raw, flags, resumable: true, replaces, key, partial, clearing: None }
+        let (steps, origin) = (from_origin(steps(base, later), origin), origin.cloned());
+        Transfer { steps, raw, flags, resumable: true, replaces, origin, key, partial, clearing: None }
     };
     let Some((on, partial)) = on.and_then(|on| Some((on, on.partial.as_ref()?))) else { return anew(None, replaces) };
-    match resumable(source, base, later, partial, wish) {
+    let from = origin.map(|origin| origin.guid).or(base.map(|base| base.guid));
+    match resumable(source, from, later, partial, wish) {
         Err(reason) => anew(discard(on, reason).map(PartialPlan::Discard), replaces),
         Ok(index) => {
             let (to, _) = later[index];
             let resumed = Step {
                 kind: StepKind::Resume,
-                from: base.map(Version::signed),
+                from: origin.map(|origin| origin.from.clone()).or(base.map(Version::signed)),
                 to: to.name.clone(),
                 to_guid: to.guid,
                 snapshots: 1,

@@ -23,7 +23,11 @@ fn plan_below(source: &Dataset, name: &str, there: &There, raw: &[&str], wish: &
     let raw: BTreeSet<DatasetName> = raw.iter().map(|name| name.parse().unwrap()).collect();
     let coming = raw.iter().filter(|name| there.get(name).is_none_or(|there| there.placeholder)).cloned().collect();
     let name = name.parse().unwrap();
-    super::plan(source, &Place { name: &name, there, stamp: "20260102T030405Z", raw: &raw, coming: &coming }, wish)
+    super::plan(
+        source,
+        &Place { name: &name, there, stamp: "20260102T030405Z", raw: &raw, coming: &coming, origin: None },
+        wish,
+    )
 }
 
 fn there(datasets: impl IntoIterator<Item = Dataset>) -> There {

@@ -72,7 +72,7 @@ codes! {
 /// Where in `later` the interrupted stream ends, or why it is of no use.
 pub fn resumable(
     source: &Dataset,
-    base: Option<&Version>,
+    base: Option<u64>,
     later: &[(&Version, bool)],
     partial: &Partial,
     wish: &Wish,
@@ -88,7 +88,7 @@ pub fn resumable(
     if content.to_name != actual {
         return Err(Useless::Renamed { named: content.to_name.clone(), actual });
     }
-    if content.from_guid != base.map(|base| base.guid) {
+    if content.from_guid != base {
         return Err(Useless::OtherBase);
     }
     if !wish.wants(&to.name) || later[..index].iter().any(|(_, wanted)| *wanted) {

@@ -7,7 +7,7 @@ use crate::model::Version;
 pub struct Step {
     /// Which kind of stream.
     pub kind: StepKind,
-    /// Where an incremental stream starts, with its sign: `@daily` or `#daily`.
+    /// Where an incremental stream starts, with its sign: `@daily` or `#daily`; a clone's in full.
     pub from: Option<String>,
     /// The snapshot that the target has afterwards, without sign.
     pub to: String,
@@ -26,6 +26,8 @@ pub enum StepKind {
     Incremental,
     /// `-I`: from one snapshot to another, with all between.
     Intermediates,
+    /// `-i`: from a version of another dataset, which the target becomes a clone of.
+    Clone,
     /// The rest of an interrupted stream.
     Resume,
 }
@@ -38,6 +40,7 @@ impl StepKind {
             Self::Full => "full",
             Self::Incremental => "incremental",
             Self::Intermediates => "intermediates",
+            Self::Clone => "clone",
             Self::Resume => "resume",
         }
     }
@@ -115,6 +118,7 @@ mod tests {
                     StepKind::Full => "full",
                     StepKind::Incremental => "-i",
                     StepKind::Intermediates => "-I",
+                    StepKind::Clone => "clone",
                     StepKind::Resume => "-t",
                 };
                 [sign, step.from.as_deref().unwrap_or(""), step.to.as_str()].join(" ").replace("  ", " ")
@@ -169,7 +173,7 @@ mod tests {
                         prop_assert!(from.starts_with('@'));
                         arrived.extend(from[1..].parse::<u64>().unwrap() + 1..to);
                     }
-                    StepKind::Resume => unreachable!(),
+                    StepKind::Clone | StepKind::Resume => unreachable!(),
                 }
                 arrived.push(to);
                 at = Some(format!("@{}", step.to));

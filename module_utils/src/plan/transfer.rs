@@ -3,7 +3,7 @@
 use super::conflict::Conflict;
 use super::resume::Discard;
 use super::send_flags::{Flags, History};
-use super::steps::Step;
+use super::steps::{Step, StepKind};
 use crate::model::{Dataset, DatasetName, Partial, Version};
 
 /// What to do with one dataset.
@@ -49,6 +49,8 @@ pub struct Transfer {
     pub resumable: bool,
     /// What the first one takes the place of.
     pub replaces: Replaces,
+    /// What the target becomes a clone of.
+    pub origin: Option<Origin>,
     /// What it is received with, as far as encryption goes.
     pub key: Key,
     /// What the target's interrupted receive needs first.
@@ -61,7 +63,13 @@ impl Transfer {
     /// True where the target gets its first snapshot.
     #[must_use]
     pub fn is_first(&self) -> bool {
-        self.steps.first().is_some_and(|step| step.from.is_none())
+        self.origin.is_some() || self.steps.first().is_some_and(|step| step.from.is_none())
+    }
+
+    /// True where the first stream has everything in it, and nothing of it has arrived.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.steps.first().is_some_and(|step| step.kind == StepKind::Full)
     }
 
     /// What of the dataset's history is there, given what there is where the first stream goes.
@@ -73,12 +81,17 @@ impl Transfer {
             Some(there) if resumes || !is_new => match &there.partial {
                 _ if there.replica_of == Some(source.guid) && there.small_blocks => History::Small,
                 Some(Partial { content: Ok(content), .. }) if resumes && content.large_blocks => History::Large,
-                _ if is_new => History::None,
+                _ if is_new => self.begins_as(),
                 _ if there.replica_of == Some(source.guid) => History::Large,
                 _ => History::Unknown,
             },
-            _ => History::None,
+            _ => self.begins_as(),
         }
+    }
+
+    /// What a dataset has from its origin, if from anything.
+    fn begins_as(&self) -> History {
+        self.origin.as_ref().map_or(History::None, |origin| origin.history)
     }
 
     /// Where the first stream goes.
@@ -86,6 +99,23 @@ impl Transfer {
     pub fn landing<'a>(&'a self, target: &'a DatasetName) -> &'a DatasetName {
         if let Replaces::Beside(arriving) = &self.replaces { arriving } else { target }
     }
+}
+
+/// What a first stream starts from, and its target becomes a clone of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The version on the source, in full: `tank/base@s`, or a bookmark of that.
+    pub from: String,
+    /// Its guid.
+    pub guid: u64,
+    /// The snapshot on the target, in full.
+    pub snapshot: String,
+    /// It is encrypted there: so is its clone, whatever is above that.
+    pub encrypted: bool,
+    /// With which flags the origin's history came.
+    pub history: History,
+    /// The source dataset that brings the snapshot in this very run.
+    pub waits_for: Option<DatasetName>,
 }
 
 /// Where what is received, or made as a placeholder above it, has its key from.

@@ -26,6 +26,8 @@ pub struct Wish {
     pub plain_placeholders: bool,
     /// With which flags plain streams are sent.
     pub send_flags: SendFlags,
+    /// What becomes of clones.
+    pub clones: Clones,
 }
 
 /// What a first replication sends. These types are options of the module as they are: their doc comments are what `ansible-doc` shows.
@@ -53,6 +55,21 @@ pub enum OnDiverged {
     Rollback,
     /// Rename the target to C(NAME_diverged_TIMESTAMP) and start anew. Its children, which did not diverge, stay where they are.
     SetAside,
+}
+
+/// What becomes of clones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Clones {
+    /// A clone is sent from its origin, and lands as a clone of that, where the target has the origin's snapshot or gets it in the same run.
+    /// Else it is sent whole, with a warning that says why and what it costs.
+    #[default]
+    Auto,
+    /// The same, but what cannot land as a clone is refused.
+    Keep,
+    /// All are sent whole, and are no clones on the target.
+    Whole,
 }
 
 impl Wish {

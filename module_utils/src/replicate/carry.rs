@@ -20,7 +20,7 @@ use std::time::Instant;
 
 /// Each dataset, parents before their children.
 pub fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
-    let waits_for: Vec<Option<usize>> = (0..entries.len()).map(|index| parent_of(entries, index)).collect();
+    let waits_for: Vec<Vec<usize>> = (0..entries.len()).map(|index| before(entries, index)).collect();
     let lanes: Vec<Lane> = (0..pass.request.parallel).map(|number| pass.request.lane(number)).collect();
     let streams = entries.iter().filter(|entry| matches!(entry.plan, Ok(Plan::Send(_)))).count();
     pass.progress.expect(streams);
@@ -37,13 +37,19 @@ fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
     }
     if let Ok(Plan::Send(transfer)) = &entry.plan {
         let lost = pass.state().lost.clone();
-        let lost = lost.or_else(|| pass.unsettled_above(&entry.target));
+        let lost = lost.or_else(|| pass.unsettled_above(&entry.target)).or_else(|| pass.without_origin(entry));
         match lost {
-            // Without the connection, or when asked to stop, nothing else can be tried now; nor what may not have its name.
+            // Without the connection, or when asked to stop, nothing else can be tried now; nor what may not have its name, nor a clone
+            // without its origin.
             Some(failure) => {
                 report.status = Status::Skipped;
                 report.error = Some(DatasetError::from(&failure));
-                pass.state().again.insert(name.clone());
+                let mut state = pass.state();
+                let has_failed = |origin| state.done.get(origin).is_some_and(|report| report.error.is_some());
+                let is_hopeless = |origin| has_failed(origin) && !state.again.contains(origin);
+                if !entry.waits_for().is_some_and(is_hopeless) {
+                    state.again.insert(name.clone());
+                }
             }
             None => stream(pass, carrier, entry, transfer, &mut report),
         }
@@ -135,6 +141,14 @@ fn not_arrived(pass: &Pass<'_>, arrival: &Arrival, failure: &Failure) {
         report.error = Some(DatasetError::from(failure));
         (pass.tell)(&report.line());
     }
+}
+
+/// What must be done first: the nearest dataset above, and that of the origin. `in_order` of the plan has seen to it that no two wait
+/// for each other.
+fn before(entries: &[Entry<'_>], index: usize) -> Vec<usize> {
+    let origin = entries[index].waits_for();
+    let origin = origin.and_then(|name| entries.binary_search_by(|entry| entry.source.name.cmp(name)).ok());
+    parent_of(entries, index).into_iter().chain(origin).collect()
 }
 
 /// The nearest dataset above, which must be done first. Entries are in the order of their names, so it comes earlier.

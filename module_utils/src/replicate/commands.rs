@@ -84,7 +84,7 @@ fn send_with(extra: &[&str], request: &Request, source: &DatasetName, transfer: 
     let cmd = cmd.args(flags);
     let cmd = if request.send_properties && request.is_local() { cmd.arg("-p") } else { cmd };
     let cmd = match (step.kind, &step.from) {
-        (StepKind::Incremental, Some(from)) => cmd.args(["-i", from]),
+        (StepKind::Incremental | StepKind::Clone, Some(from)) => cmd.args(["-i", from]),
         (StepKind::Intermediates, Some(from)) => cmd.args(["-I", from]),
         _ => cmd,
     };
@@ -96,6 +96,7 @@ fn send_with(extra: &[&str], request: &Request, source: &DatasetName, transfer: 
 /// What the stream of one step must be.
 #[must_use]
 pub fn planned(source: &Dataset, transfer: &Transfer, step: &Step) -> Planned {
+    let origin = transfer.origin.as_ref().filter(|origin| step.from.as_ref() == Some(&origin.from));
     let from = step.from.as_ref().and_then(|from| source.versions.iter().find(|version| version.signed() == *from));
     let to = source.snapshots().position(|snapshot| snapshot.guid == step.to_guid);
     let all = source.snapshots().take(to.map_or(0, |to| to + 1));
@@ -112,7 +113,8 @@ pub fn planned(source: &Dataset, transfer: &Transfer, step: &Step) -> Planned {
         // `zfs send -w` of what is not encrypted is an ordinary stream.
         raw: transfer.raw && source.encrypted,
         resuming: step.kind == StepKind::Resume,
-        from_guid: from.map_or(0, |from| from.guid),
+        from_guid: origin.map(|origin| origin.guid).or(from.map(|from| from.guid)).unwrap_or(0),
+        clone: origin.is_some(),
         snapshots,
     }
 }
@@ -137,10 +139,15 @@ pub fn receive(
         // Only over an empty parent that we made ourselves.
         cmd = cmd.arg("-F");
     }
+    let origin = transfer.origin.as_ref().filter(|_| first);
+    if let Some(origin) = origin {
+        cmd = cmd.arg("-o").arg(format!("origin={}", origin.snapshot));
+    }
     // A stream with properties brings them each time.
     if first || request.send_properties {
         for (name, value) in &request.receive_properties {
-            let is_fixed = (transfer.raw || transfer.key.plain) && ENCRYPTION.contains(&name.as_str());
+            let is_fixed =
+                (transfer.raw || transfer.key.plain || origin.is_some()) && ENCRYPTION.contains(&name.as_str());
             if applies(name, source.kind) && !is_fixed {
                 cmd = cmd.arg("-o").arg(format!("{name}={value}"));
             }

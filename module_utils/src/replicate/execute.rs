@@ -6,6 +6,7 @@ use super::deleted::{Mirror, Mirrored};
 use super::diagnose::diagnose;
 use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
+use super::inheritance::{self, Heir, KeyTree};
 use super::notices::{Notices, notices};
 use super::orphans::{self, Orphan};
 use super::pass::{Pass, State};
@@ -13,7 +14,7 @@ use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmappe
 use super::progress::Progress;
 use super::report::{DatasetError, DatasetReport, Status};
 use super::request::Request;
-use super::{commands, swap};
+use super::{clone_notices, commands, swap};
 use crate::exec::hook::HookReport;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::signals;
@@ -47,6 +48,8 @@ pub struct Run {
     pub hook_failed: Option<String>,
     /// Why nothing was replicated, where that is no failure.
     pub skipped: Option<String>,
+    /// Datasets of the target with a key of their own, where their sources inherit it.
+    pub key_trees: Vec<KeyTree>,
 }
 
 impl Run {
@@ -107,8 +110,9 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
         }
     }
     permit(request, runner, &sides, &mut entries, &mut run.warnings)?;
+    run.warnings.extend(of_clones(request, source, &sides, &entries));
     let holds = Holds::look(request, &sides, runner)?;
-    for entry in entries {
+    for entry in &entries {
         let mut report = entry.report();
         match &entry.plan {
             Ok(Plan::Send(transfer)) => {
@@ -128,7 +132,7 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
                 run.changed |= report.error.is_none();
             }
             Ok(plan) => {
-                let changes = holds.as_ref().and_then(|holds| of_up_to_date(holds, &sides, &entry, plan));
+                let changes = holds.as_ref().and_then(|holds| of_up_to_date(holds, &sides, entry, plan));
                 run.changed |= changes.is_some_and(|changes| !changes.iter().all(Changes::is_empty));
                 run.changed |= plan.leftover().is_some();
             }
@@ -137,10 +141,16 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
         tell(&report.line());
         run.reports.push(report);
     }
+    run.key_trees = inheritance::trees(&inheritance::heirs(request, &sides, &entries), &run.reports);
     let some_failed = run.reports.iter().any(|report| report.error.is_some());
     let mirror = Mirror { request, runner, dry: true, some_failed, target_pool: sides.target_pool };
     run.mirror_deletions(&mirror, Some(&sides), tell);
     Ok(run)
+}
+
+/// What is to be said about clones that do not land as such.
+fn of_clones(request: &Request, source: Zfs<'_>, sides: &Sides, entries: &[Entry<'_>]) -> Vec<String> {
+    [clone_notices::warnings(source, entries), clone_notices::promoted(request, sides, entries)].concat()
 }
 
 const TO_FINISH: &str = "an earlier run was cut short while it put this in its place; that is finished first";
@@ -163,8 +173,16 @@ pub fn replicate(
     tell: &(dyn Fn(&str) + Sync),
     progress: &Progress<'_>,
 ) -> Result<Run, Failure> {
-    let mut execution =
-        Execution { request, runner, tell, progress, run: Run::default(), done: BTreeMap::new(), target_pool: None };
+    let mut execution = Execution {
+        request,
+        runner,
+        tell,
+        progress,
+        run: Run::default(),
+        done: BTreeMap::new(),
+        heirs: Vec::new(),
+        target_pool: None,
+    };
     let mut todo: Option<BTreeSet<DatasetName>> = None;
     for tries_left in (0..=request.retries).rev() {
         match execution.pass(todo.as_ref(), tries_left > 0) {
@@ -183,6 +201,7 @@ pub fn replicate(
     execution.find_vanished();
     let (mut run, target_pool) = (execution.run, execution.target_pool);
     run.reports.extend(execution.done.into_values());
+    run.key_trees = inheritance::trees(&execution.heirs, &run.reports);
     let some_failed = run.reports.iter().any(|report| report.error.is_some());
     if signals::received().is_none() {
         run.mirror_deletions(&Mirror { request, runner, dry: false, some_failed, target_pool }, None, tell);
@@ -204,6 +223,7 @@ struct Execution<'a> {
     progress: &'a Progress<'a>,
     run: Run,
     done: BTreeMap<DatasetName, DatasetReport>,
+    heirs: Vec<Heir>,
     /// The guid of the target's pool, where that was asked.
     target_pool: Option<u64>,
 }
@@ -229,6 +249,7 @@ impl Execution<'_> {
         entries.retain(|entry| only.is_none_or(|only| only.contains(&entry.source.name)));
         permit(self.request, self.runner, &sides, &mut entries, &mut self.run.warnings)?;
         let source = Zfs { host: &self.request.source, runner: self.runner };
+        self.note(only.is_none(), source, &sides, &entries);
         let mut holds = Holds::look(self.request, &sides, self.runner)?;
         if let Some(holds) = &mut holds {
             let names = holds.before(&entries);
@@ -262,6 +283,14 @@ impl Execution<'_> {
         self.run.warnings.extend(state.warnings);
         self.done = state.done;
         if signals::received().is_some() { Ok(BTreeSet::new()) } else { Ok(state.again) }
+    }
+
+    /// What the first look at both sides tells of clones and keys.
+    fn note(&mut self, is_first: bool, source: Zfs<'_>, sides: &Sides, entries: &[Entry<'_>]) {
+        if is_first {
+            self.run.warnings.extend(of_clones(self.request, source, sides, entries));
+            self.heirs = inheritance::heirs(self.request, sides, entries);
+        }
     }
 
     /// Puts in its place what an earlier run has only received.

@@ -2,13 +2,14 @@
 
 use super::commands::applies;
 use super::features::{self, PoolFeatures};
+use super::listing::{self, sides_of};
+use super::origins::{self, Origins};
 use super::refusal::Obstacle;
-
 use super::request::Request;
 use crate::exec::clock::utc_stamp;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
-use crate::model::{Dataset, DatasetName, Partial};
+use crate::model::{Dataset, DatasetName};
 use crate::plan::questions::{Answers, Listings, questions};
 use crate::plan::swap::{self, Swap, There};
 use crate::plan::wish::OnDiverged;
@@ -36,6 +37,8 @@ pub struct Sides {
     pub properties: Settings,
     /// Pools of these that are not imported.
     pub missing_pools: BTreeSet<String>,
+    /// Origins of new clones that are not among what is sent.
+    pub origins: Origins,
     /// Swaps of an earlier run that are to be finished first. `targets` is what it will be then.
     pub swaps: Vec<Swap>,
     /// What is added to the name of what is set aside.
@@ -119,6 +122,7 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
     let may_set_aside = request.wish.on_diverged == OnDiverged::SetAside;
     sides.swaps = swap::begun(places, targets, stamp, may_set_aside);
+    sides.origins = origins::look(request, (source, &sides.sources), (target, &sides.targets), &sides.refused_targets)?;
     if ask(request, source, target, &mut sides)? {
         sides.features = features::ask(request, source, target, &sides.sources, &sides.targets)?;
     }
@@ -126,38 +130,6 @@ pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
         sides.properties = properties_to_set(request, source, &sides)?;
     }
     Ok(sides)
-}
-
-/// The same, but one root that the gate there does not let us see does not keep us from the others.
-fn sides_of(
-    zfs: Zfs<'_>,
-    roots: &[DatasetName],
-    recursive: bool,
-) -> Result<(There, Vec<(DatasetName, Failure)>), Failure> {
-    let all = match side(zfs, roots, recursive) {
-        Err(failure) if failure.cause == Cause::Refused && roots.len() > 1 => failure,
-        all => return all.map(|all| (all, Vec::new())),
-    };
-    let (mut there, mut refused) = (There::new(), Vec::new());
-    for root in roots {
-        match side(zfs, std::slice::from_ref(root), recursive) {
-            Ok(more) => there.extend(more),
-            Err(failure) if failure.cause == Cause::Refused => refused.push((root.clone(), failure)),
-            Err(failure) => return Err(failure),
-        }
-    }
-    if refused.len() == roots.len() { Err(all) } else { Ok((there, refused)) }
-}
-
-fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, Failure> {
-    let rows = zfs.datasets(roots, recursive)?;
-    let mut versions = if rows.is_empty() { HashMap::new() } else { zfs.versions(roots, recursive)? };
-    let with_versions = |(mut dataset, token): (Dataset, Option<String>)| {
-        dataset.versions = versions.remove(&dataset.name).unwrap_or_default();
-        dataset.partial = token.map(|token| Partial { token, content: Err("it was not decoded".to_owned()), bytes: 0 });
-        (dataset.name.clone(), dataset)
-    };
-    Ok(rows.into_iter().map(with_versions).collect())
 }
 
 /// Which pools of roots that are not there are not there either.
@@ -192,7 +164,7 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
     }
     let beside: Vec<DatasetName> = beside.into_iter().filter(|name| sides.targets.contains_key(name)).collect();
     if !beside.is_empty() {
-        sides.targets.extend(side(target, &beside, true)?);
+        sides.targets.extend(listing::side(target, &beside, true)?);
     }
     let must_exist = if missing.contains(&request.mapping.target) {
         request.mapping.target.parent()
@@ -230,8 +202,11 @@ fn properties_to_set(request: &Request, source: Zfs<'_>, sides: &Sides) -> Resul
 
 /// Asks what planning needs beyond the listings, of all datasets at once. Gives whether something may have to be sent.
 fn ask(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -> Result<bool, Failure> {
-    let Sides { sources, targets, .. } = &mut *sides;
-    let asked = questions(Listings { sources, targets, mapping: &request.mapping }, &request.wish);
+    let Sides { sources, targets, origins, .. } = &mut *sides;
+    let of_origins = origins.ivsets(request, sources, targets);
+    let mut asked = questions(Listings { sources, targets, mapping: &request.mapping }, &request.wish);
+    asked.source_ivsets.extend(of_origins.0);
+    asked.target_ivsets.extend(of_origins.1);
     let decoded = |token: &String| Ok((token.clone(), source.token(token)?));
     let answers = Answers {
         source_ivsets: numbers(source, "ivsetguid", &asked.source_ivsets)?,
@@ -239,6 +214,7 @@ fn ask(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -
         written: numbers(target, "written", &asked.written)?,
         tokens: asked.tokens.iter().map(decoded).collect::<Result<_, Failure>>()?,
     };
+    answers.clone().add_to(&mut origins.sources, &mut origins.targets);
     answers.add_to(sources, targets);
     if (asked.something_to_send && request.bookmarks) || request.holds {
         sides.target_pool = pool_guid(request.mapping.target.pool(), target, &sides.targets)?;

@@ -1,7 +1,10 @@
 //! Replication end to end: request, gather, plan, execute, report.
 
+pub mod action;
 pub mod bookmarks;
 pub mod carry;
+pub mod clone_notices;
+pub mod clones;
 pub mod commands;
 pub mod dates;
 pub mod deleted;
@@ -11,8 +14,11 @@ pub mod features;
 pub mod gather;
 pub mod holds;
 pub mod hooked;
+pub mod inheritance;
+pub mod listing;
 pub mod notices;
 pub mod options;
+pub mod origins;
 pub mod orphans;
 pub mod pass;
 pub mod planned;

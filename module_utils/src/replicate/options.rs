@@ -82,3 +82,9 @@ pub enum OnLocked {
     /// Wait until the other run is done.
     Wait,
 }
+
+/// How many datasets are in flight at once, where nothing else is said.
+#[must_use]
+pub fn one() -> usize {
+    1
+}

@@ -3,6 +3,7 @@
 use super::bookmarks::Bookmarks;
 use super::gather::Sides;
 use super::holds::Holds;
+use super::planned::Entry;
 use super::progress::Progress;
 use super::refusal::Obstacle;
 use super::report::DatasetReport;
@@ -72,6 +73,14 @@ impl Pass<'_> {
         let state = self.state();
         let place = state.unsettled.iter().find(|place| target.below(place).is_some())?;
         Some(Failure::refusal(SWAP, &self.request.target, &Obstacle::ParentNotInPlace(place.clone())))
+    }
+
+    /// Why a clone cannot be tried: what it starts from has not arrived.
+    pub fn without_origin(&self, entry: &Entry<'_>) -> Option<Failure> {
+        let origin = entry.waits_for()?;
+        self.state().done.get(origin).filter(|report| report.error.is_some())?;
+        let obstacle = Obstacle::OriginNotArrived(origin.clone());
+        Some(Failure::refusal("send", &self.request.source, &obstacle))
     }
 
     /// Our own hold must not keep what a rollback was asked to destroy.

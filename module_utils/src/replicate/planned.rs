@@ -1,5 +1,6 @@
 //! Each dataset with what is to be done with it: the plan, or why there is none.
 
+use super::clones;
 use super::gather::Sides;
 use super::preflight::{self, Preflight};
 use super::refusal::{Obstacle, Refusal, Unwanted};
@@ -7,13 +8,14 @@ use super::report::{DatasetError, DatasetReport};
 use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::{Dataset, DatasetName};
+use crate::plan::clones::{NoOrigin, in_order};
 use crate::plan::features::{Feature, State};
 use crate::plan::replicate::{Place, plan};
 use crate::plan::send_flags::{self, Given};
 use crate::plan::swap::Swap;
 use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::Zfs;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One dataset and what to do with it.
 pub struct Entry<'a> {
@@ -23,9 +25,20 @@ pub struct Entry<'a> {
     pub target: DatasetName,
     /// What to do.
     pub plan: Result<Plan, Refusal>,
+    /// Why it is sent whole although it is a clone.
+    pub sent_whole: Option<NoOrigin>,
 }
 
 impl Entry<'_> {
+    /// The source dataset that brings what it starts from.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&DatasetName> {
+        match &self.plan {
+            Ok(Plan::Send(transfer)) => transfer.origin.as_ref()?.waits_for.as_ref(),
+            _ => None,
+        }
+    }
+
     /// What will be reported if all goes well.
     #[must_use]
     pub fn report(&self) -> DatasetReport {
@@ -41,24 +54,44 @@ impl Entry<'_> {
 #[must_use]
 pub fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
     let raw = raw_places(request, sides);
-    let mut coming = BTreeSet::new();
-    let entry = |source: &'a Dataset| {
+    let (mut coming, mut encrypted) = (BTreeSet::new(), BTreeSet::new());
+    let mut planned = BTreeMap::new();
+    for source in in_order(&sides.sources) {
         // What has no place there is told by `unmapped`.
-        let target = request.mapping.target_of(&source.name).ok()?;
-        let place = Place { name: &target, there: &sides.targets, stamp: &sides.stamp, raw: &raw, coming: &coming };
+        let Ok(target) = request.mapping.target_of(&source.name) else { continue };
+        let origin = clones::origin_for(
+            request,
+            sides,
+            source,
+            &|name| planned.get(name).map(|entry: &Entry<'_>| &entry.plan),
+            &encrypted,
+        );
+        let place = Place {
+            name: &target,
+            there: &sides.targets,
+            stamp: &sides.stamp,
+            raw: &raw,
+            coming: &coming,
+            origin: origin.as_ref().ok().and_then(Option::as_ref),
+        };
         let plan = match sides.is_refused_target(&target) {
             Some(failure) => Err(Refusal::NotPermitted(failure.clone())),
             None => plan(source, &place, &request.wish).map_err(Refusal::Conflict),
         };
         let plan = plan.and_then(|plan| allowed(request, sides, source, &target, plan));
         let plan = plan.and_then(|plan| with_flags(request, sides, source, &target, plan));
-        let is_first = |plan: &Plan| matches!(plan, Plan::Send(transfer) if transfer.is_first());
-        if plan.as_ref().is_ok_and(is_first) {
-            coming.insert(target.clone());
+        let (plan, sent_whole) = clones::whole(request, plan, source, origin);
+        if let Ok(Plan::Send(transfer)) = &plan {
+            if transfer.is_first() {
+                coming.insert(target.clone());
+            }
+            if lands_encrypted(sides, &target, transfer) {
+                encrypted.insert(target.clone());
+            }
         }
-        Some(Entry { source, target, plan })
-    };
-    sides.sources.values().filter_map(entry).collect()
+        planned.insert(source.name.clone(), Entry { source, target, plan, sent_whole });
+    }
+    planned.into_values().collect()
 }
 
 /// Datasets of the target whose sources are sent raw.
@@ -92,6 +125,9 @@ fn allowed(
 fn lands_encrypted(sides: &Sides, target: &DatasetName, transfer: &Transfer) -> bool {
     let place = || std::iter::once(target.clone()).chain(target.ancestors()).find_map(|name| sides.targets.get(&name));
     let exists = |name: &DatasetName| sides.targets.contains_key(name);
+    if let Some(origin) = &transfer.origin {
+        return origin.encrypted;
+    }
     let below_plain = transfer.key.plain_parents && !exists(target) && !target.parent().as_ref().is_some_and(exists);
     transfer.raw || !(transfer.key.plain || below_plain) && place().is_some_and(|dataset| dataset.encrypted)
 }
@@ -140,7 +176,7 @@ pub fn permit(
     }
     refuse_locked(Zfs { host: &request.source, runner }, entries)?;
     let mut preflight = Preflight::new(request, runner);
-    for entry in entries {
+    for entry in entries.iter_mut() {
         let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
         match preflight.check(sides, entry.source, &entry.target, transfer) {
             Ok(more) => more.into_iter().for_each(|warning| {
@@ -151,7 +187,25 @@ pub fn permit(
             Err(failure) => entry.plan = Err(Refusal::NotPermitted(failure)),
         }
     }
+    refuse_with_origin(entries);
     Ok(())
+}
+
+/// Refuses what waits for an origin that is refused by now.
+fn refuse_with_origin(entries: &mut [Entry<'_>]) {
+    loop {
+        let refused: BTreeSet<DatasetName> =
+            entries.iter().filter(|entry| entry.plan.is_err()).map(|entry| entry.source.name.clone()).collect();
+        let waits = |entry: &&mut Entry<'_>| entry.waits_for().is_some_and(|name| refused.contains(name));
+        let waiting: Vec<&mut Entry<'_>> = entries.iter_mut().filter(waits).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        for entry in waiting {
+            let origin = entry.source.origin.clone().unwrap_or_default();
+            entry.plan = Err(Refusal::NoOrigin(NoOrigin::Refused { origin }));
+        }
+    }
 }
 
 /// Reports of the sources that can have no place on the target.

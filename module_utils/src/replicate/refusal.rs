@@ -4,6 +4,7 @@ use super::report::DatasetError;
 use crate::exec::runner::Failure;
 use crate::model::code::codes;
 use crate::model::{DatasetName, InvalidName};
+use crate::plan::clones::{NoOrigin, NotKept};
 use crate::plan::conflict::Conflict;
 use crate::plan::send_flags::Unfit;
 
@@ -16,6 +17,10 @@ pub enum Refusal {
     Unwanted(Unwanted),
     /// The target's pool cannot take it, or its history not as it is asked for.
     Unfit(Unfit),
+    /// It is a clone, whose origin must come first.
+    NoOrigin(NoOrigin),
+    /// It is a clone, and would land as none.
+    NotKept(NotKept),
     /// A user may not.
     NotPermitted(Failure),
     /// What an earlier run had begun could not be finished.
@@ -78,6 +83,9 @@ pub enum Obstacle {
     /// The parent's first receive was interrupted, and only its end may have children.
     #[error("its parent {0} has arrived in part and must arrive first, but failed")]
     ParentNotArrived(DatasetName),
+    /// What is a clone of it starts from it.
+    #[error("{0}, of which it is a clone, must arrive first, but has not")]
+    OriginNotArrived(DatasetName),
     /// Something above has not got its name yet.
     #[error("{0}, above it, could not be put in its place")]
     ParentNotInPlace(DatasetName),
@@ -115,6 +123,7 @@ codes! {
         ZstdMissing => "zstd_missing",
         PermissionMissing => "permission_missing",
         ParentNotArrived => "parent_not_arrived",
+        OriginNotArrived => "origin_not_arrived",
         ParentNotInPlace => "parent_not_in_place",
         ArrivalVanished => "target_changed",
         PlaceTaken => "target_changed",
@@ -131,6 +140,8 @@ impl Refusal {
             Self::NotPermitted(failure) | Self::NotFinished(failure) => DatasetError::from(failure),
             Self::Conflict(conflict) => DatasetError::of_conflict(conflict),
             Self::Unfit(unfit) => DatasetError::of_plan(unfit),
+            Self::NoOrigin(no_origin) => DatasetError::of_plan(no_origin),
+            Self::NotKept(not_kept) => DatasetError::of_plan(not_kept),
             Self::Unwanted(unwanted) => DatasetError::of_plan(unwanted),
         }
     }

@@ -1,55 +1,15 @@
 //! The result, as data: the same fields in check mode and for real.
 
+pub use super::action::Action;
 use crate::exec::failure::{ErrorReport, Failure};
 use crate::model::DatasetName;
 use crate::model::code::Coded;
 use crate::plan::conflict::Conflict;
 use crate::plan::resume::Discard;
-use crate::plan::steps::{Step, StepKind};
+use crate::plan::steps::Step;
 use crate::plan::transfer::{Clearing, PartialPlan, Plan};
 use serde::Serialize;
 use std::fmt::Display;
-
-/// What a dataset needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Everything, beginning with one whole snapshot.
-    Full,
-    /// What is newer than the common base.
-    Incremental,
-    /// First the rest of an interrupted stream.
-    Resume,
-    /// Nothing: the target has all that is wanted.
-    UpToDate,
-    /// Nothing: the source has no snapshot that is wanted.
-    NoSnapshots,
-}
-
-impl Action {
-    /// Those with nothing to send.
-    pub const NOTHING: [Self; 2] = [Self::UpToDate, Self::NoSnapshots];
-
-    /// The word in the result.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Incremental => "incremental",
-            Self::Resume => "resume",
-            Self::UpToDate => "up_to_date",
-            Self::NoSnapshots => "no_snapshots",
-        }
-    }
-
-    fn of(first: &Step) -> Self {
-        match first.kind {
-            StepKind::Full => Self::Full,
-            StepKind::Resume => Self::Resume,
-            StepKind::Incremental | StepKind::Intermediates => Self::Incremental,
-        }
-    }
-}
 
 /// One dataset in the result.
 #[derive(Clone, Debug, Serialize)]
@@ -63,8 +23,11 @@ pub struct DatasetReport {
     pub action: Option<Action>,
     /// The streams.
     pub steps: Vec<StepReport>,
-    /// The base, with its sign.
+    /// The base, with its sign; that of a clone in full.
     pub from: Option<String>,
+    /// The snapshot of the target that it becomes a clone of, in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The newest snapshot that the target then has of the source.
     pub to: Option<String>,
     /// When that was taken, in RFC 3339; none where it was not asked or is not known.
@@ -246,6 +209,7 @@ impl DatasetReport {
                 report.action = transfer.steps.first().map(Action::of);
                 report.steps = transfer.steps.iter().map(StepReport::from).collect();
                 report.from = transfer.steps.first().and_then(|step| step.from.clone());
+                report.origin = transfer.origin.as_ref().map(|origin| origin.snapshot.clone());
                 report.to = transfer.steps.last().map(|step| step.to.clone());
                 report.snapshots = transfer.steps.iter().map(|step| step.snapshots).sum();
                 match &transfer.clearing {
@@ -279,6 +243,7 @@ impl DatasetReport {
             action: None,
             steps: Vec::new(),
             from: None,
+            origin: None,
             to: None,
             to_created: None,
             to_guid: None,
@@ -303,12 +268,19 @@ impl DatasetReport {
     /// Only so many of the planned streams have arrived; the next one, if any, was tried.
     pub fn ends_at(&mut self, arrived: usize) {
         let newest = arrived.checked_sub(1).and_then(|last| self.steps.get(last)).map(|step| step.to.clone());
-        let base = || self.from.as_ref().map(|from| from.trim_start_matches(['@', '#']).to_owned());
+        // Of a clone that has not begun, nothing is there.
+        let from = self.from.as_ref().filter(|_| self.origin.is_none());
+        let base = || from.map(|from| from.trim_start_matches(['@', '#']).to_owned());
         self.to = newest.or_else(base);
         self.steps.truncate(arrived + 1);
         if arrived == 0 {
             self.snapshots = 0;
         }
+    }
+
+    /// What the target had before: nothing of a new clone.
+    fn had(&self) -> Option<&str> {
+        self.from.as_deref().filter(|_| self.origin.is_none())
     }
 
     /// True if it got, or would get, something.
@@ -378,11 +350,12 @@ pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
 /// The newest snapshot of each target that gets, or would get, something: before and after.
 #[must_use]
 pub fn newest(reports: &[DatasetReport]) -> (Vec<String>, Vec<String>) {
+    let from = DatasetReport::had;
     let side = |snapshot: &dyn Fn(&DatasetReport) -> Option<&str>| {
         let changes = reports.iter().filter(|report| report.is_change() && report.error.is_none());
         changes.filter_map(|report| Some(format!("{}@{}", report.target, snapshot(report)?))).collect()
     };
-    let before = side(&|report| report.from.as_deref().map(|version| version.trim_start_matches(['@', '#'])));
+    let before = side(&|report| from(report).map(|version| version.trim_start_matches(['@', '#'])));
     (before, side(&|report| report.to.as_deref()))
 }
 

@@ -3,11 +3,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Runs `work(lane, index)` once for each index of `waits_for`: at most `lanes` at the same time, each in a lane that no other uses then,
-/// and none before the earlier index that it waits for has ended. Lane 0 is the calling thread.
-pub fn run(lanes: usize, waits_for: &[Option<usize>], work: impl Fn(usize, usize) + Sync) {
-    if lanes <= 1 {
-        return (0..waits_for.len()).for_each(|index| work(0, index));
-    }
+/// and none before those that it waits for have ended, which must not lie in a circle. Lane 0 is the calling thread.
+pub fn run(lanes: usize, waits_for: &[Vec<usize>], work: impl Fn(usize, usize) + Sync) {
     let board = Mutex::new(Board { stages: vec![Stage::Waiting; waits_for.len()], first: 0 });
     let ended = Condvar::new();
     let lane = |number: usize| {
@@ -21,7 +18,7 @@ pub fn run(lanes: usize, waits_for: &[Option<usize>], work: impl Fn(usize, usize
                 seen.stages[index] = Stage::Ended;
                 ended.notify_all();
             } else {
-                // Whatever is waited for comes earlier, so something runs that will end.
+                // There is no circle, so something runs that will end.
                 seen = ended.wait(seen).unwrap_or_else(PoisonError::into_inner);
             }
         }
@@ -50,9 +47,9 @@ impl Board {
         self.first < self.stages.len()
     }
 
-    fn ready(&self, waits_for: &[Option<usize>]) -> Option<usize> {
-        let ended = |before: usize| self.stages[before] == Stage::Ended;
-        let ready = |index: &usize| self.stages[*index] == Stage::Waiting && waits_for[*index].is_none_or(ended);
+    fn ready(&self, waits_for: &[Vec<usize>]) -> Option<usize> {
+        let ended = |before: &usize| self.stages[*before] == Stage::Ended;
+        let ready = |index: &usize| self.stages[*index] == Stage::Waiting && waits_for[*index].iter().all(ended);
         (self.first..self.stages.len()).find(ready)
     }
 }
@@ -72,16 +69,22 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    fn forest() -> impl Strategy<Value = Vec<Option<usize>>> {
-        let parent =
-            |index: usize, (has, at): (bool, prop::sample::Index)| (has && index > 0).then(|| at.index(index.max(1)));
-        prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..12)
-            .prop_map(move |all| all.into_iter().enumerate().map(|(index, one)| parent(index, one)).collect())
+    /// What waits for what: the first for none, each other for any of those before it, all of them in any order.
+    fn order() -> impl Strategy<Value = Vec<Vec<usize>>> {
+        let waits = prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..12);
+        (waits, any::<bool>()).prop_map(|(all, backwards)| {
+            let (count, at) = (all.len(), |index: usize, last: usize| if backwards { last - index } else { index });
+            let mut order = vec![Vec::new(); count];
+            for (index, before) in all.into_iter().enumerate().skip(1) {
+                order[at(index, count - 1)] = before.iter().map(|one| at(one.index(index), count - 1)).collect();
+            }
+            order
+        })
     }
 
     proptest! {
         #[test]
-        fn each_once_after_what_it_waits_for_and_never_too_many(waits_for in forest(), lanes in 1_usize..5) {
+        fn each_once_after_what_it_waits_for_and_never_too_many(waits_for in order(), lanes in 1_usize..5) {
             let order = Mutex::new(Vec::new());
             let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
             run(lanes, &waits_for, |lane, index| {
@@ -98,7 +101,7 @@ mod tests {
             prop_assert_eq!(sorted, (0..waits_for.len()).collect::<Vec<_>>());
             let place = |index| order.iter().position(|one| *one == index);
             for (index, before) in waits_for.iter().enumerate() {
-                prop_assert!(before.is_none_or(|before| place(before) < place(index)));
+                prop_assert!(before.iter().all(|before| place(*before) < place(index)));
             }
         }
     }
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn what_does_not_wait_runs_at_once() {
         let both = std::sync::Barrier::new(2);
-        run(2, &[None, None], |_, _| {
+        run(2, &[vec![], vec![]], |_, _| {
             both.wait();
         });
         run(1, &[], |_, _| unreachable!());

@@ -77,6 +77,7 @@ pub fn after(before: DatasetReport, report: &mut DatasetReport) {
     report.bytes += before.bytes;
     report.seconds += before.seconds;
     report.discarded = report.discarded.take().or(before.discarded);
+    report.origin = report.origin.take().or(before.origin);
     report.set_aside = report.set_aside.take().or(before.set_aside);
     report.rolled_back = match (before.rolled_back, report.rolled_back.take()) {
         (Some(before), Some(now)) => Some(RolledBack {

@@ -16,6 +16,8 @@ pub struct Planned {
     pub resuming: bool,
     /// The guid of what the first one builds upon; 0 for a full stream.
     pub from_guid: u64,
+    /// The first one is of a clone, and builds upon its origin.
+    pub clone: bool,
     /// Names and guids of the snapshots that may arrive, oldest first. The last one must.
     pub snapshots: Vec<(String, u64)>,
 }
@@ -32,6 +34,9 @@ impl Planned {
         let Some(known) = known else {
             return Err(format!("it brings {name} with guid {}, which was not asked for", begin.to_guid));
         };
+        if begin.clone && !self.clone {
+            return Err(format!("it is a clone's stream ({name}), which was not asked for"));
+        }
         if begin.from_guid != self.from_guid {
             return Err(format!("{name} in it builds upon guid {}, not upon {}", begin.from_guid, self.from_guid));
         }
@@ -49,6 +54,7 @@ impl Planned {
             ));
         }
         self.snapshots.drain(..=known);
+        self.clone = false;
         self.from_guid = begin.to_guid;
         self.resuming = false;
         Ok(())

@@ -58,6 +58,8 @@ pub struct Begin {
     pub raw: bool,
     /// The rest of an interrupted stream.
     pub resuming: bool,
+    /// It is of a clone, and builds upon its origin: who receives it must name that, or libzfs looks for it in the whole pool.
+    pub clone: bool,
     /// Bytes that follow the header.
     pub payload: u64,
 }
@@ -91,8 +93,8 @@ mod feature {
         | LARGE_MICROZAP;
 }
 
-/// `DRR_FLAG_*` of a beginning. Without `DRR_FLAG_CLONE` (1): that one looks for its origin in the whole pool.
-const FLAGS_ALLOWED: u32 = 1 << 1 | 1 << 2 | 1 << 3;
+/// `DRR_FLAG_*` of a beginning.
+const FLAGS_ALLOWED: u32 = FLAG_CLONE | 1 << 1 | 1 << 2 | 1 << 3;
 const FLAG_CLONE: u32 = 1;
 
 const MAGIC: u64 = 0x2_f5ba_cbac;
@@ -215,12 +217,6 @@ fn begin(fields: &Fields<'_>) -> Result<Record, Refused> {
         return Err(format!("it needs features that are not received here ({unknown:#x})"));
     }
     let flags = fields.u32(36);
-    if flags & FLAG_CLONE != 0 {
-        return Err(
-            "it is a clone's stream, whose origin would be looked for in the whole pool; zfs_replicate sends none"
-                .to_owned(),
-        );
-    }
     if flags & !FLAGS_ALLOWED != 0 {
         return Err(format!("it has unknown flags ({flags:#x})"));
     }
@@ -239,7 +235,11 @@ fn begin(fields: &Fields<'_>) -> Result<Record, Refused> {
     if to_guid == 0 || to_guid == from_guid {
         return Err("its guids are impossible".to_owned());
     }
-    Ok(Record::Begin(Begin { dataset, snapshot, to_guid, from_guid, kind, raw, resuming, payload: u64::from(payload) }))
+    let (clone, payload) = (flags & FLAG_CLONE != 0, u64::from(payload));
+    if clone && from_guid == 0 {
+        return Err("it is a clone's stream that builds upon nothing".to_owned());
+    }
+    Ok(Record::Begin(Begin { dataset, snapshot, to_guid, from_guid, kind, raw, resuming, clone, payload }))
 }
 
 /// `drr_toname`: a C string in 256 bytes.

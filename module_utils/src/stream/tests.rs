@@ -177,6 +177,7 @@ fn planned() -> Planned {
         raw: false,
         resuming: false,
         from_guid: 1,
+        clone: false,
         snapshots: [("x", 5), ("y", 6), ("z", 7)].map(|(name, guid)| (name.to_owned(), guid)).into(),
     }
 }
@@ -195,6 +196,7 @@ fn a_stream_is_what_was_planned_or_refused() {
         (begin("tank/a@w", 1, 5, 4), "it brings tank/a@w with guid 5"),
         (begin("tank/a@x", 1, 6, 4), "it brings tank/a@x with guid 6"),
         (begin("tank/a@x", 2, 5, 4), "builds upon guid 2, not upon 1"),
+        (with(sound, 36, &1_u32.to_le_bytes()), "it is a clone's stream (tank/a@x)"),
         (with(sound, 32, &3_u32.to_le_bytes()), "is a volume"),
         (begin("tank/a@x", 1, 5, 1 << 24), "comes raw, but was asked for plain"),
         (begin("tank/a@x", 1, 5, 1 << 20), "the rest of an interrupted stream"),

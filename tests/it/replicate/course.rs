@@ -90,6 +90,7 @@ fn result_is_whole() {
                 },
             ],
             "orphans": [],
+            "key_inheritance": [],
             "summary": {
                 "datasets": 2, "replicated": 1, "up_to_date": 0, "no_snapshots": 1, "vanished": 0, "failed": 0, "bytes": 133_880,
             },

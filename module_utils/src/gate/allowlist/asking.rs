@@ -9,7 +9,7 @@ use crate::plan::features::Feature;
 use crate::zfs::properties;
 
 /// Columns and properties that may be read.
-const READABLE: [&str; 25] = [
+const READABLE: [&str; 26] = [
     "name",
     "type",
     "guid",
@@ -20,6 +20,7 @@ const READABLE: [&str; 25] = [
     "keystatus",
     "ivsetguid",
     "written",
+    "referenced",
     "used",
     "userrefs",
     "clones",

@@ -46,6 +46,15 @@ pub(super) fn version(name: &str) -> Result<Version, Denied> {
     Ok(Version { dataset: dataset(path)?, sign: name[path.len()..].chars().next() })
 }
 
+/// The origin of a clone: a snapshot of whatever dataset.
+pub(super) fn of_origin(name: &str, signs: &str) -> Result<DatasetName, Denied> {
+    let parsed = version(name)?;
+    match parsed.sign {
+        Some(sign) if signs.contains(sign) => Ok(parsed.dataset),
+        _ => Err(format!("a clone does not start from {name:?}").into()),
+    }
+}
+
 /// The start of an incremental stream: only the sign and the name, so it cannot be of another dataset.
 pub(super) fn of_same_dataset(from: &str, signs: &str) -> Result<(), Denied> {
     match from.strip_prefix(|sign| signs.contains(sign)) {

@@ -87,6 +87,8 @@ pub struct Receiving {
     pub forced: bool,
     /// With `-F`: it may only take the place of an empty dataset that was made for it.
     pub over_placeholder: bool,
+    /// It becomes a clone of a snapshot within the datasets, which is named.
+    pub of_origin: bool,
 }
 
 impl Rules {

@@ -1,6 +1,6 @@
 //! What the sending end may be told: to send, and to make and destroy the bookmarks of `zfs_replicate`. Pure.
 
-use super::names::{form, of_same_dataset, version};
+use super::names::{form, of_origin, of_same_dataset, version};
 use super::rules::{Condition, Rules};
 use crate::gate::denied::Denied;
 use crate::model::bookmark_name::BookmarkName;
@@ -33,6 +33,9 @@ impl Rules {
         let has_flags = args.first().is_some_and(|flags| SEND_FLAGS.contains(flags));
         let rest = if has_flags { &args[1..] } else { args };
         let rest = match rest {
+            ["-i", from, rest @ ..] if !from.starts_with(['@', '#']) => {
+                self.within(&of_origin(from, "@#")?).map(|()| rest)?
+            }
             ["-i", from, rest @ ..] => of_same_dataset(from, "@#").map(|()| rest)?,
             ["-I", from, rest @ ..] => of_same_dataset(from, "@").map(|()| rest)?,
             rest => rest,

@@ -1,6 +1,6 @@
 //! What the receiving end may be told: to receive, to make placeholders and to replace them, and to lose snapshots if it may. Pure.
 
-use super::names::{dataset, form};
+use super::names::{dataset, form, of_origin};
 use super::rules::{Condition, Receiving, Rules, each};
 use crate::gate::denied::Denied;
 use crate::model::DatasetName;
@@ -17,7 +17,16 @@ impl Rules {
         }
         let ["-u", rest @ ..] = args else { return Err(form("receive")) };
         let rest = if let ["-s", rest @ ..] = rest { rest } else { rest };
-        let (forced, mut rest) = if let ["-F", rest @ ..] = rest { (true, rest) } else { (false, rest) };
+        let (forced, rest) = if let ["-F", rest @ ..] = rest { (true, rest) } else { (false, rest) };
+        // What a clone is of is the first thing that is set.
+        let (origin, mut rest) = match rest {
+            ["-o", setting, others @ ..] => match setting.strip_prefix("origin=") {
+                Some(origin) => (Some(of_origin(origin, "@")?), others),
+                None => (None, rest),
+            },
+            _ => (None, rest),
+        };
+        origin.as_ref().map_or(Ok(()), |origin| self.within(origin))?;
         loop {
             rest = match rest {
                 ["-o", setting, rest @ ..] => properties::check_setting(setting).map(|()| rest)?,
@@ -26,7 +35,8 @@ impl Rules {
                     let target = dataset(name)?;
                     self.within(&target)?;
                     let over_placeholder = forced && !self.allow_rollback;
-                    return Ok(Condition::Receive(Receiving { target, forced, over_placeholder }));
+                    let of_origin = origin.is_some();
+                    return Ok(Condition::Receive(Receiving { target, forced, over_placeholder, of_origin }));
                 }
                 _ => return Err(form("receive")),
             };

@@ -211,7 +211,12 @@ fn what_zfs_replicate_says_is_let_through() {
         assert!(ask(&receive, words).is_err(), "{words}");
     }
     let stream = |forced| {
-        Condition::Receive(Receiving { target: "tank/data/x".parse().unwrap(), forced, over_placeholder: forced })
+        Condition::Receive(Receiving {
+            target: "tank/data/x".parse().unwrap(),
+            forced,
+            over_placeholder: forced,
+            of_origin: false,
+        })
     };
     let options = "-o 'canmount=off' -o 'readonly=on' -x mountpoint tank/data/x";
     assert_eq!(ask(&receive, &format!("zfs receive -u -s {options}")), Ok(stream(false)));
