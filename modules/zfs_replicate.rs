@@ -21,18 +21,21 @@ use module_utils::model::code::Coded;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
 use module_utils::plan::deleted::{DeletedDatasets, DeletedRules};
+use module_utils::plan::renamed::Renamed;
 use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Clones, Initial, OnDiverged, RawMode, Wish};
 use module_utils::replicate::dates;
+use module_utils::replicate::defaults::{buffer_size, deleted_after, max_delete, retries, retry_delay, stall_timeout};
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::hooked::Around;
-use module_utils::replicate::options::{Compress, Concurrency, OnLocked, Placeholders, Snapshots};
+use module_utils::replicate::options::{Compress, Concurrency, OnLocked, Placeholders, Select, Snapshots};
 use module_utils::replicate::progress::{self, Progress};
-use module_utils::replicate::report;
 use module_utils::replicate::request::Request;
+use module_utils::replicate::summary;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -95,6 +98,11 @@ pub struct Args {
     #[serde(default = "yes")]
     #[cfg_attr(feature = "argspec", schemars(extend("group" = "What is sent")))]
     recursive: bool,
+    /// Send what lies below each O(source), not that itself. It needs no snapshot then, and may be anything on the target.
+    #[serde(default)]
+    children_only: bool,
+    #[serde(default)]
+    select: Select,
     /// Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there.
     ///
     /// A pattern is a glob: V(*) and V(?) stay within a component of the path, V(**) as a component stands for any number of
@@ -190,6 +198,9 @@ pub struct Args {
     /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
     #[cfg_attr(feature = "argspec", schemars(extend("group" = "Beside other programs", "metavar" = "FILE")))]
     progress_file: Option<String>,
+    /// What to do where a source was renamed, so that its replica has another name than its place. That it is its replica is told by guids.
+    #[serde(default)]
+    renamed: Renamed,
     /// What to do with replicas whose sources are gone from the sending side. Whatever removes them acts on what lies below a source only,
     /// never on a source's own replica, and only where it is certain that the source is gone: this source has fed the replica in a run
     /// with this option, and still has something that it feeds; its name is not excluded; no dataset there has its guid or its snapshots.
@@ -228,30 +239,6 @@ fn yes() -> bool {
 
 fn replica_properties() -> BTreeMap<String, String> {
     [("readonly", "on"), ("canmount", "off")].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-}
-
-fn buffer_size() -> ByteSize {
-    ByteSize(32 << 20)
-}
-
-fn retries() -> u32 {
-    2
-}
-
-fn retry_delay() -> Span {
-    Span::seconds(5)
-}
-
-fn stall_timeout() -> Span {
-    Span::seconds(600)
-}
-
-fn deleted_after() -> Span {
-    Span::seconds(30 * 24 * 3600)
-}
-
-fn max_delete() -> usize {
-    10
 }
 
 fn check(args: Args, task: Task) -> Result<(), String> {
@@ -317,15 +304,16 @@ fn turn(turns: &Turns, task: Task) -> Result<Lock> {
 fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome {
     let warnings: Vec<String> = runner.greetings().into_iter().chain(run.warnings.iter().cloned()).collect();
     let newest = || {
-        let (before, after) = report::newest(&run.reports);
+        let (before, after) = summary::newest(&run.reports);
         diff("newest snapshots", &before, &after)
     };
     let besides: Vec<String> = run.not_removed.iter().chain(&run.hook_failed).cloned().collect();
-    let outcome = Outcome::new(run.changed, report::failure_message(&run.reports, &besides))
+    let outcome = Outcome::new(run.changed, summary::failure_message(&run.reports, &besides))
         .with("datasets", json!(run.reports))
         .with("orphans", json!(run.orphans))
         .with("key_inheritance", json!(run.key_trees))
-        .with("summary", json!(report::summary(&run.reports, started.elapsed().as_secs_f64())))
+        .with("left_out", json!(run.left_out))
+        .with("summary", json!(summary::summary(&run.reports, started.elapsed().as_secs_f64())))
         .told(task, runner, &warnings, newest);
     let outcome = if run.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(run.hooks)) };
     let outcome = run.skipped.iter().fold(outcome, |told, why| told.skipped(Cause::HookFailed.code(), why));
@@ -334,10 +322,12 @@ fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome 
 
 impl Args {
     /// What the options say about planning.
-    fn wish(&self) -> Result<Wish, String> {
+    fn wish(&self, now: Timestamp) -> Result<Wish, String> {
         Ok(Wish {
             include: Globs::of_option("snapshots.include", &self.snapshots.include)?,
             exclude: Globs::of_option("snapshots.exclude", &self.snapshots.exclude)?,
+            newest: self.snapshots.newest.map(NonZeroUsize::get),
+            since: self.snapshots.since.as_ref().map(|since| since.seconds(now)),
             initial: self.initial,
             latest_only: !self.intermediates,
             raw: self.raw,
@@ -354,7 +344,8 @@ impl Args {
         let (roots, mapping) =
             Request::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
         Request::receive_options(&self.receive_properties, &self.receive_exclude)?;
-        let wish = self.wish()?;
+        let selection = Request::selection(&self.select.properties, self.select.opt_in)?;
+        let wish = self.wish(now)?;
         let exclude = Globs::of_option("exclude", &self.exclude)?;
         let limit = self.bandwidth_limit.map(|limit| limit.0);
         let is_local = self.source_host.is_none() && self.target_host.is_none();
@@ -366,9 +357,7 @@ impl Args {
             return Err("option compress: there is no wire between two local pools; leave it out".to_owned());
         }
         let deleted = DeletedRules { what: self.deleted_datasets, after: self.deleted_after.0, most: self.max_delete };
-        if deleted.what.acts() && !self.recursive {
-            return Err("option deleted_datasets: without recursive nothing below a source is looked at".to_owned());
-        }
+        Request::goes_below(self.recursive, self.children_only, deleted.what)?;
         let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, zstd, is_local);
         Ok(Request {
             roots,
@@ -382,6 +371,8 @@ impl Args {
                 .map_err(|e| format!("option target_host: {e}"))?,
             recursive: self.recursive,
             exclude,
+            selection,
+            children_only: self.children_only,
             wish,
             receive_properties: self.receive_properties,
             receive_exclude: self.receive_exclude,
@@ -393,6 +384,7 @@ impl Args {
             flow,
             retries: self.retries,
             deleted,
+            renamed: self.renamed,
             now,
             retry_delay: self.retry_delay.0,
         })

@@ -421,6 +421,24 @@ SPECS = {
                 "type": "bool",
                 "default": True,
             },
+            "children_only": {
+                "type": "bool",
+                "default": False,
+            },
+            "select": {
+                "type": "dict",
+                "options": {
+                    "properties": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": ["ferro.zfs:replicate"],
+                    },
+                    "opt_in": {
+                        "type": "bool",
+                        "default": False,
+                    },
+                },
+            },
             "exclude": {
                 "type": "list",
                 "elements": "str",
@@ -438,6 +456,12 @@ SPECS = {
                         "type": "list",
                         "elements": "str",
                         "default": [],
+                    },
+                    "newest": {
+                        "type": "int",
+                    },
+                    "since": {
+                        "type": "str",
                     },
                 },
             },
@@ -552,6 +576,11 @@ SPECS = {
             },
             "progress_file": {
                 "type": "str",
+            },
+            "renamed": {
+                "type": "str",
+                "choices": ["report", "follow"],
+                "default": "report",
             },
             "deleted_datasets": {
                 "type": "str",

@@ -99,6 +99,31 @@ options:
       - Also replicate descendants. They are discovered at run time and each is sent on its own, because histories may differ.
     type: bool
     default: true
+  children_only:
+    description:
+      - Send what lies below each O(source), not that itself. It needs no snapshot then, and may be anything on the target.
+    type: bool
+    default: false
+  select:
+    description:
+      - Which datasets are sent, by user properties of theirs. As ZFS hands these down, a dataset decides for all below it that do not say otherwise.
+        V(on), V(yes) and V(true) mean that it is sent, V(off), V(no) and V(false) that it is not; any other value fails that dataset. What is
+        left out is in RV(left_out). What O(source) names and has nothing left that is sent fails.
+    type: dict
+    suboptions:
+      properties:
+        description:
+          - Names of the properties. Of those that a dataset has, the first counts. Others may be V(com.sun:auto-snapshot), V(syncoid:sync) and
+            V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
+        type: list
+        elements: str
+        default:
+          - ferro.zfs:replicate
+      opt_in:
+        description:
+          - Send only datasets that say so.
+        type: bool
+        default: false
   exclude:
     description:
       - Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there.
@@ -125,6 +150,15 @@ options:
         type: list
         elements: str
         default: []
+      newest:
+        description:
+          - Of those, only so many of the newest, for each dataset. What both sides have stays the base of what comes.
+        type: int
+      since:
+        description:
+          - 'Of those, only what was taken since then: an age such as V(30d), or a date such as V(2026-01-31) or V(2026-01-31T12:00:00Z). The
+            newest is sent, however old, so that no dataset is without a copy because of its age.'
+        type: str
   initial:
     description:
       - What a first replication sends.
@@ -328,6 +362,16 @@ options:
         C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at once it has the
         sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.'
     type: str
+  renamed:
+    description:
+      - What to do where a source was renamed, so that its replica has another name than its place. That it is its replica is told by guids.
+      - V(report) - Say so in RV(orphans), and send the source anew to its new place; its replica stays where it is.
+      - V(follow) - Rename the replica alike, and go on from there.
+    type: str
+    choices:
+      - report
+      - follow
+    default: report
   deleted_datasets:
     description:
       - 'What to do with replicas whose sources are gone from the sending side. Whatever removes them acts on what lies below a source only, never
@@ -466,6 +510,17 @@ EXAMPLES = r"""
         - autosnap_*_daily
     bandwidth_limit: 20M
 
+# zfs set ferro.zfs:replicate=off tank/scratch leaves that out, with all below it.
+- name: Send what lies below tank, the last quarter of it, and let replicas follow datasets that were renamed
+  ferro.zfs.zfs_replicate:
+    source: tank
+    strip_prefix: tank
+    target: backup
+    children_only: true
+    snapshots:
+      since: 90d
+    renamed: follow
+
 - name: Show what would be sent
   ferro.zfs.zfs_replicate:
     source: tank/data
@@ -574,6 +629,31 @@ datasets:
           type: int
           returned: always, null unless in check mode
           sample: 1048576
+    renamed_from:
+      description: What its replica was called before it was renamed as its source was.
+      type: str
+      returned: with V(follow) of O(renamed), when it was, or in check mode would be
+      sample: backup/replicas/tank/old
+    passed_over:
+      description: Snapshots that were left out by O(snapshots.newest) or O(snapshots.since).
+      type: dict
+      returned: when there were any
+      contains:
+        snapshots:
+          description: How many.
+          type: int
+          returned: always
+          sample: 3
+        oldest:
+          description: The oldest of them.
+          type: str
+          returned: always
+          sample: autosnap_2026-05-01_00:00:00_daily
+        newest:
+          description: The newest of them.
+          type: str
+          returned: always
+          sample: autosnap_2026-05-03_00:00:00_daily
     discarded:
       description: What an interrupted receive had left on the target, and could not be resumed.
       type: dict
@@ -714,6 +794,11 @@ orphans:
       type: str
       returned: always
       sample: backup/replicas/tank/old
+    renamed_to:
+      description: What its source is called now.
+      type: str
+      returned: where that was renamed
+      sample: tank/new
     used:
       description: How many bytes it takes, with all below it.
       type: int
@@ -771,6 +856,37 @@ orphans:
       description: Why it could not be removed, as in RV(datasets[].error).
       type: dict
       returned: when it could not
+left_out:
+  description: Datasets that say of themselves that they are not to be sent (O(select)).
+  returned: unless the task fails before anything is looked at
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The dataset.
+      type: str
+      returned: always
+      sample: tank/scratch/tmp
+    property:
+      description: The property that leaves it out.
+      type: str
+      returned: always, null where nothing chooses it
+      sample: "ferro.zfs:replicate"
+    value:
+      description: Its value.
+      type: str
+      returned: always, null where nothing chooses it
+      sample: "off"
+    set_on:
+      description: The topmost of the listed datasets from which it comes down.
+      type: str
+      returned: always, null where nothing chooses it
+      sample: tank/scratch
+    reason:
+      description: The same in words.
+      type: str
+      returned: always
+      sample: "ferro.zfs:replicate=off, set on tank/scratch, leaves it out"
 hooks:
   description: The commands that were run before and after, in their order; in check mode those that would be.
   returned: when there are any

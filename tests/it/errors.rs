@@ -13,7 +13,9 @@ use module_utils::plan::deleted::Stays;
 use module_utils::plan::mapping::Unmapped;
 use module_utils::plan::reason::Reasons;
 use module_utils::plan::removal::Blocked;
+use module_utils::plan::renamed::Stuck;
 use module_utils::plan::resume::Useless;
+use module_utils::plan::selection::Unselected;
 use module_utils::plan::send_flags::Unfit;
 use module_utils::policy::refusal::{LeftOut, Refusal};
 use module_utils::replicate::refusal::{Obstacle, Unwanted};
@@ -25,7 +27,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every enum that has codes, by its file below module_utils/src.
-const ENUMS: [(&str, &[&str]); 18] = [
+const ENUMS: [(&str, &[&str]); 20] = [
     ("ansible/fault.rs Fault", Fault::CODES),
     ("delegate/refusal.rs Refusal", NotGranted::CODES),
     ("delegate/vocabulary.rs Unknown", Unknown::CODES),
@@ -36,7 +38,9 @@ const ENUMS: [(&str, &[&str]); 18] = [
     ("plan/deleted.rs Stays", Stays::CODES),
     ("plan/mapping.rs Unmapped", Unmapped::CODES),
     ("plan/removal.rs Blocked", Blocked::CODES),
+    ("plan/renamed.rs Stuck", Stuck::CODES),
     ("plan/resume.rs Useless", Useless::CODES),
+    ("plan/selection.rs Unselected", Unselected::CODES),
     ("plan/send_flags.rs Unfit", Unfit::CODES),
     ("policy/refusal.rs LeftOut", LeftOut::CODES),
     ("policy/refusal.rs Refusal", Refusal::CODES),

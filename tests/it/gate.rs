@@ -111,7 +111,7 @@ fn receive_takes_what_fits() {
     gate(&host, &RECEIVE, first).stdin(host.stream("tank@1")).is("
         ferro.zfs:begin
         ! ferro.zfs:begin
-        $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/a/x
+        $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/a/x
         $ receive -u -s -o readonly=on -o canmount=off -o ferro.zfs:replica=pushed vault/a/x
         = vault/a/x readonly=on canmount=off ferro.zfs:replica=pushed @1=1
     ");
@@ -121,7 +121,7 @@ fn receive_takes_what_fits() {
         ! cannot receive new filesystem stream: destination has snapshots (eg. vault/a/x@...)
         ! must destroy them to overwrite it
         exit 1
-        $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/a/x
+        $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/a/x
         $ receive -u -s vault/a/x
     ");
     gate(&host, &RECEIVE, "zfs receive -u -s vault/a/y").stdin(b"no stream at all".to_vec()).is("
@@ -135,7 +135,7 @@ fn receive_takes_what_fits() {
         ! ferro.zfs:begin
         ! zfs_gate: refused: the stream is refused: `receive -F` needs a gate with --allow-rollback, as vault/a/x is not an empty dataset made by zfs_replicate [allow_rollback_missing]
         exit 126
-        $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/a/x
+        $ list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/a/x
     ");
     gate(&host, &RECEIVE, "zfs receive -u -s vault/b").is("
         ! zfs_gate: refused: vault/b is not within its datasets [outside_datasets]
@@ -249,13 +249,13 @@ fn replication_pushes_through_the_gate() {
         $ bookmark tank@1 tank#ferro_0000000000000069_4e6a1320_0000000000000065
         $ bookmark tank/a@2 tank/a#ferro_0000000000000069_75b58cb4_0000000000000068
         $ send -Lc tank@1
-        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/tank
+        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/tank
         $ nas: receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=100 vault/tank
         $ send -Lc tank/a@1
-        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/tank/a
+        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/tank/a
         $ nas: receive -u -s -o canmount=off -o readonly=on -o ferro.zfs:replica=102 vault/tank/a
         $ send -Lc -i @1 tank/a@2
-        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/tank/a
+        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/tank/a
         $ nas: receive -u -s vault/tank/a
         $ nas: get -Hp -o name,value guid vault/tank@1 vault/tank/a@2
         $ nas: hold ferro_0000000000000069_a194521d vault/tank/a@2 vault/tank@1
@@ -282,7 +282,7 @@ fn replication_pushes_through_the_gate() {
         $ hold ferro_0000000000000069_a194521d tank/a@3
         $ bookmark tank/a@3 tank/a#ferro_0000000000000069_75b58cb4_0000000000001b59
         $ send -Lc -i @2 tank/a@3
-        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder vault/tank/a
+        $ nas: list -Hp -t filesystem,volume,snapshot -d 1 -o name,guid,receive_resume_token,ferro.zfs:placeholder,written vault/tank/a
         $ nas: receive -u -s vault/tank/a
         $ nas: get -Hp -o name,value guid vault/tank/a@3
         $ destroy tank/a#ferro_0000000000000069_75b58cb4_0000000000000068

@@ -117,9 +117,19 @@ impl Host {
     }
 
     pub fn zfs_of(&self, host: &str, command: &str) {
+        let _ = self.said_by(host, command);
+    }
+
+    /// What it prints.
+    pub fn zfs_says(&self, command: &str) -> String {
+        self.said_by("", command)
+    }
+
+    fn said_by(&self, host: &str, command: &str) -> String {
         let folder = if host.is_empty() { self.path("") } else { self.path("hosts").join(host) };
         let output = Command::new(folder.join("zfs")).args(command.split(' ')).output().unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn steady(&self, text: &str) -> String {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::too_many_lines, reason = "a transcript is as long as it is")]
 
+#[path = "replicate/chosen.rs"]
+mod chosen;
 #[path = "replicate/codes.rs"]
 mod codes;
 #[path = "replicate/command_line.rs"]
@@ -24,6 +26,8 @@ mod interrupted;
 mod over_ssh;
 #[path = "replicate/placeholders.rs"]
 mod placeholders;
+#[path = "replicate/renamed.rs"]
+mod renamed;
 
 use host::{Host, Run};
 use serde_json::{Value, json};

@@ -11,6 +11,8 @@ use crate::model::bookmark_name::{BookmarkName, TargetTag};
 use crate::model::{DELETED, Dataset, DatasetName, Kind, ShortName};
 use crate::plan::deleted::{DeletedDatasets, DeletedRules};
 use crate::plan::mapping::Mapping;
+use crate::plan::renamed::Renamed;
+use crate::plan::selection::Selection;
 use crate::plan::send_flags::{Flags, History};
 use crate::plan::steps::{Step, StepKind};
 use crate::plan::transfer::{Key, Origin, PartialPlan, Replaces, Transfer};
@@ -31,7 +33,14 @@ const NEIGHBOUR: &str = "tank/database";
 fn gate(mode: Mode, dataset: &str) -> Rules {
     // The mode's own extra: what `on_diverged` needs.
     let datasets = vec![dataset.parse().unwrap()];
-    Rules { mode, datasets, allow_rollback: mode == Mode::Receive, allow_delete: None, raw_only: false }
+    Rules {
+        mode,
+        datasets,
+        allow_rollback: mode == Mode::Receive,
+        allow_delete: None,
+        allow_rename: false,
+        raw_only: false,
+    }
 }
 
 /// The lines that reach the other host while this is done. There is none, so each command fails, but not before it was said.
@@ -94,6 +103,8 @@ fn request(target: &DatasetName, settings: &[(&str, &str)], exclude: &[&str]) ->
         target: Host::Local,
         recursive: true,
         exclude: crate::model::glob::Globs::default(),
+        selection: Selection::default(),
+        children_only: false,
         wish: Wish { resume: true, ..Wish::default() },
         receive_properties: settings.iter().map(|(name, value)| (own(name), own(value))).collect(),
         receive_exclude: exclude.iter().map(own).collect(),
@@ -105,6 +116,7 @@ fn request(target: &DatasetName, settings: &[(&str, &str)], exclude: &[&str]) ->
         flow: Request::flow(0, None, Duration::ZERO, false, false),
         retries: 0,
         deleted: DeletedRules { what: DeletedDatasets::Report, after: Duration::ZERO, most: 0 },
+        renamed: Renamed::Report,
         now: jiff::Timestamp::UNIX_EPOCH,
         retry_delay: Duration::ZERO,
     }
@@ -198,11 +210,16 @@ proptest! {
         let name = BookmarkName { target: TargetTag::new(pool, dataset.as_str()), snapshot: guid };
         let bookmark = format!("{dataset}#{name}");
         let pair = [format!("{dataset}@{snapshot}"), bookmark.clone()];
+        let one = [dataset.clone()];
+        let before = BookmarkName { target: TargetTag::new(pool, "elsewhere"), snapshot: guid };
+        let other = [format!("{dataset}#{before}"), bookmark.clone()];
+        let chosen = ["ferro.zfs:replicate", "com.sun:auto-snapshot", "syncoid:sync", "autobackup:x"].map(str::to_owned);
         let lines = said(|zfs| {
+            let _ = (zfs.datasets_with(&one, true, &chosen), zfs.datasets_with(&one, false, &chosen), zfs.bookmark(std::slice::from_ref(&other)));
             let _ = (zfs.bookmark(&[pair.clone(), pair.clone()]), zfs.destroy_bookmarks(std::slice::from_ref(&bookmark)));
             let _ = zfs.token("1-abc-f8-789c");
         });
-        prop_assert_eq!(lines.len(), 3);
+        prop_assert_eq!(lines.len(), 6);
         for line in &lines {
             prop_assert_eq!(check(Mode::Send, line), Ok(()));
         }
@@ -233,6 +250,21 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_follows_a_rename_passes_a_gate_that_allows_it(place in path(), other in path()) {
+        let arriving = place.arriving().unwrap();
+        let lines = said(|zfs| {
+            for kind in [Kind::Filesystem, Kind::Volume] {
+                let _ = (zfs.rename(SWAP, kind, &other, &arriving), zfs.rename(SWAP, kind, &arriving, &place));
+            }
+        });
+        let allowing = |dataset| Rules { allow_rollback: false, allow_rename: true, ..gate(Mode::Receive, dataset) };
+        for line in &lines {
+            prop_assert!(permit(&allowing(OURS), line).is_ok(), "{}", line);
+            prop_assert!(permit(&allowing(NEIGHBOUR), line).is_err());
+        }
+    }
 
     #[test]
     fn what_mirrors_deletions_passes_a_gate_that_allows_it(place in path(), snapshot in component(), guid: u64) {

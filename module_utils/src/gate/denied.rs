@@ -30,6 +30,8 @@ pub enum Denial {
     RawOnly,
     /// It may remove what has no source any more.
     AllowDeleteMissing,
+    /// It may rename replicas.
+    AllowRenameMissing,
     /// It has a source, or has had one not long enough ago.
     NotDeleted,
     /// Only what was made without data gives way, and only for what has arrived.
@@ -48,6 +50,7 @@ codes! {
         OutsideDatasets => "outside_datasets",
         AllowRollbackMissing => "allow_rollback_missing",
         AllowDeleteMissing => "allow_delete_missing",
+        AllowRenameMissing => "allow_rename_missing",
         NotDeleted => "not_deleted_long_enough",
         RawOnly => "raw_only",
         NoPlaceholder => "no_placeholder",

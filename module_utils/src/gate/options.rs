@@ -22,7 +22,7 @@ pub enum Task {
 /// The usage.
 pub const USAGE: &str = "\
 Usage: zfs_gate --mode send --dataset DATASET [--dataset ...] [--raw-only]
-       zfs_gate --mode receive --dataset DATASET [--dataset ...] [--allow-rollback] [--allow-delete AGE]
+       zfs_gate --mode receive --dataset DATASET [--dataset ...] [--allow-rollback] [--allow-rename] [--allow-delete AGE]
        zfs_gate ... --explain [COMMAND ...]
 
 A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothing else. In authorized_keys:
@@ -33,6 +33,7 @@ A forced command that lets ferro.zfs.zfs_replicate work through a key, and nothi
   --mode receive    this end receives: list, create parents and receive within the datasets
   --dataset         a dataset, with all below it; may be given several times
   --allow-rollback  a receiving end may also lose snapshots and changes: receive -F, rollback, destroy of snapshots, setting aside
+  --allow-rename    a receiving end may also rename replicas whose sources were renamed (renamed: follow)
   --allow-delete    a receiving end may also set aside or destroy replicas whose source has been gone for AGE, such as 30d, by this
                     host's clock and what is marked on the replica since then (deleted_datasets)
   --raw-only        encrypted datasets leave a sending end only as raw streams, also while their keys are loaded
@@ -53,6 +54,7 @@ fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
     let mut datasets = Vec::new();
     let mut allow_rollback = false;
     let mut allow_delete: Option<Span> = None;
+    let mut allow_rename = false;
     let mut raw_only = false;
     let mut explain: Option<Vec<String>> = None;
     while let Some(word) = parser.next()? {
@@ -67,6 +69,7 @@ fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
                 let age = parser.value()?.string()?.parse();
                 allow_delete = Some(age.map_err(|error| format!("--allow-delete: {error}"))?);
             }
+            Long("allow-rename") => allow_rename = true,
             Long("raw-only") => raw_only = true,
             Short('h') | Long("help") => return Ok(Task::Help),
             Short('V') | Long("version") => return Ok(Task::Version),
@@ -81,17 +84,15 @@ fn read(parser: &mut Parser) -> Result<Task, lexopt::Error> {
     if datasets.is_empty() {
         return Err("--dataset is missing".into());
     }
-    if allow_rollback && mode == Mode::Send {
-        return Err("--allow-rollback is for --mode receive".into());
-    }
     if raw_only && mode == Mode::Receive {
         return Err("--raw-only is for --mode send".into());
     }
-    if allow_delete.is_some() && mode == Mode::Send {
-        return Err("--allow-delete is for --mode receive".into());
+    let allows = [("rollback", allow_rollback), ("rename", allow_rename), ("delete", allow_delete.is_some())];
+    if let Some((what, _)) = allows.iter().find(|(_, given)| *given && mode == Mode::Send) {
+        return Err(format!("--allow-{what} is for --mode receive").into());
     }
     let allow_delete = allow_delete.map(|age| age.0);
-    let rules = Rules { mode, datasets, allow_rollback, allow_delete, raw_only };
+    let rules = Rules { mode, datasets, allow_rollback, allow_delete, allow_rename, raw_only };
     Ok(match explain {
         Some(lines) => Task::Explain(rules, lines),
         None => Task::Serve(rules),
@@ -138,6 +139,10 @@ mod tests {
         }
         assert!(read("--mode send --dataset t --allow-rollback").is_err());
         assert!(read("--mode receive --dataset t --raw-only").is_err());
+        assert!(read("--mode send --dataset t --allow-rename").is_err());
+        assert!(
+            matches!(read("--mode receive --dataset t --allow-rename"), Ok(Task::Serve(rules)) if rules.allow_rename)
+        );
         assert!(read("--mode send --dataset t --allow-delete 30d").is_err());
         assert!(read("--mode receive --dataset t --allow-delete soon").is_err());
         let month = std::time::Duration::from_hours(30 * 24);

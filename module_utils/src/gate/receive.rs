@@ -11,6 +11,7 @@ use crate::exec::scripts::Script;
 use crate::exec::stderr::{Cause, cause};
 use crate::model::marks::{PLACEHOLDER, REPLICA};
 use crate::model::{DatasetName, Kind};
+use crate::plan::swap::EMPTY;
 use crate::stream::inlet::{Inlet, Moved, Stopped};
 use crate::stream::reader::Standing;
 use crate::stream::record::Begin;
@@ -49,6 +50,8 @@ struct There {
     exists: bool,
     /// It bears our mark itself, so it was made without data.
     is_placeholder: bool,
+    /// Bytes that are in it.
+    written: u64,
     /// A receive was interrupted.
     is_partial: bool,
     /// Of its snapshots.
@@ -179,7 +182,10 @@ fn check(what: &Receiving, begin: &Begin, packed: bool, there: &There) -> Result
     if what.forced && (packed || begin.from_guid != 0) {
         return denied("`receive -F` is for one full stream only".to_owned());
     }
-    if what.forced && what.over_placeholder && !(there.is_placeholder && there.guids.is_empty()) {
+    if what.forced
+        && what.over_placeholder
+        && !(there.is_placeholder && there.guids.is_empty() && there.written <= EMPTY)
+    {
         return Err(Denial::AllowRollbackMissing.because(format!(
             "`receive -F` needs a gate with --allow-rollback, as {target} is not an empty dataset made by zfs_replicate"
         )));
@@ -200,7 +206,7 @@ fn check(what: &Receiving, begin: &Begin, packed: bool, there: &There) -> Result
 
 /// Asks for the target and its snapshots, in one command.
 fn look(target: &DatasetName) -> Result<There, Denied> {
-    let columns = format!("name,guid,receive_resume_token,{PLACEHOLDER}");
+    let columns = format!("name,guid,receive_resume_token,{PLACEHOLDER},written");
     let types = "filesystem,volume,snapshot";
     let output = ask(&["list", "-Hp", "-t", types, "-d", "1", "-o", &columns, target.as_str()])?;
     if output.status.success() {
@@ -219,10 +225,11 @@ fn read_there(target: &DatasetName, stdout: &str) -> Option<There> {
     let name = target.as_str();
     let mut there = There { exists: true, ..There::default() };
     for line in stdout.lines() {
-        let [full, guid, token, placeholder] = line.split('\t').collect::<Vec<_>>()[..] else { return None };
+        let [full, guid, token, placeholder, written] = line.split('\t').collect::<Vec<_>>()[..] else { return None };
         if full == name {
             // Its own guid, or of earlier versions its name, not just any value: children inherit user properties.
             there.is_placeholder = placeholder == name || placeholder == guid;
+            there.written = written.parse().unwrap_or(0);
             there.is_partial = token != "-" && !token.is_empty();
         } else if full.strip_prefix(name).is_some_and(|rest| rest.starts_with('@')) {
             there.guids.insert(guid.parse().ok()?);
@@ -336,6 +343,8 @@ mod tests {
         assert_eq!(check(&forced, &begin(0, 5), false, &placeholder), Ok(()));
         assert!(check(&forced, &begin(0, 5), true, &placeholder).is_err());
         assert!(check(&forced, &begin(4, 5), false, &There { guids: [4].into(), ..placeholder }).is_err());
+        let full = There { is_placeholder: true, written: 2 << 20, ..there(&[]) };
+        assert!(check(&forced, &begin(0, 5), false, &full).is_err(), "what is in it would be lost");
         assert!(check(&forced, &begin(0, 5), false, &there(&[])).unwrap_err().message.contains("--allow-rollback"));
         let rollback = Receiving { over_placeholder: false, ..forced };
         assert_eq!(check(&rollback, &begin(0, 5), false, &there(&[])), Ok(()));
@@ -344,13 +353,12 @@ mod tests {
 
     #[test]
     fn the_target_is_told_from_its_children() {
-        let listing =
-            "vault/in/a\t77\t-\tvault/in/a\nvault/in/a@s1\t4\t-\tvault/in/a\nvault/in/a/child\t9\t1-ab\tvault/in/a\n";
-        let expected = There { is_placeholder: true, ..there(&[4]) };
+        let listing = "vault/in/a\t77\t-\tvault/in/a\t9\nvault/in/a@s1\t4\t-\tvault/in/a\t3\nvault/in/a/child\t9\t1-ab\tvault/in/a\t8\n";
+        let expected = There { is_placeholder: true, written: 9, ..there(&[4]) };
         assert_eq!(read_there(&target(), listing), Some(expected));
-        assert!(!read_there(&target(), "vault/in/a\t77\t-\tvault/in\n").unwrap().is_placeholder);
-        assert!(!read_there(&target(), "vault/in/a\t77\t-\t78\n").unwrap().is_placeholder);
-        assert!(read_there(&target(), "vault/in/a\t77\t-\t77\n").unwrap().is_placeholder);
+        assert!(!read_there(&target(), "vault/in/a\t77\t-\tvault/in\t0\n").unwrap().is_placeholder);
+        assert!(!read_there(&target(), "vault/in/a\t77\t-\t78\t0\n").unwrap().is_placeholder);
+        assert!(read_there(&target(), "vault/in/a\t77\t-\t77\t0\n").unwrap().is_placeholder);
         assert_eq!(read_there(&target(), "vault/in/a\t77\n"), None);
     }
 

@@ -224,6 +224,7 @@ mod tests {
             datasets: vec!["tank/data".parse().unwrap()],
             allow_rollback: false,
             allow_delete: None,
+            allow_rename: false,
             raw_only: false,
         };
         let output = |to_name: &str, sent: &str| {

@@ -17,6 +17,12 @@ impl TargetTag {
         Self { pool, place: checksum(place) }
     }
 
+    /// The tag of another place in the same pool.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        Self { place: checksum(place), ..self }
+    }
+
     /// True if it may be that of this place, in whatever pool.
     #[must_use]
     pub fn is_of_place(self, place: &str) -> bool {

@@ -5,6 +5,9 @@
 /// for overwriting.
 pub const PLACEHOLDER: &str = "ferro.zfs:placeholder";
 
+/// The user property by which somebody says whether a dataset is replicated: `on` or `off`. It is the only one here that is not ours to set.
+pub const REPLICATE: &str = "ferro.zfs:replicate";
+
 /// The user property that marks datasets as replicas. Its value is the guid of the dataset that was sent, or `pushed` where the sender did
 /// not say. Children inherit it. [`SMALL`] behind the guid: it is sent without `-L`, which must stay so.
 pub const REPLICA: &str = "ferro.zfs:replica";

@@ -8,6 +8,7 @@ pub mod code;
 pub mod glob;
 pub mod marks;
 pub mod permissions;
+pub mod since;
 pub mod suggest;
 pub mod summed;
 pub mod units;
@@ -170,6 +171,8 @@ pub struct Version {
     pub ivset: Option<u64>,
     /// Bytes written between the snapshot before and this one, where it was asked for.
     pub written: Option<u64>,
+    /// When it was taken, in seconds since 1970, where it was asked for.
+    pub created: Option<u64>,
 }
 
 /// The two kinds of versions.
@@ -274,6 +277,8 @@ pub struct Dataset {
     pub replica_of: Option<u64>,
     /// A replica that was sent without `-L`, so its large blocks are split.
     pub small_blocks: bool,
+    /// What it has of the user properties that choose what is sent, in their order; empty where they were not asked for.
+    pub selection: Vec<String>,
     /// Snapshots and bookmarks, oldest first; a bookmark before the snapshot that it was made from.
     pub versions: Vec<Version>,
 }
@@ -295,6 +300,7 @@ impl Dataset {
             placeholder: false,
             replica_of: None,
             small_blocks: false,
+            selection: Vec::new(),
             versions: Vec::new(),
         }
     }

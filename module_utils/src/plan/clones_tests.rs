@@ -12,7 +12,15 @@ fn dataset(name: &str, points: &str) -> Dataset {
     let versions = points.split_whitespace().zip(1..).map(|(point, createtxg)| {
         let kind = if point.starts_with('@') { VersionKind::Snapshot } else { VersionKind::Bookmark };
         let name = point[1..].to_owned();
-        Version { kind, guid: u64::from(name.as_bytes()[0]), name, createtxg, ivset: None, written: None }
+        Version {
+            kind,
+            guid: u64::from(name.as_bytes()[0]),
+            name,
+            createtxg,
+            ivset: None,
+            written: None,
+            created: None,
+        }
     });
     Dataset { versions: versions.collect(), ..Dataset::empty(name.parse().unwrap(), 1) }
 }

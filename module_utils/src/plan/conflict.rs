@@ -133,6 +133,18 @@ pub enum Conflict {
         /// Datasets below it.
         below: Names,
     },
+    /// What bears the mark of a placeholder holds data.
+    #[error(
+        "the target {target} is marked as a placeholder, but {written} bytes are in it, more than an empty dataset has, and they would be \
+         lost. Move them elsewhere, or take the mark off (zfs inherit {PLACEHOLDER} {target}) and choose another target"
+    )]
+    PlaceholderWritten {
+        /// The target.
+        #[serde(skip)]
+        target: DatasetName,
+        /// How much is in it.
+        written: u64,
+    },
     /// What is in the place of what arrives beside a placeholder.
     #[error(
         "the source arrives at {arriving} until it can take the place of the placeholder {target}, but something else is \
@@ -232,6 +244,7 @@ codes! {
         Modified => "target_modified",
         NameTaken => "name_taken",
         TargetInUse => "target_in_use",
+        PlaceholderWritten => "placeholder_written",
         ArrivingInUse => "arriving_in_use",
         PoolIsPlaceholder => "pool_is_placeholder",
         ChildKeepsKey => "child_keeps_key",
@@ -253,6 +266,7 @@ impl Conflict {
             | Self::Modified { .. }
             | Self::NameTaken { .. }
             | Self::TargetInUse { .. }
+            | Self::PlaceholderWritten { .. }
             | Self::KindDiffers { .. }
             | Self::RawOntoPlain { .. }
             | Self::PlainOntoRaw { .. } => true,
@@ -269,8 +283,8 @@ fn way_out(elsewhere: Option<&Elsewhere>, source: &DatasetName, target: &Dataset
     match elsewhere {
         Some(Elsewhere::OnTarget(other)) => format!(
             "But {other} on the target has snapshots of this source: it was renamed, or swapped with another. Rename the \
-             target's datasets alike (zfs rename; {target} out of the way first, then {other} to {target}), and the next \
-             run is incremental"
+             target's datasets alike (zfs rename; {target} out of the way first, then {other} to {target}), or let renamed: \
+             follow do that, and the next run is incremental"
         ),
         Some(Elsewhere::AtOrigin(origin)) => format!(
             "The target's newest is {origin}, of which the source is a clone since that was promoted. {}, and the next run is \
@@ -302,7 +316,10 @@ fn not_in_use(target: &DatasetName, guid: u64, below: &Names) -> String {
         count => format!(" What lies below it ({count}: {below}) stays: do not destroy it."),
     };
     if target.parent().is_none() {
-        return format!("It is the pool's own dataset: choose a target below it.{lies_below} If it is empty, {adopt}");
+        return format!(
+            "It is the pool's own dataset: choose a target below it.{lies_below} If it is empty (look into it), {adopt}; if nothing is kept \
+             in the source itself, children_only leaves both alone"
+        );
     }
     let rename = "on_diverged: set_aside keeps it under another name";
     format!("If it holds nothing itself, {adopt}; {rename}; or choose another target.{lies_below}")

@@ -102,7 +102,9 @@ pub enum Stays {
     #[error("{0}, its source, would be left out by exclude, so that it is missing says nothing")]
     Excluded(DatasetName),
     /// It has another name.
-    #[error("its source is {0} now. Rename the replica alike (zfs rename) and the next run goes on from there")]
+    #[error(
+        "its source is {0} now. Rename the replica alike (zfs rename), or let renamed: follow do that, and the next run goes on from there"
+    )]
     Elsewhere(DatasetName),
     /// We did not make it.
     #[error(

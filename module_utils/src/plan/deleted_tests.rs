@@ -23,6 +23,7 @@ fn dataset(line: &str) -> Dataset {
         createtxg: txg,
         ivset: None,
         written: None,
+        created: None,
     };
     let versions = words.zip(1..).map(version).collect();
     Dataset { versions, ..Dataset::empty(name.parse().unwrap(), guid.parse().unwrap()) }

@@ -27,6 +27,8 @@ pub struct Questions {
     pub target_ivsets: Vec<String>,
     /// Snapshots of the target after the common one: whether they hold anything decides.
     pub written: Vec<String>,
+    /// Snapshots of the source whose age decides whether they are sent.
+    pub created: Vec<String>,
     /// Resume tokens, which only the sending side can read.
     pub tokens: BTreeSet<String>,
     /// Something may have to be sent.
@@ -45,6 +47,8 @@ pub struct Answers {
     pub target_ivsets: HashMap<String, u64>,
     /// To [`Questions::written`].
     pub written: HashMap<String, u64>,
+    /// To [`Questions::created`].
+    pub created: HashMap<String, u64>,
     /// To [`Questions::tokens`].
     pub tokens: HashMap<String, Decoded>,
 }
@@ -75,6 +79,11 @@ impl Questions {
             source.snapshots().any(|it| since.is_none_or(|txg| it.createtxg > txg) && wish.wants(&it.name))
         };
         let common = target.and_then(|target| Some((target, common_base(source, target)?)));
+        if wish.since.is_some() {
+            let later = common.map_or(0, |(_, (base, _))| base.createtxg);
+            let later = source.snapshots().filter(|it| it.createtxg > later && wish.wants(&it.name));
+            self.created.extend(later.map(|it| full(source, it)));
+        }
         let Some((target, (base, twin))) = common else {
             self.something_to_send |= has_more(None);
             return;
@@ -103,6 +112,7 @@ impl Answers {
     /// Adds what was answered to what was listed.
     pub fn add_to(self, sources: &mut There, targets: &mut There) {
         note(sources, &self.source_ivsets, |version| &mut version.ivset);
+        note(sources, &self.created, |version| &mut version.created);
         note(targets, &self.target_ivsets, |version| &mut version.ivset);
         note(targets, &self.written, |version| &mut version.written);
         for partial in targets.values_mut().filter_map(|target| target.partial.as_mut()) {

@@ -21,7 +21,15 @@ fn there(text: &str) -> There {
             } else {
                 let kind = if word.starts_with('@') { VersionKind::Snapshot } else { VersionKind::Bookmark };
                 let (name, guid) = (word[1..].to_owned(), u64::from(word.as_bytes()[1]));
-                dataset.versions.push(Version { kind, name, guid, createtxg, ivset: None, written: None });
+                dataset.versions.push(Version {
+                    kind,
+                    name,
+                    guid,
+                    createtxg,
+                    ivset: None,
+                    written: None,
+                    created: None,
+                });
             }
         }
         (dataset.name.clone(), dataset)
@@ -36,9 +44,16 @@ fn ask(sources: &str, targets: &str, wish: &Wish) -> Questions {
 
 /// In one line: what is asked, and whether anything may have to be sent.
 fn asked(sources: &str, targets: &str, wish: &Wish) -> String {
-    let Questions { source_ivsets, target_ivsets, written, tokens, something_to_send } = ask(sources, targets, wish);
+    let Questions { source_ivsets, target_ivsets, written, created, tokens, something_to_send } =
+        ask(sources, targets, wish);
     let tokens: Vec<String> = tokens.into_iter().collect();
-    let parts = [("ivset", source_ivsets), ("ivset", target_ivsets), ("written", written), ("token", tokens)];
+    let parts = [
+        ("ivset", source_ivsets),
+        ("ivset", target_ivsets),
+        ("written", written),
+        ("created", created),
+        ("token", tokens),
+    ];
     let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
     let mut parts: Vec<String> = parts.map(|(what, names)| format!("{what} {}", names.join(" "))).collect();
     parts.extend(something_to_send.then(|| "send".to_owned()));
@@ -97,6 +112,7 @@ fn answers_go_where_they_were_asked() {
     let (mut sources, mut targets) = (there("t/a #1 @1 @2"), there("v/t/a token=T @1 @x"));
     let number = |name: &str, value| HashMap::from([(name.to_owned(), value)]);
     let answers = Answers {
+        created: number("t/a@2", 44),
         source_ivsets: number("t/a@1", 11),
         target_ivsets: number("v/t/a@1", 12),
         written: number("v/t/a@x", 13),

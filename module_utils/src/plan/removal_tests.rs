@@ -13,6 +13,7 @@ fn dataset(name: &str) -> Dataset {
         createtxg: 1,
         ivset: None,
         written: None,
+        created: None,
     };
     Dataset { versions: vec![version("1"), version("2")], ..Dataset::empty(name.parse().unwrap(), 1) }
 }

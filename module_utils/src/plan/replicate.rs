@@ -8,6 +8,7 @@ use super::send_flags::Flags;
 use super::steps::{Step, StepKind, steps};
 use super::swap::{self, There};
 use super::transfer::{Clearing, Key, Origin, PartialPlan, Plan, Replaces, Transfer};
+use super::window::{candidates, keep_newest};
 use super::wish::{Initial, OnDiverged, Wish};
 use crate::model::{Dataset, DatasetName, MAX_NAME, Version};
 use std::collections::{BTreeSet, HashMap};
@@ -161,13 +162,14 @@ fn nothing_wanted(source: &Dataset, wish: &Wish, on: Option<&Dataset>) -> Plan {
 fn first(source: &Dataset, target: Option<&Dataset>, place: &Place<'_>, wish: &Wish) -> Result<Plan, Conflict> {
     let mut wanted = candidates(source, wish, 0);
     if wish.initial == Initial::Latest {
-        keep_latest_only(&mut wanted);
+        keep_newest(&mut wanted, 1);
     }
     let beside = place.name.arriving().ok().and_then(|name| place.there.get(&name));
     if !wanted.iter().any(|(_, wanted)| *wanted) {
         return Ok(nothing_wanted(source, wish, beside.filter(|beside| beside.is_only_partial()).or(target)));
     }
     check_names(place.name, &wanted)?;
+    target.map_or(Ok(()), swap::check_empty)?;
     let key = key(source, place, wish)?;
     // What was begun whole goes on so.
     let mut begun = [target, beside].into_iter().flatten().filter_map(|there| there.partial.as_ref());
@@ -313,26 +315,6 @@ fn transfer(
                 ..anew(None, replaces)
             }
         }
-    }
-}
-
-/// The source's snapshots after `txg`, each with whether it is wanted.
-fn candidates<'a>(source: &'a Dataset, wish: &Wish, txg: u64) -> Vec<(&'a Version, bool)> {
-    let mut all: Vec<_> = source
-        .snapshots()
-        .filter(|snapshot| snapshot.createtxg > txg)
-        .map(|snapshot| (snapshot, wish.wants(&snapshot.name)))
-        .collect();
-    if wish.latest_only {
-        keep_latest_only(&mut all);
-    }
-    all
-}
-
-fn keep_latest_only(all: &mut [(&Version, bool)]) {
-    let latest = all.iter().rposition(|(_, wanted)| *wanted);
-    for (index, (_, wanted)) in all.iter_mut().enumerate() {
-        *wanted = Some(index) == latest;
     }
 }
 

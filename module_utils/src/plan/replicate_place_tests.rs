@@ -61,6 +61,23 @@ fn what_is_below_a_placeholder_must_be_able_to_move() {
 }
 
 #[test]
+fn a_placeholder_with_data_does_not_give_way() {
+    let full = |name: &str| Dataset { written: 5 << 20, ..placeholder(name) };
+    let ours = source("@a=1 @b=2");
+    let secret = encrypted(source("@a"), "tank/a");
+    for place in [full("backup/a"), encrypted(full("backup/a"), "backup")] {
+        assert_eq!(shown(plan_among(&ours, "backup/a", &there([place.clone()]), &wish())), "PlaceholderWritten");
+        assert_eq!(shown(plan_among(&secret, "backup/a", &there([place]), &wish())), "PlaceholderWritten");
+    }
+    assert_eq!(shown(plan_among(&ours, "backup", &there([full("backup")]), &wish())), "PlaceholderWritten");
+    let few = Dataset { written: 200 << 10, ..placeholder("backup") };
+    assert_eq!(shown(plan_among(&ours, "backup", &there([few]), &wish())), "full a, incremental @a b");
+    let aside = Wish { on_diverged: crate::plan::wish::OnDiverged::SetAside, ..wish() };
+    let kept = plan_among(&ours, "backup/a", &there([full("backup/a")]), &aside);
+    assert_eq!(replaces(kept), "backup/a_ferro_arriving");
+}
+
+#[test]
 fn what_stands_beside_is_resumed_or_in_the_way() {
     let beside = |points: &str, partial: bool| {
         let content = TokenContent {

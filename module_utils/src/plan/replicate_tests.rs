@@ -43,7 +43,7 @@ fn dataset(name: &str, points: &str) -> Dataset {
             None => (rest, u64::from(rest.bytes().next().unwrap())),
         };
         let kind = if sign == "@" { VersionKind::Snapshot } else { VersionKind::Bookmark };
-        Version { kind, name: name.to_owned(), guid, createtxg: txg, ivset: None, written: None }
+        Version { kind, name: name.to_owned(), guid, createtxg: txg, ivset: None, written: None, created: None }
     });
     Dataset { versions: versions.collect(), ..Dataset::empty(name.parse().unwrap(), 1) }
 }

@@ -92,7 +92,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn version(kind: VersionKind, txg: u64) -> Version {
-        Version { kind, name: txg.to_string(), guid: 100 + txg, createtxg: txg, ivset: None, written: None }
+        Version {
+            kind,
+            name: txg.to_string(),
+            guid: 100 + txg,
+            createtxg: txg,
+            ivset: None,
+            written: None,
+            created: None,
+        }
     }
 
     /// `"0 1 x2 3"`: base 0 (`#0` a bookmark, `-` none), then later snapshots, `x` where not wanted.

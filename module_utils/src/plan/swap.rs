@@ -37,6 +37,19 @@ pub struct Swap {
 /// What a target has, by name.
 pub type There = BTreeMap<DatasetName, Dataset>;
 
+/// More than any empty dataset has, whatever its pool is made of: a few blocks of metadata.
+pub const EMPTY: u64 = 1 << 20;
+
+/// A placeholder gives way only as long as nothing is in it. Ours are never mounted, but anybody may mark a dataset of his own.
+pub fn check_empty(place: &Dataset) -> Result<(), Conflict> {
+    match place.written {
+        written if place.placeholder && written > EMPTY => {
+            Err(Conflict::PlaceholderWritten { target: place.name.clone(), written })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What it takes until `arriving` has the place of the placeholder `place`, if that is still there; or of the replica of that
 /// name, which then gets the name `aside`.
 pub fn changes(
@@ -48,10 +61,12 @@ pub fn changes(
     let mut changes = Vec::new();
     if let Some(old) = there.get(place) {
         empty((place, place), &arriving.name, arriving.encryption_root.as_ref(), there, &mut changes)?;
-        changes.push(match aside {
-            Some(aside) => Change::Rename(old.kind, place.clone(), aside.clone()),
-            None => Change::Destroy(place.clone()),
-        });
+        if let Some(aside) = aside {
+            changes.push(Change::Rename(old.kind, place.clone(), aside.clone()));
+        } else {
+            check_empty(old)?;
+            changes.push(Change::Destroy(place.clone()));
+        }
     }
     changes.push(Change::Rename(arriving.kind, arriving.name.clone(), place.clone()));
     Ok(changes)
@@ -74,6 +89,7 @@ fn empty(
         if !child.encrypted || child.is_encryption_root() || child.encryption_root.as_ref() == root {
             changes.push(Change::Rename(child.kind, child.name.clone(), new));
         } else if child.placeholder {
+            check_empty(child)?;
             if !there.contains_key(&new) {
                 changes.push(Change::Create(new.clone()));
             }

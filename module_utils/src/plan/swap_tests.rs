@@ -11,6 +11,7 @@ fn dataset(line: &str) -> Dataset {
         createtxg: 1,
         ivset: None,
         written: None,
+        created: None,
     };
     let root = words.get(2).map(|root| root.parse().unwrap());
     Dataset {

@@ -12,6 +12,10 @@ pub struct Wish {
     pub include: Globs,
     /// Matching snapshots are never sent.
     pub exclude: Globs,
+    /// Only so many of the newest of those are sent.
+    pub newest: Option<usize>,
+    /// Only those taken since this second since 1970, and the newest.
+    pub since: Option<i64>,
     /// What a first replication sends.
     pub initial: Initial,
     /// Only the latest snapshot is sent, ever.

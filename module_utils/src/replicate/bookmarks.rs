@@ -2,6 +2,7 @@
 
 use super::planned::Entry;
 use super::preflight::{NO_BOOKMARK, STAYS};
+use super::request::Request;
 use crate::exec::foreign;
 use crate::exec::stderr::{Cause, Complaint, complaints, reason};
 use crate::model::bookmark_name::{BookmarkName, TargetTag};
@@ -80,6 +81,40 @@ impl Bookmark {
 fn ours(source: &Dataset) -> impl Iterator<Item = (&Version, BookmarkName)> {
     let bookmarks = source.versions.iter().filter(|version| !version.is_snapshot());
     bookmarks.filter_map(|bookmark| Some((bookmark, bookmark.name.parse().ok()?)))
+}
+
+/// Gives our bookmarks of sources whose replicas were renamed the names that belong to their new places: `before` has what those were
+/// called. What stays keeps snapshots from being pruned.
+pub fn take_along(
+    zfs: Zfs<'_>,
+    request: &Request,
+    sources: &BTreeMap<DatasetName, Dataset>,
+    before: &BTreeMap<DatasetName, DatasetName>,
+    warn: &mut dyn FnMut(Cause, String),
+) {
+    let (mut made, mut stale) = (Vec::new(), Vec::new());
+    for source in sources.values() {
+        let Ok(place) = request.mapping.target_of(&source.name) else { continue };
+        let Some(old) = before.get(&place) else { continue };
+        for (bookmark, name) in ours(source).filter(|(_, name)| name.target.is_of_place(old.as_str())) {
+            let new = BookmarkName { target: name.target.at(place.as_str()), ..name };
+            // Of a bookmark ZFS makes another only since 2.0.
+            let snapshot = source.snapshots().find(|snapshot| snapshot.guid == bookmark.guid);
+            let from = snapshot.unwrap_or(bookmark).signed();
+            made.push([format!("{}{from}", source.name), format!("{}#{new}", source.name)]);
+            stale.push(format!("{}#{}", source.name, bookmark.name));
+        }
+    }
+    let unmet = match zfs.bookmark(&made) {
+        Ok(unmet) => unmet,
+        Err(failure) => return warn(failure.cause, format!("{STAYS}: {}", foreign::quoted(&failure.reason()))),
+    };
+    for (reason, cause, names) in by_reason(&unmet) {
+        warn(cause, format!("{STAYS}: {} ({})", foreign::quoted(reason), first(&names)));
+    }
+    let is_made = |(pair, _): &(&[String; 2], &String)| !unmet.names.contains(&pair[1]);
+    let gone: Vec<String> = made.iter().zip(&stale).filter(is_made).map(|(_, stale)| stale.clone()).collect();
+    sweep(zfs, &gone, warn);
 }
 
 /// Removes our older bookmarks, once newer ones have taken their place.

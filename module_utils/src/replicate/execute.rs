@@ -2,6 +2,7 @@
 
 use super::bookmarks::{self, Bookmarks};
 use super::carry::{carry_all, is_said, of_up_to_date, settle};
+use super::chosen::{self, LeftOutReport};
 use super::deleted::{Mirror, Mirrored};
 use super::diagnose::diagnose;
 use super::gather::{Sides, gather};
@@ -12,6 +13,7 @@ use super::orphans::{self, Orphan};
 use super::pass::{Pass, State};
 use super::planned::{Entry, entries, missing, permit, refuse_unfinished, unmapped};
 use super::progress::Progress;
+use super::renamed::{self, Followed};
 use super::report::{DatasetError, DatasetReport, Status};
 use super::request::Request;
 use super::{clone_notices, commands, swap};
@@ -38,6 +40,8 @@ pub struct Run {
     pub changed: bool,
     /// Replicas whose source is gone.
     pub orphans: Vec<Orphan>,
+    /// Datasets that say of themselves that they are not to be sent.
+    pub left_out: Vec<LeftOutReport>,
     /// No snapshot of any source is wanted, although there are some.
     pub nothing_wanted: bool,
     /// Why replicas whose source is gone could not be removed.
@@ -61,8 +65,9 @@ impl Run {
     }
 
     /// What the first look at both sides has to tell.
-    fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner) {
+    fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner, tell: &dyn Fn(&str)) {
         self.reports = not_tried(request, sides);
+        self.left_out = chosen::left_out(&sides.not_chosen.left_out);
         let Notices { warnings, nothing_wanted } = notices(request, sides);
         self.warnings.extend(warnings);
         self.nothing_wanted = nothing_wanted;
@@ -72,6 +77,10 @@ impl Run {
                 Ok(orphans) => self.orphans = orphans,
                 Err(failure) => self.warnings.push(format!("replicas whose source is gone are not told: {failure}")),
             }
+        }
+        self.orphans.iter().for_each(|orphan| tell(&orphan.line()));
+        for line in chosen::lines(&self.left_out) {
+            tell(&line);
         }
     }
 
@@ -95,13 +104,13 @@ impl Run {
 
 /// Says what would be done, with estimates. Runs only commands that read.
 pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
-    let sides = gather(request, runner)?;
+    let sides = gather(request, runner, true)?;
     let source = Zfs { host: &request.source, runner };
     let mut run = Run::default();
-    run.look_around(request, &sides, runner);
-    run.orphans.iter().for_each(|orphan| tell(&orphan.line()));
+    run.look_around(request, &sides, runner, tell);
     let mut entries = entries(request, &sides);
     diagnose(&sides, Zfs { host: &request.target, runner }, &request.mapping.target, &mut entries);
+    run.changed |= renamed::tell_planned(&sides.following, tell);
     for swap in &sides.swaps {
         run.changed = true;
         run.warnings.push(format!("{}: {TO_FINISH}", swap.place));
@@ -157,7 +166,7 @@ const TO_FINISH: &str = "an earlier run was cut short while it put this in its p
 
 /// Reports of what cannot even be planned.
 fn not_tried(request: &Request, sides: &Sides) -> Vec<DatasetReport> {
-    [missing(request, sides), unmapped(request, sides)].concat()
+    [missing(request, sides), unmapped(request, sides), chosen::refused(request, &sides.not_chosen.refused)].concat()
 }
 
 /// Why a swap cannot be finished.
@@ -235,16 +244,16 @@ impl Execution<'_> {
         only: Option<&BTreeSet<DatasetName>>,
         may_retry: bool,
     ) -> Result<BTreeSet<DatasetName>, Failure> {
-        let sides = gather(self.request, self.runner)?;
+        let (sides, followed) = self.gather_following()?;
         self.target_pool = sides.target_pool;
         if only.is_none() {
-            self.run.look_around(self.request, &sides, self.runner);
-            self.run.orphans.iter().for_each(|orphan| (self.tell)(&orphan.line()));
+            self.run.look_around(self.request, &sides, self.runner, self.tell);
             self.run.reports.iter().for_each(|report| (self.tell)(&report.line()));
         }
         let mut entries = entries(self.request, &sides);
         let target = Zfs { host: &self.request.target, runner: self.runner };
         diagnose(&sides, target, &self.request.mapping.target, &mut entries);
+        followed.tell_entries(&mut entries);
         self.finish_swaps(&sides.swaps, &mut entries);
         entries.retain(|entry| only.is_none_or(|only| only.contains(&entry.source.name)));
         permit(self.request, self.runner, &sides, &mut entries, &mut self.run.warnings)?;
@@ -291,6 +300,23 @@ impl Execution<'_> {
             self.run.warnings.extend(of_clones(self.request, source, sides, entries));
             self.heirs = inheritance::heirs(self.request, sides, entries);
         }
+    }
+
+    /// Gathers, lets replicas follow their renamed sources, and then gathers anew.
+    fn gather_following(&mut self) -> Result<(Sides, Followed), Failure> {
+        let mut sides = gather(self.request, self.runner, true)?;
+        if sides.following.groups.is_empty() {
+            return Ok((sides, Followed::default()));
+        }
+        let followed = renamed::follow(self.request, self.runner, &sides, &mut self.run.warnings, self.tell);
+        self.run.changed = true;
+        // What was planned with other names may be another thing now.
+        let stuck = std::mem::take(&mut sides.following.stuck);
+        sides = gather(self.request, self.runner, false)?;
+        sides.following.stuck = stuck;
+        // Half-way, nothing is what it looks like.
+        sides.swaps.retain(|swap| !followed.is_on_its_way(&swap.place));
+        Ok((sides, followed))
     }
 
     /// Puts in its place what an earlier run has only received.

@@ -1,5 +1,6 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
+use super::chosen::{NotChosen, choose};
 use super::commands::applies;
 use super::features::{self, PoolFeatures};
 use super::listing::{self, sides_of};
@@ -10,7 +11,9 @@ use crate::exec::clock::utc_stamp;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName};
+use crate::plan::following::{Following, follow};
 use crate::plan::questions::{Answers, Listings, questions};
+use crate::plan::renamed::{Pairs, Renamed, Seen, pairs};
 use crate::plan::swap::{self, Swap, There};
 use crate::plan::wish::OnDiverged;
 use crate::zfs::commands::Zfs;
@@ -27,6 +30,8 @@ pub struct Sides {
     pub targets: There,
     /// All datasets that the source was found to have, with their guids: also those that are left out.
     pub listed: BTreeMap<DatasetName, u64>,
+    /// What is not to be sent.
+    pub not_chosen: NotChosen,
     /// Roots that the source does not let us see.
     pub refused: Vec<(DatasetName, Failure)>,
     /// Places on the target that it does not let us see.
@@ -41,6 +46,8 @@ pub struct Sides {
     pub origins: Origins,
     /// Swaps of an earlier run that are to be finished first. `targets` is what it will be then.
     pub swaps: Vec<Swap>,
+    /// Replicas that follow their renamed sources before anything else. `targets` is what it will be then.
+    pub following: Following,
     /// What is added to the name of what is set aside.
     pub stamp: String,
     /// Identifies the target pool, in the names of our bookmarks.
@@ -54,6 +61,13 @@ impl Sides {
     #[must_use]
     pub fn is_refused_target(&self, target: &DatasetName) -> Option<&Failure> {
         self.refused_targets.iter().find(|(root, _)| target.below(root).is_some()).map(|(_, failure)| failure)
+    }
+
+    /// Sources that were renamed, with their replicas.
+    #[must_use]
+    pub fn renamed(&self, request: &Request) -> Pairs {
+        let Self { sources, listed, targets, .. } = self;
+        pairs(&Seen { sources, listed, targets, roots: &request.roots, mapping: &request.mapping })
     }
 
     /// True if both sides are of one pool: something has the same name and guid on both.
@@ -95,29 +109,33 @@ pub fn list(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let target_roots: Vec<DatasetName> =
         request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
     let (ours, theirs) = std::thread::scope(|scope| {
-        let theirs = scope.spawn(|| sides_of(target, &target_roots, request.recursive));
-        let ours = sides_of(source, &request.roots, request.recursive);
+        let theirs = scope.spawn(|| sides_of(target, &target_roots, request.recursive, &[]));
+        let ours = sides_of(source, &request.roots, request.recursive, &request.selection.properties);
         // A panic of the thread has been reported by the panic hook, which ends the process.
         (ours, theirs.join().unwrap_or_else(|_| Ok((There::new(), Vec::new()))))
     });
-    let ((ours, refused), (theirs, refused_targets)) = (ours?, theirs?);
+    let ((mut sources, refused), (theirs, refused_targets)) = (ours?, theirs?);
     let is_refused = |root: &DatasetName| refused.iter().any(|(refused, _)| refused == root);
-    let missing = request.roots.iter().filter(|root| !ours.contains_key(root) && !is_refused(root));
+    let missing = request.roots.iter().filter(|root| !sources.contains_key(root) && !is_refused(root));
     let missing_roots = missing.cloned().collect();
-    let listed = ours.values().map(|dataset| (dataset.name.clone(), dataset.guid)).collect();
-    let sources: BTreeMap<_, _> =
-        ours.into_iter().filter(|(name, _)| !Request::is_excluded(&request.exclude, &request.named, name)).collect();
-    let stamp = utc_stamp(request.now);
-    Ok(Sides { sources, targets: theirs, missing_roots, stamp, listed, refused, refused_targets, ..Sides::default() })
+    let listed = sources.values().map(|dataset| (dataset.name.clone(), dataset.guid)).collect();
+    let not_chosen = choose(request, &mut sources);
+    let (stamp, targets) = (utc_stamp(request.now), theirs);
+    let sides = Sides { sources, targets, listed, not_chosen, missing_roots, stamp, ..Sides::default() };
+    Ok(Sides { refused, refused_targets, ..sides })
 }
 
-/// Lists both sides at once and asks what else planning needs.
-pub fn gather(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
+/// Lists both sides at once and asks what else planning needs. With `follows` it plans with replicas where they will be.
+pub fn gather(request: &Request, runner: &Runner, follows: bool) -> Result<Sides, Failure> {
     let source = Zfs { host: &request.source, runner };
     let target = Zfs { host: &request.target, runner };
     let mut sides = list(request, runner)?;
     sides.missing_pools = missing_pools(source, &sides)?;
     add_ancestors(request, target, &mut sides)?;
+    if follows && request.renamed == Renamed::Follow {
+        let pairs = sides.renamed(request);
+        sides.following = follow(&pairs, &mut sides.targets, request.wish.plain_placeholders);
+    }
     let Sides { sources, targets, stamp, .. } = &mut sides;
     let places = sources.values().filter_map(|source| Some((source, request.mapping.target_of(&source.name).ok()?)));
     let may_set_aside = request.wish.on_diverged == OnDiverged::SetAside;
@@ -164,7 +182,7 @@ fn add_ancestors(request: &Request, target: Zfs<'_>, sides: &mut Sides) -> Resul
     }
     let beside: Vec<DatasetName> = beside.into_iter().filter(|name| sides.targets.contains_key(name)).collect();
     if !beside.is_empty() {
-        sides.targets.extend(listing::side(target, &beside, true)?);
+        sides.targets.extend(listing::side(target, &beside, true, &[])?);
     }
     let must_exist = if missing.contains(&request.mapping.target) {
         request.mapping.target.parent()
@@ -202,7 +220,7 @@ fn properties_to_set(request: &Request, source: Zfs<'_>, sides: &Sides) -> Resul
 
 /// Asks what planning needs beyond the listings, of all datasets at once. Gives whether something may have to be sent.
 fn ask(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -> Result<bool, Failure> {
-    let Sides { sources, targets, origins, .. } = &mut *sides;
+    let Sides { sources, targets, origins, following, .. } = &mut *sides;
     let of_origins = origins.ivsets(request, sources, targets);
     let mut asked = questions(Listings { sources, targets, mapping: &request.mapping }, &request.wish);
     asked.source_ivsets.extend(of_origins.0);
@@ -210,8 +228,9 @@ fn ask(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -
     let decoded = |token: &String| Ok((token.clone(), source.token(token)?));
     let answers = Answers {
         source_ivsets: numbers(source, "ivsetguid", &asked.source_ivsets)?,
-        target_ivsets: numbers(target, "ivsetguid", &asked.target_ivsets)?,
-        written: numbers(target, "written", &asked.written)?,
+        target_ivsets: numbers_of_target(target, "ivsetguid", &asked.target_ivsets, following)?,
+        written: numbers_of_target(target, "written", &asked.written, following)?,
+        created: numbers(source, "creation", &asked.created)?,
         tokens: asked.tokens.iter().map(decoded).collect::<Result<_, Failure>>()?,
     };
     answers.clone().add_to(&mut origins.sources, &mut origins.targets);
@@ -224,6 +243,21 @@ fn ask(request: &Request, source: Zfs<'_>, target: Zfs<'_>, sides: &mut Sides) -
 
 fn numbers(zfs: Zfs<'_>, property: &str, names: &[String]) -> Result<HashMap<String, u64>, Failure> {
     if names.is_empty() { Ok(HashMap::new()) } else { zfs.numbers(property, names) }
+}
+
+/// The same of what may have another name as yet.
+fn numbers_of_target(
+    target: Zfs<'_>,
+    property: &str,
+    names: &[String],
+    following: &Following,
+) -> Result<HashMap<String, u64>, Failure> {
+    if following.groups.is_empty() {
+        return numbers(target, property, names);
+    }
+    let before: Vec<String> = names.iter().map(|name| following.name_before(name)).collect();
+    let answers = numbers(target, property, &before)?;
+    Ok(names.iter().zip(&before).filter_map(|(name, before)| Some((name.clone(), *answers.get(before)?))).collect())
 }
 
 /// The guid of a pool's own dataset, which is known where that was listed.

@@ -1,6 +1,7 @@
 //! What a run that went well should not be silent about: sources without snapshots, patterns that match nothing, bookmarks of no use.
 //! Pure.
 
+use super::chosen;
 use super::gather::Sides;
 use super::orphans::orphaned;
 use super::request::Request;
@@ -43,6 +44,8 @@ pub fn notices(request: &Request, sides: &Sides) -> Notices {
     ] {
         warnings.extend(matching_nothing(option, globs, texts, what));
     }
+    let is_listed = |root: &DatasetName| sides.listed.contains_key(root);
+    warnings.extend(chosen::warnings(request, &sides.not_chosen, &sides.sources, &is_listed));
     warnings.extend(abandoned(request, sides));
     let nothing_wanted = !snapshots.is_empty() && !snapshots.iter().any(|name| wish.wants(name));
     Notices { warnings, nothing_wanted }

@@ -1,6 +1,8 @@
 //! Options of the module that say in words what it shall do. Their doc comments are what `ansible-doc` shows.
 
 use crate::exec::turns::Turns;
+use crate::model::marks::REPLICATE;
+use crate::model::since::Since;
 use crate::model::units::Span;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -16,6 +18,32 @@ pub struct Snapshots {
     /// Patterns over snapshot names, as for O(exclude), that are never sent. They may still serve as base.
     #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PATTERN")))]
     pub exclude: Vec<String>,
+    /// Of those, only so many of the newest, for each dataset. What both sides have stays the base of what comes.
+    pub newest: Option<NonZeroUsize>,
+    /// Of those, only what was taken since then: an age such as V(30d), or a date such as V(2026-01-31) or V(2026-01-31T12:00:00Z). The
+    /// newest is sent, however old, so that no dataset is without a copy because of its age.
+    pub since: Option<Since>,
+}
+
+/// Which datasets are sent, by user properties of theirs. As ZFS hands these down, a dataset decides for all below it that do not say
+/// otherwise. V(on), V(yes) and V(true) mean that it is sent, V(off), V(no) and V(false) that it is not; any other value fails that
+/// dataset. What is left out is in RV(left_out). What O(source) names and has nothing left that is sent fails.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Select {
+    /// Names of the properties. Of those that a dataset has, the first counts. Others may be V(com.sun:auto-snapshot),
+    /// V(syncoid:sync) and V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
+    #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PROPERTY")))]
+    pub properties: Vec<String>,
+    /// Send only datasets that say so.
+    pub opt_in: bool,
+}
+
+impl Default for Select {
+    fn default() -> Self {
+        Self { properties: vec![REPLICATE.to_owned()], opt_in: false }
+    }
 }
 
 /// How many runs of a host go on at once.

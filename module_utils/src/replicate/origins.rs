@@ -52,7 +52,7 @@ fn seen(zfs: Zfs<'_>, names: &[DatasetName]) -> Result<There, Failure> {
     if names.is_empty() {
         return Ok(There::new());
     }
-    match sides_of(zfs, names, false) {
+    match sides_of(zfs, names, false, &[]) {
         Ok((there, _)) => Ok(there),
         Err(failure) if failure.cause == Cause::Refused => Ok(There::new()),
         Err(failure) => Err(failure),

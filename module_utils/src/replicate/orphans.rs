@@ -8,7 +8,7 @@ use crate::exec::runner::Failure;
 use crate::model::{ARRIVING, DELETED, Dataset, DatasetName};
 use crate::zfs::commands::Zfs;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A replica whose source is gone.
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +17,9 @@ pub struct Orphan {
     pub target: String,
     /// Bytes that it takes, with all below it.
     pub used: Option<u64>,
+    /// What its source is called now, if that was renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<String>,
     /// Its newest snapshot.
     pub snapshot: String,
     /// When that was taken, in seconds since 1970.
@@ -133,10 +136,14 @@ pub fn orphans(request: &Request, sides: &Sides, target: Zfs<'_>) -> Result<Vec<
     let full: Vec<String> = newest.iter().map(|(dataset, snapshot)| format!("{dataset}@{snapshot}")).collect();
     let used = target.numbers("used", &names)?;
     let created = target.numbers("creation", &full)?;
+    let renamed = sides.renamed(request);
+    let renamed: BTreeMap<String, String> =
+        renamed.of.iter().map(|(source, pair)| (pair.replica.to_string(), source.to_string())).collect();
     let now = u64::try_from(request.now.as_second()).unwrap_or_default();
     let orphan = |((dataset, snapshot), full): ((String, String), String)| {
         let created = created.get(&full).copied();
         Orphan {
+            renamed_to: renamed.get(&dataset).cloned(),
             used: used.get(&dataset).copied(),
             created,
             age: created.map(|created| now.saturating_sub(created)),
@@ -154,7 +161,11 @@ impl Orphan {
     pub fn line(&self) -> String {
         let size = self.used.map(|used| format!(", {}", crate::model::units::ByteSize(used))).unwrap_or_default();
         let age = self.age.map(|age| format!(", {} days old", age / 86_400)).unwrap_or_default();
-        let stays = self.deletion.as_ref().map_or_else(|| "it stays".to_owned(), Deletion::words);
-        format!("{}: its source is gone; {stays} (newest snapshot @{}{age}{size})", self.target, self.snapshot)
+        let (gone, stays) = match &self.renamed_to {
+            Some(now) => (format!("its source is {now} now"), "it stays, while `renamed: follow` would rename it"),
+            None => ("its source is gone".to_owned(), "it stays"),
+        };
+        let stays = self.deletion.as_ref().map_or_else(|| stays.to_owned(), Deletion::words);
+        format!("{}: {gone}; {stays} (newest snapshot @{}{age}{size})", self.target, self.snapshot)
     }
 }

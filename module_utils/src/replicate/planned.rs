@@ -14,6 +14,7 @@ use crate::plan::replicate::{Place, plan};
 use crate::plan::send_flags::{self, Given};
 use crate::plan::swap::Swap;
 use crate::plan::transfer::{Plan, Transfer};
+use crate::plan::window::{PassedOver, passed_over};
 use crate::zfs::commands::Zfs;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,10 @@ pub struct Entry<'a> {
     pub plan: Result<Plan, Refusal>,
     /// Why it is sent whole although it is a clone.
     pub sent_whole: Option<NoOrigin>,
+    /// What its replica was called before, which follows a rename.
+    pub renamed_from: Option<DatasetName>,
+    /// What is not sent, by number or age.
+    pub passed_over: Option<PassedOver>,
 }
 
 impl Entry<'_> {
@@ -44,7 +49,11 @@ impl Entry<'_> {
     pub fn report(&self) -> DatasetReport {
         let (source, target) = (self.source.name.as_str(), self.target.as_str());
         match &self.plan {
-            Ok(plan) => DatasetReport::of_plan(source, target, plan),
+            Ok(plan) => {
+                let passed_over = self.passed_over.clone();
+                let renamed_from = self.renamed_from.as_ref().map(ToString::to_string);
+                DatasetReport { renamed_from, passed_over, ..DatasetReport::of_plan(source, target, plan) }
+            }
             Err(refusal) => DatasetReport::of_error(source, target, refusal.report()),
         }
     }
@@ -74,9 +83,10 @@ pub fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
             coming: &coming,
             origin: origin.as_ref().ok().and_then(Option::as_ref),
         };
-        let plan = match sides.is_refused_target(&target) {
-            Some(failure) => Err(Refusal::NotPermitted(failure.clone())),
-            None => plan(source, &place, &request.wish).map_err(Refusal::Conflict),
+        let plan = match (sides.is_refused_target(&target), sides.following.stuck.get(&source.name)) {
+            (Some(failure), _) => Err(Refusal::NotPermitted(failure.clone())),
+            (None, Some(stuck)) => Err(Refusal::Stuck(stuck.clone())),
+            (None, None) => plan(source, &place, &request.wish).map_err(Refusal::Conflict),
         };
         let plan = plan.and_then(|plan| allowed(request, sides, source, &target, plan));
         let plan = plan.and_then(|plan| with_flags(request, sides, source, &target, plan));
@@ -89,7 +99,10 @@ pub fn entries<'a>(request: &Request, sides: &'a Sides) -> Vec<Entry<'a>> {
                 encrypted.insert(target.clone());
             }
         }
-        planned.insert(source.name.clone(), Entry { source, target, plan, sent_whole });
+        let of_plan = |plan| passed_over(source, sides.targets.get(&target), plan, &request.wish);
+        let passed_over = plan.as_ref().ok().and_then(of_plan);
+        let renamed_from = sides.following.replica_before(&target).cloned();
+        planned.insert(source.name.clone(), Entry { source, target, plan, sent_whole, renamed_from, passed_over });
     }
     planned.into_values().collect()
 }

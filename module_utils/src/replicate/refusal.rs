@@ -6,6 +6,7 @@ use crate::model::code::codes;
 use crate::model::{DatasetName, InvalidName};
 use crate::plan::clones::{NoOrigin, NotKept};
 use crate::plan::conflict::Conflict;
+use crate::plan::renamed::Stuck;
 use crate::plan::send_flags::Unfit;
 
 /// Why nothing is done with a dataset.
@@ -25,6 +26,8 @@ pub enum Refusal {
     NotPermitted(Failure),
     /// What an earlier run had begun could not be finished.
     NotFinished(Failure),
+    /// Its replica has another name, and cannot have the right one.
+    Stuck(Stuck),
 }
 
 /// What would arrive, but not as it should.
@@ -139,6 +142,7 @@ impl Refusal {
         match self {
             Self::NotPermitted(failure) | Self::NotFinished(failure) => DatasetError::from(failure),
             Self::Conflict(conflict) => DatasetError::of_conflict(conflict),
+            Self::Stuck(stuck) => DatasetError::of_plan(stuck),
             Self::Unfit(unfit) => DatasetError::of_plan(unfit),
             Self::NoOrigin(no_origin) => DatasetError::of_plan(no_origin),
             Self::NotKept(not_kept) => DatasetError::of_plan(not_kept),

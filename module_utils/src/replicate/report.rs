@@ -8,6 +8,7 @@ use crate::plan::conflict::Conflict;
 use crate::plan::resume::Discard;
 use crate::plan::steps::Step;
 use crate::plan::transfer::{Clearing, PartialPlan, Plan};
+use crate::plan::window::PassedOver;
 use serde::Serialize;
 use std::fmt::Display;
 
@@ -42,6 +43,12 @@ pub struct DatasetReport {
     pub seconds: f64,
     /// How it ended.
     pub status: Status,
+    /// What the replica was called before, because `renamed: follow` asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
+    /// What was not sent, because of its number or age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<PassedOver>,
     /// What an interrupted receive had left and was discarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
@@ -169,27 +176,6 @@ impl DatasetError {
     }
 }
 
-/// The sums.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Summary {
-    /// Datasets looked at.
-    pub datasets: usize,
-    /// Those that got, or would get, something.
-    pub replicated: usize,
-    /// Those that needed nothing.
-    pub up_to_date: usize,
-    /// Those that have nothing to send.
-    pub no_snapshots: usize,
-    /// Those that were gone before they could be sent.
-    pub vanished: usize,
-    /// Those that failed or were skipped because another one failed.
-    pub failed: usize,
-    /// Bytes sent.
-    pub bytes: u64,
-    /// Time spent, in seconds.
-    pub seconds: f64,
-}
-
 impl DatasetReport {
     /// A report of what is planned, before anything is done.
     #[must_use]
@@ -251,6 +237,8 @@ impl DatasetReport {
             bytes: 0,
             seconds: 0.0,
             status: Status::Ok,
+            renamed_from: None,
+            passed_over: None,
             discarded: None,
             rolled_back: None,
             set_aside: None,
@@ -279,7 +267,7 @@ impl DatasetReport {
     }
 
     /// What the target had before: nothing of a new clone.
-    fn had(&self) -> Option<&str> {
+    pub(super) fn had(&self) -> Option<&str> {
         self.from.as_deref().filter(|_| self.origin.is_none())
     }
 
@@ -312,9 +300,11 @@ impl DatasetReport {
                 let many = if self.snapshots == 1 { "" } else { "s" };
                 let time =
                     if self.status == Status::Planned { String::new() } else { format!(" in {:.1} s", self.seconds) };
+                let over = self.passed_over.as_ref().map(|over| format!(", {} older ones left out", over.snapshots));
                 format!(
-                    "{source} -> {target}: {verb} {action}, {} snapshot{many} up to @{to}, {size}{time}",
-                    self.snapshots
+                    "{source} -> {target}: {verb} {action}, {} snapshot{many} up to @{to}, {size}{time}{}",
+                    self.snapshots,
+                    over.unwrap_or_default()
                 )
             }
             None => format!("{source} -> {target}"),
@@ -326,48 +316,4 @@ impl From<&Step> for StepReport {
     fn from(step: &Step) -> Self {
         Self { from: step.from.clone(), to: step.to.clone(), kind: step.kind.word(), bytes_estimated: None }
     }
-}
-
-/// Sums up; the time is that of the whole run.
-#[must_use]
-pub fn summary(reports: &[DatasetReport], seconds: f64) -> Summary {
-    let failed = |report: &&DatasetReport| matches!(report.status, Status::Failed | Status::Skipped);
-    let vanished = |report: &&DatasetReport| report.status == Status::Vanished;
-    let fine = || reports.iter().filter(|report| !failed(report) && !vanished(report));
-    let bare = |report: &&DatasetReport| report.action == Some(Action::NoSnapshots);
-    Summary {
-        datasets: reports.len(),
-        replicated: fine().filter(|report| report.is_change()).count(),
-        up_to_date: fine().filter(|report| !report.is_change() && !bare(report)).count(),
-        no_snapshots: fine().filter(bare).count(),
-        vanished: reports.iter().filter(vanished).count(),
-        failed: reports.iter().filter(failed).count(),
-        bytes: reports.iter().map(|report| report.bytes).sum(),
-        seconds,
-    }
-}
-
-/// The newest snapshot of each target that gets, or would get, something: before and after.
-#[must_use]
-pub fn newest(reports: &[DatasetReport]) -> (Vec<String>, Vec<String>) {
-    let from = DatasetReport::had;
-    let side = |snapshot: &dyn Fn(&DatasetReport) -> Option<&str>| {
-        let changes = reports.iter().filter(|report| report.is_change() && report.error.is_none());
-        changes.filter_map(|report| Some(format!("{}@{}", report.target, snapshot(report)?))).collect()
-    };
-    let before = side(&|report| from(report).map(|version| version.trim_start_matches(['@', '#'])));
-    (before, side(&|report| report.to.as_deref()))
-}
-
-/// The message of a task that failed: each failed dataset with its reason, and why replicas could not be removed.
-#[must_use]
-pub fn failure_message(reports: &[DatasetReport], not_removed: &[String]) -> Option<String> {
-    let failed: Vec<String> = reports.iter().filter(|report| report.error.is_some()).map(DatasetReport::line).collect();
-    let datasets = match failed.len() {
-        0 | 1 => failed.concat(),
-        n => format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n")),
-    };
-    let all = [std::slice::from_ref(&datasets), not_removed].concat();
-    let message = all.iter().filter(|line| !line.is_empty()).map(String::as_str).collect::<Vec<_>>().join("\n");
-    (!message.is_empty()).then_some(message)
 }

@@ -5,9 +5,12 @@ use crate::exec::pipeline::{Flow, SMALL_PIPE};
 use crate::exec::ssh::Host;
 use crate::model::DatasetName;
 use crate::model::glob::Globs;
-use crate::plan::deleted::DeletedRules;
+use crate::plan::deleted::{DeletedDatasets, DeletedRules};
 use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
+use crate::plan::renamed::Renamed;
+use crate::plan::selection::Selection;
 use crate::plan::wish::Wish;
+use crate::zfs::properties::is_users_own;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +32,10 @@ pub struct Request {
     pub recursive: bool,
     /// Datasets left out, with all below them that is not named itself.
     pub exclude: Globs,
+    /// What counts of what datasets say of themselves.
+    pub selection: Selection,
+    /// Not the roots, only what is below them.
+    pub children_only: bool,
     /// What is sent of each.
     pub wish: Wish,
     /// `-o` of a first receive.
@@ -51,6 +58,8 @@ pub struct Request {
     pub retries: u32,
     /// What becomes of replicas whose source is gone.
     pub deleted: DeletedRules,
+    /// What becomes of replicas whose source has another name.
+    pub renamed: Renamed,
     /// When the run began.
     pub now: Timestamp,
     /// Time between tries.
@@ -105,6 +114,30 @@ impl Request {
             }
         }
         Ok((roots, mapping))
+    }
+
+    /// Checks how datasets are chosen.
+    pub fn selection(properties: &[String], opt_in: bool) -> Result<Selection, String> {
+        if let Some(name) = properties.iter().find(|name| !is_users_own(name)) {
+            return Err(format!(
+                "option select.properties: {name:?} is not the name of a user property, such as ferro.zfs:replicate"
+            ));
+        }
+        if opt_in && properties.is_empty() {
+            return Err("option select.opt_in: without select.properties nothing can be chosen".to_owned());
+        }
+        Ok(Selection { properties: properties.to_vec(), opt_in })
+    }
+
+    /// Checks what makes sense only with what lies below the sources.
+    pub fn goes_below(recursive: bool, children_only: bool, deleted: DeletedDatasets) -> Result<(), String> {
+        match recursive {
+            false if children_only => Err("option children_only: without recursive nothing would be sent".to_owned()),
+            false if deleted.acts() => {
+                Err("option deleted_datasets: without recursive nothing below a source is looked at".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks the properties and exclusions of `zfs receive`.

@@ -130,6 +130,7 @@ mod tests {
             createtxg: *guid,
             ivset: None,
             written: None,
+            created: None,
         };
         dataset.versions = guids.iter().map(version).collect();
         (dataset.name.clone(), dataset)

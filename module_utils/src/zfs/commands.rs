@@ -57,14 +57,25 @@ impl Zfs<'_> {
 
     /// Datasets at `roots`, and with `recursive` those below. A root that does not exist is left out.
     pub fn datasets(&self, roots: &[DatasetName], recursive: bool) -> Result<Vec<Row>, Failure> {
+        self.datasets_with(roots, recursive, &[])
+    }
+
+    /// The same, with these user properties of theirs.
+    pub fn datasets_with(
+        &self,
+        roots: &[DatasetName],
+        recursive: bool,
+        properties: &[String],
+    ) -> Result<Vec<Row>, Failure> {
         if roots.is_empty() {
             // To `zfs list` that would mean all there are.
             return Ok(Vec::new());
         }
-        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", parse::DATASET_COLUMNS]);
+        let columns = [&[parse::DATASET_COLUMNS.to_owned()], properties].concat().join(",");
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", &columns]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd };
         let cmd = cmd.args(roots);
-        let rows = self.list(&cmd, parse::datasets)?;
+        let rows = self.list(&cmd, |stdout| parse::datasets(stdout, properties.len()))?;
         self.only_asked_for(&cmd, roots, recursive, rows.iter().map(|(dataset, _)| &dataset.name))?;
         Ok(rows)
     }

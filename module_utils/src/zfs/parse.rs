@@ -3,6 +3,7 @@
 use crate::exec::foreign;
 use crate::model::marks::SMALL;
 use crate::model::{Dataset, DatasetName, Kind, TokenContent, Version, VersionKind, check_version_name};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// What a line should have been, and what it was.
@@ -25,11 +26,16 @@ pub const DATASET_COLUMNS: &str = "name,type,guid,encryption,encryptionroot,keys
 /// A dataset without its versions, and its resume token.
 pub type Row = (Dataset, Option<String>);
 
-/// Reads `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS`.
-pub fn datasets(stdout: &str) -> Result<Vec<Row>, Unexpected> {
-    let rows: Vec<(Row, &str)> = stdout.lines().map(dataset).collect::<Result<_, _>>()?;
+/// Reads `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS`, with so many user properties behind them that choose what is sent.
+pub fn datasets(stdout: &str, properties: usize) -> Result<Vec<Row>, Unexpected> {
+    let lines = whole_lines(stdout, properties);
+    let rows: Vec<(Row, &str)> = lines.iter().map(|line| dataset(line, properties)).collect::<Result<_, _>>()?;
     let marks: HashMap<DatasetName, &str> =
         rows.iter().map(|((dataset, _), mark)| (dataset.name.clone(), *mark)).collect();
+    // A property may look like a row, too: of which dataset it is nobody can tell then.
+    if properties > 0 && marks.len() < rows.len() {
+        return Err(unexpected("zfs list", "each dataset once", stdout));
+    }
     let judged = rows.into_iter().map(|((mut dataset, token), mark)| {
         let above = dataset.name.parent().and_then(|parent| marks.get(&parent).copied());
         dataset.placeholder = is_own_mark(&dataset, mark, above);
@@ -38,11 +44,33 @@ pub fn datasets(stdout: &str) -> Result<Vec<Row>, Unexpected> {
     Ok(judged.collect())
 }
 
-fn dataset(line: &str) -> Result<(Row, &str), Unexpected> {
+/// Anybody may have written line ends and tabs into a property of his own. What is no row of itself belongs to the one before.
+fn whole_lines(stdout: &str, properties: usize) -> Vec<Cow<'_, str>> {
+    let fields = DATASET_COLUMNS.split(',').count();
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
+    for line in stdout.lines() {
+        match lines.last_mut().filter(|_| properties > 0 && line.split('\t').count() < fields) {
+            Some(last) => *last = Cow::Owned(format!("{last}\n{line}")),
+            None => lines.push(Cow::Borrowed(line)),
+        }
+    }
+    lines
+}
+
+fn dataset(line: &str, properties: usize) -> Result<(Row, &str), Unexpected> {
     let wrong = || unexpected("zfs list", DATASET_COLUMNS, line);
     let fields: Vec<&str> = line.split('\t').collect();
-    let [name, kind, guid, encryption, root, key, written, origin, token, placeholder, replica] = fields[..] else {
+    let [name, kind, guid, encryption, root, key, written, origin, token, placeholder, replica, selection @ ..] =
+        &fields[..]
+    else {
         return Err(wrong());
+    };
+    let (name, kind, guid, token, placeholder, replica) = (*name, *kind, *guid, *token, *placeholder, *replica);
+    let selection = match selection.len() {
+        count if count == properties => selection.iter().map(|value| (*value).to_owned()).collect(),
+        // Whose tab it is nobody can tell. Together they are nothing that means anything.
+        count if count > properties && properties > 0 => vec![selection.join("\t")],
+        _ => return Err(wrong()),
     };
     let kind = match kind {
         "filesystem" => Kind::Filesystem,
@@ -54,9 +82,9 @@ fn dataset(line: &str) -> Result<(Row, &str), Unexpected> {
         name: name.parse().map_err(|_| wrong())?,
         kind,
         guid: guid.parse().map_err(|_| wrong())?,
-        encrypted: !matches!(encryption, "off" | "-"),
+        encrypted: !matches!(*encryption, "off" | "-"),
         encryption_root: some(root).map(|root| root.parse().map_err(|_| wrong())).transpose()?,
-        locked: key == "unavailable",
+        locked: *key == "unavailable",
         written: optional(written).map_err(|_| wrong())?.unwrap_or(0),
         origin: some(origin),
         partial: None,
@@ -64,6 +92,7 @@ fn dataset(line: &str) -> Result<(Row, &str), Unexpected> {
         // Anybody may write anything into it: what is no guid is no mark.
         replica_of: replica.strip_suffix(SMALL).unwrap_or(replica).parse().ok(),
         small_blocks: replica.ends_with(SMALL),
+        selection,
         versions: Vec::new(),
     };
     Ok(((dataset, some(token)), placeholder))
@@ -106,6 +135,7 @@ pub fn versions(stdout: &str) -> Result<HashMap<DatasetName, Vec<Version>>, Unex
             createtxg: txg.parse().map_err(|_| wrong())?,
             ivset: None,
             written: None,
+            created: None,
         };
         all.entry(dataset).or_default().push(version);
     }
@@ -227,6 +257,7 @@ mod tests {
             "tank\tfilesystem\t11\toff\t-\t-\t24576\t-\t-\t-\t7\n\
              bk/ph\tfilesystem\t12\taes-256-gcm\tbk\tunavailable\t0\t-\t1-f11\tbk/ph\t8-small-blocks\n\
              bk/v\tvolume\t13\t-\t-\t-\t-\tbk/w@s 1\t-\t-\t-\n",
+            0,
         )
         .unwrap();
         assert_eq!(rows[0].0.name.as_str(), "tank");
@@ -241,12 +272,27 @@ mod tests {
     }
 
     #[test]
+    fn properties_hold_whatever_somebody_wrote_into_them() {
+        let row = |name: &str, values: &str| format!("{name}\tfilesystem\t1\toff\t-\t-\t0\t-\t-\t-\t-\t{values}\n");
+        let read = |text: &str, properties| {
+            let rows = datasets(text, properties)?;
+            Ok::<_, super::Unexpected>(rows.into_iter().map(|(dataset, _)| dataset.selection).collect::<Vec<_>>())
+        };
+        assert_eq!(read(&(row("t", "-\toff") + &row("t/a", "on\t-")), 2).unwrap(), [["-", "off"], ["on", "-"]]);
+        assert_eq!(read(&(row("t", "o\nff") + &row("t/a", "on")), 1).unwrap(), [["o\nff"], ["on"]]);
+        assert_eq!(read(&row("t", "off\tand\non\t-"), 2).unwrap(), [["off\tand\non\t-"]]);
+        let forged = row("t", "on") + &row("t/evil", &format!("on\n{}", row("t", "off")));
+        assert!(read(&forged, 1).unwrap_err().to_string().contains("expected each dataset once"));
+        assert!(read(&row("t", "on"), 0).is_err() && read(&row("t", "on"), 2).is_err());
+    }
+
+    #[test]
     fn a_placeholder_is_known_by_its_guid_and_nothing_that_inherits_its_mark_is_one() {
         let shown = |marks: &[(&str, u64, &str)]| {
             let line = |(name, guid, mark): &(&str, u64, &str)| {
                 format!("{name}\tfilesystem\t{guid}\toff\t-\t-\t0\t-\t-\t{mark}\t-\n")
             };
-            let rows = datasets(&marks.iter().map(line).collect::<String>()).unwrap();
+            let rows = datasets(&marks.iter().map(line).collect::<String>(), 0).unwrap();
             rows.into_iter()
                 .filter(|(dataset, _)| dataset.placeholder)
                 .map(|(d, _)| d.name.to_string())
@@ -279,9 +325,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_an_error() {
-        assert!(datasets("tank\tfilesystem\n").is_err());
-        assert!(datasets("tank\tpool\t1\toff\t-\t-\t0\t-\t-\t-\t-\n").is_err());
-        assert!(datasets("tank\tfilesystem\t1\toff\t-\t-\tmuch\t-\t-\t-\t-\n").is_err());
+        for wrong in [
+            "tank\tfilesystem\n",
+            "tank\tpool\t1\toff\t-\t-\t0\t-\t-\t-\t-\n",
+            "tank\tfilesystem\t1\toff\t-\t-\tmuch\t-\t-\t-\t-\n",
+        ] {
+            assert!(datasets(wrong, 0).is_err(), "{wrong}");
+        }
         assert!(versions("tank\t1\t2\n").is_err());
         assert!(versions("tank@a\t1\n").is_err());
         assert!(versions("tank@a@b\t1\t2\n").is_err());
@@ -321,7 +371,7 @@ mod tests {
         fn no_output_makes_a_parser_panic(text in any::<String>(), fields in prop::collection::vec("[a-z0-9@#/. -]{0,9}", 1..9)) {
             let line = fields.join("\t");
             for output in [text.as_str(), line.as_str(), &format!("{line}\n{text}\n")] {
-                let _ = (datasets(output), numbers(output), estimate(output), sent(output), token(output));
+                let _ = (datasets(output, 0), datasets(output, 1), numbers(output), estimate(output), sent(output), token(output));
                 // What is taken for a version is one by ZFS's rules, of a dataset that is one.
                 for (dataset, of_dataset) in versions(output).unwrap_or_default() {
                     prop_assert!(dataset.as_str().parse::<DatasetName>().is_ok());

@@ -1,6 +1,6 @@
 //! What another host may set on what it sends: only what makes a replica less dangerous, or stores it differently. Pure.
 
-use crate::model::marks::{PLACEHOLDER, REPLICA};
+use crate::model::marks::{PLACEHOLDER, REPLICA, REPLICATE};
 
 /// Properties and the values that they may be given; no values: any word. Not among them is what mounts, shares, runs or hides
 /// something here (openzfs/zfs#12218), and whatever would let the sender use up the space or change a quota.
@@ -74,6 +74,20 @@ pub fn check_setting(setting: &str) -> Result<(), String> {
     ))
 }
 
+/// True for the name of a user property, as ZFS takes it: `zfs_prop_user` in OpenZFS, module/zcommon/zfs_prop.c.
+#[must_use]
+pub fn is_users_own(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.:".contains(c);
+    name.contains(':') && name.len() <= 255 && !name.starts_with('-') && name.chars().all(fits)
+}
+
+/// True for a user property that says nothing but whether a dataset is replicated, here or by another program: a gate lets it be read.
+#[must_use]
+pub fn chooses(name: &str) -> bool {
+    [REPLICATE, "com.sun:auto-snapshot", "syncoid:sync"].contains(&name)
+        || (name.starts_with("autobackup:") && is_users_own(name))
+}
+
 /// Checks the property of `zfs receive -x`: leaving out is always safe, so only its name must be one.
 pub fn check_name(name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.:@".contains(c);
@@ -90,11 +104,25 @@ pub fn check_name(name: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SAFE, STORED, check_name, check_setting};
+    use super::{SAFE, STORED, check_name, check_setting, chooses, is_users_own};
 
     #[test]
     fn what_is_taken_over_may_be_set() {
         assert!(STORED.iter().all(|name| SAFE.iter().any(|(safe, _)| safe == name)));
+    }
+
+    #[test]
+    fn user_properties_are_known_by_their_names() {
+        for name in ["ferro.zfs:replicate", "com.sun:auto-snapshot", "syncoid:sync", "a:b_c.d:e"] {
+            assert!(is_users_own(name), "{name}");
+        }
+        for name in ["ferro.zfs:replicate", "syncoid:sync", "autobackup:offsite"] {
+            assert!(chooses(name), "{name}");
+        }
+        assert!(!chooses("com.example:secret") && !chooses("autobackup:a b") && !chooses("name"));
+        for name in ["", "compression", "-o:x", "A:b", "a:b c", "a:b,name", "a:\n", &format!("a:{}", "b".repeat(254))] {
+            assert!(!is_users_own(name), "{name}");
+        }
     }
 
     #[test]

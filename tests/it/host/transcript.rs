@@ -12,6 +12,8 @@ pub fn steady(text: &str, folder: &Path) -> String {
     let text = cut(&text, "_diverged_", |c| c.is_ascii_alphanumeric() || c == '-', "_diverged_TIME");
     let text = cut(&text, " in ", |c| c.is_ascii_digit() || c == '.', " in N");
     let text = cut(&text, "1-7b", |c| c.is_ascii_hexdigit(), "TOKEN");
+    // Of a source, it asks whether it is to be sent, too.
+    let text = text.replace(&format!("{DATASET_COLUMNS},ferro.zfs:replicate"), "DATASET_COLUMNS");
     text.replace(DATASET_COLUMNS, "DATASET_COLUMNS")
 }
 

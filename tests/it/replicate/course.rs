@@ -91,6 +91,7 @@ fn result_is_whole() {
             ],
             "orphans": [],
             "key_inheritance": [],
+            "left_out": [],
             "summary": {
                 "datasets": 2, "replicated": 1, "up_to_date": 0, "no_snapshots": 1, "vanished": 0, "failed": 0, "bytes": 133_880,
             },

@@ -41,7 +41,10 @@ const READABLE: [&str; 26] = [
 impl Rules {
     pub(super) fn list(&self, args: &[&str]) -> Result<Condition, Denied> {
         let ["-Hp", "-t", types, "-o", columns, rest @ ..] = args else { return Err(form("list")) };
-        readable(columns)?;
+        // By what they say of themselves, datasets of a sending end are chosen.
+        let says =
+            |column: &str| self.mode == Mode::Send && *types == "filesystem,volume" && properties::chooses(column);
+        readable(columns, says)?;
         let (deep, names) = match (*types, rest) {
             ("filesystem,volume", ["-r", names @ ..]) => (true, names),
             ("filesystem,volume", names) => (false, names),
@@ -76,7 +79,7 @@ impl Rules {
             return self.marks(marks, names);
         }
         let ["-Hp", "-o", "name,value", property, names @ ..] = args else { return Err(form("get")) };
-        readable(property)?;
+        readable(property, |_| false)?;
         each(names, |name| {
             // The target pool's guid tells bookmarks of several targets apart.
             let pool = self.mode == Mode::Receive
@@ -122,8 +125,8 @@ impl Rules {
     }
 }
 
-fn readable(columns: &str) -> Result<(), Denied> {
-    match columns.split(',').find(|column| !READABLE.contains(column)) {
+fn readable(columns: &str, also: impl Fn(&str) -> bool) -> Result<(), Denied> {
+    match columns.split(',').find(|column| !READABLE.contains(column) && !also(column)) {
         Some(column) => Err(format!("the column or property {column:?} may not be read").into()),
         None => Ok(()),
     }

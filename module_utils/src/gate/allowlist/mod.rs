@@ -73,6 +73,7 @@ impl Rules {
             (Mode::Receive, "set") => self.mark(args),
             (Mode::Receive, "rename") if Self::is_to_deleted(args) => self.set_deleted_aside(args),
             (Mode::Receive, "destroy") => self.destroy(args),
+            (Mode::Receive, "rename") if Self::is_to_beside(args) => self.follow(args),
             (Mode::Receive, "rename") if args.iter().any(|name| name.contains(ARRIVING)) => {
                 self.put_in_place(args).map_err(|denied| self.or_rollback(verb, denied))
             }
@@ -101,5 +102,7 @@ impl Rules {
     }
 }
 
+#[cfg(test)]
+mod renamed_tests;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,11 @@ pub(super) fn needs_allow_delete(verb: &str) -> Denied {
         .because(format!("`zfs {verb}` of what has no source any more needs a gate with --allow-delete"))
 }
 
+pub(super) fn needs_allow_rename() -> Denied {
+    Denial::AllowRenameMissing
+        .because("`zfs rename` of a replica whose source was renamed needs a gate with --allow-rename")
+}
+
 pub(super) fn dataset(name: &str) -> Result<DatasetName, Denied> {
     Ok(name.parse()?)
 }

@@ -27,6 +27,8 @@ pub struct Rules {
     pub allow_rollback: bool,
     /// What has had no source for so long may be removed.
     pub allow_delete: Option<Duration>,
+    /// Replicas may follow their renamed sources.
+    pub allow_rename: bool,
     /// Encrypted datasets leave the sending end only as raw streams.
     pub raw_only: bool,
 }

@@ -55,7 +55,10 @@ impl Rules {
     pub(super) fn bookmark(&self, args: &[&str]) -> Result<Condition, Denied> {
         let [snapshot, bookmark] = args else { return Err(form("bookmark")) };
         let (from, to) = (version(snapshot)?, version(bookmark)?);
-        if from.sign != Some('@') || from.dataset != to.dataset {
+        // After a rename of the replica, an older one gets the name that belongs to the new place.
+        let of_snapshot = |name: &str| name.split_once('#')?.1.parse::<BookmarkName>().ok().map(|name| name.snapshot);
+        let is_renamed = || of_snapshot(snapshot).is_some() && of_snapshot(snapshot) == of_snapshot(bookmark);
+        if !(from.sign == Some('@') || is_renamed()) || from.dataset != to.dataset {
             return Err("a bookmark is made of a snapshot of the same dataset".into());
         }
         self.own_bookmark(bookmark)

@@ -1,6 +1,6 @@
 //! What the receiving end may be told: to receive, to make placeholders and to replace them, and to lose snapshots if it may. Pure.
 
-use super::names::{dataset, form, of_origin};
+use super::names::{dataset, form, needs_allow_rename, of_origin};
 use super::rules::{Condition, Receiving, Rules, each};
 use crate::gate::denied::Denied;
 use crate::model::DatasetName;
@@ -97,6 +97,21 @@ impl Rules {
                 Err(format!("{from} may only be renamed from below a placeholder to below what takes its place").into())
             }
         }
+    }
+
+    /// True for a rename of what has a place of its own to beside another: its source was renamed. From there it gets to its place as what
+    /// has arrived does.
+    pub(super) fn is_to_beside(args: &[&str]) -> bool {
+        let (["-u", from, to] | [from, to]) = args else { return false };
+        let is_beside = |name: &str| name.parse::<DatasetName>().is_ok_and(|name| name.place().is_some());
+        is_beside(to) && !is_beside(from)
+    }
+
+    pub(super) fn follow(&self, args: &[&str]) -> Result<Condition, Denied> {
+        let (["-u", from, to] | [from, to]) = args else { return Err(form("rename")) };
+        self.strictly_within(&dataset(from)?)?;
+        self.strictly_within(&dataset(to)?)?;
+        if self.allow_rename { Ok(Condition::None) } else { Err(needs_allow_rename()) }
     }
 
     pub(super) fn inherit(&self, args: &[&str]) -> Result<Condition, Denied> {

@@ -11,7 +11,14 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, 
 const ATTACKS: &str = include_str!("../../../../tests/it/fixtures/attacks.txt");
 
 fn rules(mode: Mode, allow_rollback: bool) -> Rules {
-    Rules { mode, datasets: vec!["tank/data".parse().unwrap()], allow_rollback, allow_delete: None, raw_only: false }
+    Rules {
+        mode,
+        datasets: vec!["tank/data".parse().unwrap()],
+        allow_rollback,
+        allow_delete: None,
+        allow_rename: false,
+        raw_only: false,
+    }
 }
 
 fn ask(rules: &Rules, words: &str) -> Result<Condition, Denied> {
