@@ -86,6 +86,7 @@ POOL: dict[str, Any] = {
             "snapshots_discover_children": 1,
             "properties": {"encryption": "aes-256-gcm", "keyformat": "raw", "quota": "10G", "userquota@me": "1G", "atime": False},
             "delegation": [{"users": ["backup"], "jobs": ["snapshot"]}],
+            "snapshot_hooks": {"before": ["/usr/bin/db", "flush", 1], "timeout": "1m", "after": None},
             "datasets": {"a b/c.d": None, "films": {"config": {"recordsize": "1M"}, "delegation": {"users": "x", "permissions": "send"}}},
         },
         "old": {"importance": "none", "inherit_policy": False, "discover_children": None},
@@ -93,7 +94,7 @@ POOL: dict[str, Any] = {
 }
 SIMPLE = {"devices": "/dev/a /dev/b", "topology": "mirror", "datasets": {"x": {"policy": "{{ mine }}"}}}
 RIGHT: list[dict[str, Any]] = [
-    {"zfs": {"tank": POOL}, "zfs_policies": {"mine": {"hourly": 2, "autosnap": "no", "yearly": "1"}}},
+    {"zfs": {"tank": POOL}, "zfs_policies": {"mine": {"hourly": 2, "daily": "30d", "autosnap": "no", "yearly": "1"}}},
     {"zfs": {"pools": {"tank": POOL, "backup": SIMPLE}, "more": {"datasets": {}}, "backups": []}},
     {"zfs": {"pools": {"datasets": {"a": None}}, "tank": None}},
     {"zfs": {"tank": {"disks": ["/dev/a"], "topology": ["raidz2"], "pool_properties": {"autotrim": True}}}},
@@ -155,6 +156,12 @@ SLIPS = {
     "grant": changed(*DATA, "delegation", to={"user": "x"}),
     "grant of a list": changed(*DATA, "delegation", to=[{"users": "x", "perms": "send"}]),
     "grant that is none": changed(*DATA, "delegation", to=["x"]),
+    "hook": changed(*DATA, "snapshot_hooks", to={"befor": ["/x"]}),
+    "hook without its path": changed(*DATA, "snapshot_hooks", to={"before": ["db"]}),
+    "hook as a text": changed(*DATA, "snapshot_hooks", to={"before": "/usr/bin/db"}),
+    "hook that does nothing": changed(*DATA, "snapshot_hooks", to={"timeout": "1m"}),
+    "what a hook's failure does": changed(*DATA, "snapshot_hooks", to={"after": ["/x"], "on_failure": "stp"}),
+    "span of a policy": changed("zfs_policies", to={"mine": {"hourly": "2 days"}}),
     "datasets as a list": changed(*DATA, "datasets", to=["a"]),
     "dataset as a text": changed("zfs", "tank", "datasets", to={"a": "high"}),
     "name of a dataset": changed("zfs", "tank", "datasets", to={"a//b": None}),
