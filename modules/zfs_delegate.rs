@@ -8,6 +8,7 @@ use module_utils::ansible::module::{self, Program};
 use module_utils::ansible::outcome::{Outcome, diff};
 use module_utils::ansible::task::Task;
 use module_utils::delegate::execute::{self, Report};
+use module_utils::delegate::lines::{closing, lines};
 use module_utils::delegate::request::{Args, Request};
 use module_utils::exec::failure::FailedDataset;
 use module_utils::exec::runner::Runner;
@@ -44,20 +45,10 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     let runner = Runner::default();
     let request = Request::new(args, &runner).map_err(Fault::InvalidOption)?;
     let reports = execute::run(&request, &runner, task.check_mode);
-    tell(&reports, task);
-    Ok(outcome(&reports, &runner, task))
-}
-
-fn tell(reports: &[Report], task: Task) {
-    for report in reports {
-        let changes = differences(report);
-        if report.error.is_none() && changes.is_empty() {
-            task.info(&format!("{}: as wanted", report.dataset));
-        }
-        for change in changes {
-            task.info(&format!("{}: {change}", report.dataset));
-        }
+    for line in lines(&reports, task.check_mode, task.look.color) {
+        task.row(&line);
     }
+    Ok(outcome(&reports, &runner, task))
 }
 
 fn outcome(reports: &[Report], runner: &Runner, task: Task) -> Outcome {
@@ -80,11 +71,6 @@ fn outcome(reports: &[Report], runner: &Runner, task: Task) -> Outcome {
         .with("before", by_dataset(|report| &report.before))
         .with("after", by_dataset(|report| &report.after))
         .with("failures", json!(reports.iter().filter_map(failed).collect::<Vec<_>>()))
+        .closing(closing(reports, task.check_mode))
         .told(task, runner, &warnings, diffs)
-}
-
-fn differences(report: &Report) -> Vec<String> {
-    let lost = report.before.iter().filter(|line| !report.after.contains(line)).map(|line| format!("- {line}"));
-    let won = report.after.iter().filter(|line| !report.before.contains(line)).map(|line| format!("+ {line}"));
-    lost.chain(won).collect()
 }

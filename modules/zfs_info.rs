@@ -19,7 +19,6 @@ use module_utils::status::screen::Screen;
 use module_utils::status::{metrics, nagios};
 use serde_json::{Map, json};
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 const USAGE: Usage = Usage {
@@ -194,7 +193,7 @@ fn run(args: Options, task: Task, front: &Front) -> Result<Outcome> {
     let shown = match (front.nagios, task.is_text()) {
         (true, _) => Some(shown(nagios::answer(&status, &limits))),
         (false, _) if front.mqtt => Some(Shown { text: messages(&status, front), status: 0 }),
-        (false, true) => Some(Shown { text: Screen::new(&status).text(has_color()), status: 0 }),
+        (false, true) => Some(Shown { text: Screen::new(&status).text(task.look.color), status: 0 }),
         (false, false) => None,
     };
     Ok(Outcome { body, shown, metrics: Some(metrics::text(&status)), ..Outcome::default() })
@@ -208,9 +207,4 @@ fn messages(status: &Status, front: &Front) -> String {
         None => format!("{topic}\t{payload}\n"),
     };
     mqtt::messages(status, &topics).into_iter().map(line).collect()
-}
-
-/// On a terminal, unless <https://no-color.org> says otherwise.
-fn has_color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -20,6 +20,7 @@ use module_utils::plan::policy::Table;
 use module_utils::plan::schedule::{Clock, Schedule};
 use module_utils::policy::hooks::{self, ByDataset};
 use module_utils::policy::kept;
+use module_utils::policy::lines;
 use module_utils::policy::permission;
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies, Which};
@@ -143,8 +144,9 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     if let Some(warning) = warning {
         taken.warnings.add(warning);
     }
-    let what = if task.check_mode { "to create" } else { "created" };
-    task.info(&format!("{} snapshots {what}, {} datasets left out", taken.created.len(), taken.left_out.len()));
+    for line in lines::created(&taken.created, task.check_mode, task.look.color) {
+        task.row(&line);
+    }
     Ok(outcome(&taken, &runner, task))
 }
 
@@ -161,6 +163,7 @@ fn outcome(taken: &Taken, runner: &Runner, task: Task) -> Outcome {
         .with("left_out", json!(taken.left_out))
         .with("failures", json!(report::list(&taken.failures)))
         .with("summary", summary)
+        .closing(lines::closing_of_taken(taken, task.check_mode))
         .told(task, runner, &taken.warnings.lines(), || diff("", &[], &created))
         .with("created", created);
     let outcome = if taken.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(taken.hooks)) };

@@ -11,13 +11,14 @@ use module_utils::exec::runner::{self, Runner};
 use module_utils::exec::signals;
 use module_utils::model::DatasetName;
 use module_utils::model::glob::Globs;
-use module_utils::model::units::{ByteSize, Span};
+use module_utils::model::units::Span;
 use module_utils::plan::jobs::Job;
 use module_utils::plan::names::Names;
 use module_utils::plan::retain::MaxDestroy;
 use module_utils::policy::kept;
+use module_utils::policy::lines;
 use module_utils::policy::permission;
-use module_utils::policy::prune::{Kept, Pruned, Request, Unreplicated, prune, state_folder};
+use module_utils::policy::prune::{Kept, Pruned, Request, prune, state_folder};
 use module_utils::policy::report;
 use module_utils::policy::request::{self, DatasetArg, Policies};
 use serde::{Deserialize, Serialize};
@@ -128,16 +129,14 @@ fn run(args: Args, task: Task) -> Result<Outcome> {
     signals::catch().context("signals cannot be caught")?;
     let request = args.into_request(task, runner::is_root()).map_err(Fault::InvalidOption)?;
     let runner = Runner::default();
-    let mut pruned = prune(&request, &runner, task.check_mode, &|line| task.info(line));
+    let mut pruned = prune(&request, &runner, task.check_mode, task.look.color, &|line| task.row(line));
     permission::explain(&mut pruned.failures, Job::Prune, &runner);
-    tell_unreplicated(&pruned.unreplicated, task);
+    for note in lines::notes(&pruned.unreplicated) {
+        task.info(&note);
+    }
     for (word, count) in &pruned.counted {
         task.info(&format!("{count} snapshots count by other_names: {word}"));
     }
-    let count: usize = pruned.destroyed.iter().map(|(_, names)| names.len()).sum();
-    let what = if task.check_mode { "to destroy" } else { "destroyed" };
-    let bytes = pruned.reclaim_bytes.map_or_else(String::new, |bytes| format!("; frees {}", ByteSize(bytes)));
-    task.info(&format!("{count} snapshots {what}, {} stay{bytes}", pruned.kept_count));
     Ok(outcome(&pruned, &runner, task))
 }
 
@@ -157,6 +156,7 @@ fn outcome(pruned: &Pruned, runner: &Runner, task: Task) -> Outcome {
         .with("vanished", pruned.vanished.iter().map(ToString::to_string).collect::<Vec<_>>())
         .with("failures", json!(report::list(&pruned.failures)))
         .with("summary", summary)
+        .closing(lines::closing_of_pruned(pruned, task.check_mode))
         .told(task, runner, &pruned.warnings.lines(), || diff("", &destroyed, &[]))
         .with("destroyed", destroyed);
     let outcome = if pruned.counted.is_empty() { outcome } else { outcome.with("other_names", json!(pruned.counted)) };
@@ -170,16 +170,6 @@ fn shown(kept: &Kept) -> Value {
         shown["bookmarks"] = json!(kept.behind);
     }
     shown
-}
-
-/// Says which target keeps what no policy wants.
-fn tell_unreplicated(unreplicated: &[Unreplicated], task: Task) {
-    for Unreplicated { bookmark, snapshots, oldest } in unreplicated {
-        task.info(&format!(
-            "{snapshots} snapshots from @{oldest} on stay only because the target of {bookmark} has not got them yet; \
-             if nothing feeds that any more: zfs destroy {bookmark}"
-        ));
-    }
 }
 
 impl Args {

@@ -3,20 +3,19 @@
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use module_utils::ansible::cli::help::Usage;
-use module_utils::ansible::cli::words::sources_and_target;
+use module_utils::ansible::cli::words::{one_dataset, sources_and_target};
 use module_utils::ansible::fault::Fault;
 use module_utils::ansible::module::{self, Program};
-use module_utils::ansible::outcome::{Outcome, diff};
+use module_utils::ansible::outcome::Outcome;
 use module_utils::ansible::task::Task;
 use module_utils::exec::connections::Connections;
 use module_utils::exec::hook::HookOptions;
-use module_utils::exec::lock::{self, Lock, Place};
+use module_utils::exec::lock::{self, Place};
 use module_utils::exec::own_folder::own_folder;
 use module_utils::exec::runner::Runner;
 use module_utils::exec::signals;
 use module_utils::exec::ssh::{MOST_LANES, SshOptions};
-use module_utils::exec::stderr::Cause;
-use module_utils::exec::turns::{self, Turns};
+use module_utils::exec::turns::Turns;
 use module_utils::model::code::Coded;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
@@ -24,24 +23,30 @@ use module_utils::plan::deleted::{DeletedDatasets, DeletedRules};
 use module_utils::plan::renamed::Renamed;
 use module_utils::plan::send_flags::SendFlags;
 use module_utils::plan::wish::{Clones, Initial, OnDiverged, RawMode, Wish};
-use module_utils::replicate::dates;
 use module_utils::replicate::defaults::{buffer_size, deleted_after, max_delete, retries, retry_delay, stall_timeout};
 use module_utils::replicate::execute::{self, Run};
 use module_utils::replicate::hooked::Around;
+use module_utils::replicate::lines::{Lines, Told};
 use module_utils::replicate::options::{Compress, Concurrency, OnLocked, Placeholders, Select, Snapshots};
-use module_utils::replicate::progress::{self, Progress};
 use module_utils::replicate::request::Request;
-use module_utils::replicate::summary;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+#[path = "zfs_replicate/list.rs"]
+mod list;
+#[path = "zfs_replicate/watched.rs"]
+mod watched;
+
 fn main() -> ExitCode {
-    module::main(&PROGRAM, check, run)
+    let (lists, words): (Vec<_>, Vec<_>) = std::env::args_os().skip(1).partition(|word| word == "--list");
+    if lists.is_empty() {
+        return module::main_as(&PROGRAM, words, check, run);
+    }
+    module::main_as(&Program { words: one_dataset, ..PROGRAM }, words, list::check, list::run)
 }
 
 const PROGRAM: Program = Program {
@@ -53,6 +58,7 @@ const PROGRAM: Program = Program {
         lines: &[
             "[OPTION]... [[USER@]HOST:]SOURCE... [[USER@]HOST:]TARGET",
             "[OPTION]... [FILE]    FILE holds options as JSON, - is standard input; flags win",
+            "--list [[USER@]HOST:]TARGET    shows which replicas there are",
         ],
         examples: &[
             ("--check root@nas:tank vault/replicas", "Shows what a pull would do. tank lands at vault/replicas/tank."),
@@ -61,8 +67,12 @@ const PROGRAM: Program = Program {
                 "root@nas:tank vault/replicas --exclude 'tank/cache/**' --bandwidth-limit 10M",
                 "Leaves out what lies below tank/cache, and 10 MiB a second are enough.",
             ),
+            (
+                "--list vault/replicas",
+                "Shows what there is below vault/replicas, how fresh, and whether it can be read.",
+            ),
         ],
-        own: &[],
+        own: &[("list", "Show the replicas at and below TARGET, and change nothing. Of the options it takes --ssh.")],
     },
     needs_no_file: false,
     failed: None,
@@ -193,9 +203,9 @@ pub struct Args {
     /// until it has sorted all snapshots, which takes it minutes where there are a million.
     #[serde(default = "stall_timeout")]
     stall_timeout: Span,
-    /// Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset),
-    /// C(to), C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at
-    /// once it has the sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
+    /// Path of a file that tells how far the run is, as JSON, rewritten about once a second and removed at the end: C(bytes),
+    /// C(bytes_estimated), C(percent), C(rate) in bytes per second, C(eta) in seconds, how many datasets are C(done) C(of) all, C(lanes) with
+    /// each stream that flows, C(line) for people. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.
     #[cfg_attr(feature = "argspec", schemars(extend("group" = "Beside other programs", "metavar" = "FILE")))]
     progress_file: Option<String>,
     /// What to do where a source was renamed, so that its replica has another name than its place. That it is its replica is told by guids.
@@ -256,11 +266,13 @@ fn run(mut args: Args, task: Task) -> Result<Outcome> {
     let on_locked = args.on_locked;
     let progress_file = args.progress_file.as_ref().map(PathBuf::from);
     let turns = args.concurrency.take().map(Turns::from);
-    let tell = |line: &str| task.info(line);
+    let note = |line: &str| task.info(line);
     let (ends, hosts) = ([args.source.join("\n"), args.target.clone()], [&args.source_host, &args.target_host]);
-    let around = Around::new(&args.hooks, ends, hosts, &runner, &tell).map_err(Fault::InvalidOption)?;
+    let around = Around::new(&args.hooks, ends, hosts, &runner, &note).map_err(Fault::InvalidOption)?;
     let request = args.into_request(task.now, &mut connections).map_err(Fault::InvalidOption)?;
-    let outcome = |run: &Run| outcome(run, &runner, task, started);
+    let outcome = |run: &Run| watched::outcome(run, &runner, task, started);
+    let lines = Lines::new(task.look);
+    let tell = |told: Told<'_>| lines.of(told).iter().for_each(|line| task.row(line));
     if task.check_mode {
         let hooks = around.planned();
         return Ok(outcome(&Run { hooks, ..execute::check(&request, &runner, &tell)? }));
@@ -277,15 +289,8 @@ fn run(mut args: Args, task: Task) -> Result<Outcome> {
     };
     match (held, on_locked) {
         (Ok(_held), _) => {
-            let _turn = turns.map(|turns| turn(&turns, task)).transpose()?;
-            progress_file.as_deref().map(progress::prepare).transpose().map_err(Fault::InvalidOption)?;
-            let live: &(dyn Fn(&str) + Sync) = &|line| task.live(line);
-            let progress = Progress::new(progress_file, task.has_terminal().then_some(live));
-            let mut run = around.run(|| execute::replicate(&request, &runner, &tell, &progress))?;
-            if task.keeps_result {
-                dates::add(&request, &runner, &mut run.reports);
-            }
-            Ok(outcome(&run))
+            let _turn = turns.map(|turns| watched::turn(&turns, task)).transpose()?;
+            Ok(outcome(&watched::replicate(&request, &runner, task, &tell, (&around, progress_file))?))
         }
         (Err(other), OnLocked::Skip) => {
             let locked = Fault::Locked(other.to_string());
@@ -293,31 +298,6 @@ fn run(mut args: Args, task: Task) -> Result<Outcome> {
         }
         (Err(other), _) => bail!(Fault::Locked(format!("{other}. Wait for it, or set on_locked to skip or wait"))),
     }
-}
-
-/// Waits until it is this run's turn among those of the host.
-fn turn(turns: &Turns, task: Task) -> Result<Lock> {
-    let told = |line: &str| task.info(line);
-    turns::take(turns, &told).with_context(|| format!("runs cannot be counted in {}", turns.folder.display()))
-}
-
-fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outcome {
-    let warnings: Vec<String> = runner.greetings().into_iter().chain(run.warnings.iter().cloned()).collect();
-    let newest = || {
-        let (before, after) = summary::newest(&run.reports);
-        diff("newest snapshots", &before, &after)
-    };
-    let besides: Vec<String> = run.not_removed.iter().chain(&run.hook_failed).cloned().collect();
-    let outcome = Outcome::new(run.changed, summary::failure_message(&run.reports, &besides))
-        .with("datasets", json!(run.reports))
-        .with("orphans", json!(run.orphans))
-        .with("key_inheritance", json!(run.key_trees))
-        .with("left_out", json!(run.left_out))
-        .with("summary", json!(summary::summary(&run.reports, started.elapsed().as_secs_f64())))
-        .told(task, runner, &warnings, newest);
-    let outcome = if run.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(run.hooks)) };
-    let outcome = run.skipped.iter().fold(outcome, |told, why| told.skipped(Cause::HookFailed.code(), why));
-    Outcome { is_idle: run.nothing_wanted || run.skipped.is_some(), ..outcome }
 }
 
 impl Args {

@@ -9,6 +9,8 @@ pub mod exec;
 pub mod plan;
 pub mod zfs;
 
+pub mod terminal;
+
 pub mod delegate;
 pub mod policy;
 pub mod replicate;

@@ -358,9 +358,9 @@ options:
     default: 600s
   progress_file:
     description:
-      - 'Path of a file that tells how far the current stream is, as JSON, rewritten about once a second and removed at the end: C(dataset), C(to),
-        C(bytes), C(bytes_estimated), C(rate) in bytes per second, C(eta) in seconds, C(line) for people. Of several datasets at once it has the
-        sums. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.'
+      - 'Path of a file that tells how far the run is, as JSON, rewritten about once a second and removed at the end: C(bytes), C(bytes_estimated),
+        C(percent), C(rate) in bytes per second, C(eta) in seconds, how many datasets are C(done) C(of) all, C(lanes) with each stream that flows,
+        C(line) for people. Run from a terminal, or with C(-v), the task itself shows the line every few seconds.'
     type: str
   renamed:
     description:

@@ -14,6 +14,7 @@ import secrets
 import shlex
 import sys
 import threading
+import time
 import typing as t
 
 from ansible.utils.display import Display
@@ -21,7 +22,10 @@ from ansible.utils.display import Display
 display = Display()
 
 EVERY = 4.0
-"""Seconds between two lines. A module that is done before the first costs nothing."""
+"""Seconds until the first line. A module that is done before costs nothing."""
+
+SELDOM = 30.0
+"""Seconds between two lines of a run that takes long. Until then they become ever more seldom."""
 
 # Asked when this is imported, which is in the parent: a worker of ansible-core 2.19 has no terminal
 # any more.
@@ -56,7 +60,7 @@ class Watch:
         self._host = host
         # When the module has removed its file, somebody else may have put anything under that name:
         # nothing that is read without end.
-        self._command = f"[ -f {shlex.quote(path)} ] && dd if={shlex.quote(path)} bs=4096 count=1 2>/dev/null"
+        self._command = f"[ -f {shlex.quote(path)} ] && dd if={shlex.quote(path)} bs=65536 count=1 2>/dev/null"
         self._show = show
         self._every = every
         self._over = threading.Event()
@@ -72,8 +76,9 @@ class Watch:
 
     def _watch(self) -> None:
         shown = None
+        began = time.monotonic()
         try:
-            while not self._over.wait(self._every):
+            while not self._over.wait(max(self._every, min(SELDOM, (time.monotonic() - began) / 10))):
                 _rc, stdout, _stderr = self._connection.exec_command(self._command, sudoable=False)
                 line = line_of(self._host, stdout.decode(errors="replace"))
                 if line and line != shown and not self._over.is_set():

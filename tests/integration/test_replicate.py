@@ -308,13 +308,14 @@ def test_progress_is_told_while_it_runs(hosts: Hosts) -> None:
     assert abs(last["bytes_estimated"] - result["summary"]["bytes"]) < 4_000_000
     assert 8_000_000 < last["rate"] < 20_000_000 and last["eta"] is not None
     assert hosts.sh("source", "ls /run/progress* 2>/dev/null || true") == ""
-    # A person at a terminal sees one line that changes, and then what was done.
+    # A person at a terminal sees a bar that changes, and then what was done.
     hosts.sh("source", "zpool destroy vault; rm /big/vault.img")
     hosts.pool("source", "vault")
     args = json.dumps({**LOCAL, "bandwidth_limit": "16M"})
-    typed = hosts.sh("source", f"echo '{args}' > /run/args; script -qec 'zfs_replicate --text /run/args' /dev/null < /dev/null")
-    assert typed.count("\x1b[K") >= 2 and "MiB/s" in typed
-    assert typed.rstrip().split("\x1b[K")[-1].startswith("* tank -> vault/tank: sent full, 1 snapshot up to @s, ")
+    typed = hosts.sh("source", f"echo '{args}' > /run/args; TERM=xterm NO_COLOR=1 script -qec 'zfs_replicate --text /run/args' /dev/null < /dev/null")
+    assert typed.count("\x1b[J") >= 2 and "MiB/s" in typed and "[##" in typed and " %  " in typed, typed
+    last = typed.split("\x1b[J")[-1].splitlines()
+    assert last[0].startswith("* sent          tank  -> vault/tank  @s  full ") and last[1].startswith("done: 1 dataset: 1 sent; 1 snapshot, "), last
 
 
 def test_text_mode_speaks_to_people(hosts: Hosts) -> None:
@@ -323,10 +324,10 @@ def test_text_mode_speaks_to_people(hosts: Hosts) -> None:
     args = json.dumps(LOCAL)
     run = lambda flags: hosts.lab.run("source", f"zfs_replicate {flags} -", check=False, input=args)  # noqa: E731
     planned = run("--text --check")
-    assert planned.stdout.startswith("* tank -> vault/tank: would send full, 1 snapshot up to @s, ")
-    assert run("--text").stdout.startswith("* tank -> vault/tank: sent full, 1 snapshot up to @s, ")
+    assert planned.stdout.startswith("* would send    tank  -> vault/tank  @s  full ")
+    assert run("--text").stdout.startswith("* sent          tank  -> vault/tank  @s  full ")
     debug = run("--text --debug").stdout
-    assert debug.startswith("* tank -> vault/tank: up to date at @s\n") and "  $ zfs list -Hp" in debug
+    assert debug.startswith("* up to date    tank  -> vault/tank  @s\n") and "  $ zfs list -Hp" in debug
     quiet = run("--quiet")
     assert (quiet.stdout, quiet.stderr, quiet.returncode) == ("", "", 0)
     hosts.sh("source", "zpool destroy vault")

@@ -22,18 +22,20 @@ fn granted_once() {
     let host = Host::new("tank");
     let options = json!({"users": [USER], "groups": [USER], "permissions": ["send", "hold"]});
     delegate(&host, options.clone()).check().is("
-        * tank: + group 4294900001: hold
-        * tank: + group 4294900001: send
-        * tank: + user 4294900001: hold
-        * tank: + user 4294900001: send
+        * would grant  tank  group 4294900001: hold
+        * would grant  tank  group 4294900001: send
+        * would grant  tank  user 4294900001: hold
+        * would grant  tank  user 4294900001: send
+        check: 1 dataset: 1 would change
         $ allow -h
         $ allow tank
     ");
     delegate(&host, options.clone()).is("
-        * tank: + group 4294900001: hold
-        * tank: + group 4294900001: send
-        * tank: + user 4294900001: hold
-        * tank: + user 4294900001: send
+        * granted  tank  group 4294900001: hold
+        * granted  tank  group 4294900001: send
+        * granted  tank  user 4294900001: hold
+        * granted  tank  user 4294900001: send
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ allow -u 4294900001 hold,send tank
@@ -42,7 +44,8 @@ fn granted_once() {
         = tank l:user4294900001:[hold,send] l:group4294900001:[hold,send] d:user4294900001:[hold,send] d:group4294900001:[hold,send]
     ");
     delegate(&host, options).is("
-        * tank: as wanted
+        * as wanted  tank
+        done: 1 dataset: 1 as wanted
         $ allow -h
         $ allow tank
     ");
@@ -54,10 +57,11 @@ fn flags_are_options() {
     let delegate = |words: &[&str]| host.program(&[&[env!("CARGO_BIN_EXE_zfs_delegate")], words].concat());
     delegate(&["--dataset", "tank", "--users", USER, "--jobs=prune", "--sets.@look", "send,hold", "--scope=local"]).is(
         "
-        * tank: + set @look: hold
-        * tank: + set @look: send
-        * tank: + user 4294900001: destroy (local)
-        * tank: + user 4294900001: mount (local)
+        * granted  tank  set @look: hold
+        * granted  tank  set @look: send
+        * granted  tank  user 4294900001: destroy (local)
+        * granted  tank  user 4294900001: mount (local)
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ allow -s @look hold,send tank
@@ -113,9 +117,10 @@ fn exact_takes_away_what_else_is_granted() {
     host.zfs(&format!("allow -u {USER} mount,destroy,send tank"));
     host.zfs("allow -e snapshot tank");
     delegate(&host, json!({"users": [USER], "permissions": ["send", "hold"], "state": "exact"})).is("
-        * tank: - user 4294900001: destroy
-        * tank: - user 4294900001: mount
-        * tank: + user 4294900001: hold
+        * took     tank  user 4294900001: destroy
+        * took     tank  user 4294900001: mount
+        * granted  tank  user 4294900001: hold
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ allow -u 4294900001 hold tank
@@ -131,9 +136,10 @@ fn absent_takes_all_of_a_scope_away() {
     host.zfs(&format!("allow -u {USER} send tank"));
     host.zfs(&format!("allow -l -u {USER} hold tank"));
     delegate(&host, json!({"users": [USER], "state": "absent", "scope": "local"})).is("
-        * tank: - user 4294900001: hold (local)
-        * tank: - user 4294900001: send
-        * tank: + user 4294900001: send (descendents)
+        * took     tank  user 4294900001: hold (local)
+        * took     tank  user 4294900001: send
+        * granted  tank  user 4294900001: send (descendents)
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ unallow -l -u 4294900001 hold,send tank
@@ -141,7 +147,8 @@ fn absent_takes_all_of_a_scope_away() {
         = tank d:user4294900001:[send]
     ");
     delegate(&host, json!({"users": [USER], "state": "absent"})).is("
-        * tank: - user 4294900001: send (descendents)
+        * took  tank  user 4294900001: send (descendents)
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ unallow -d -u 4294900001 send tank
@@ -155,10 +162,11 @@ fn sets_and_create_time_permissions() {
     let host = Host::new("tank");
     let options = json!({"everyone": true, "permissions": ["@backup"], "sets": {"@backup": ["send", "hold"]}, "create_time": ["destroy"]});
     delegate(&host, options.clone()).is("
-        * tank: + create time: destroy
-        * tank: + everyone: @backup
-        * tank: + set @backup: hold
-        * tank: + set @backup: send
+        * granted  tank  create time: destroy
+        * granted  tank  everyone: @backup
+        * granted  tank  set @backup: hold
+        * granted  tank  set @backup: send
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ allow -s @backup hold,send tank
@@ -168,13 +176,15 @@ fn sets_and_create_time_permissions() {
         = tank s:@backup:[hold,send] c:*:[destroy] l:everyone:[@backup] d:everyone:[@backup]
     ");
     delegate(&host, options).is("
-        * tank: as wanted
+        * as wanted  tank
+        done: 1 dataset: 1 as wanted
         $ allow -h
         $ allow tank
     ");
     delegate(&host, json!({"sets": {"@backup": []}, "state": "absent"})).is("
-        * tank: - set @backup: hold
-        * tank: - set @backup: send
+        * took  tank  set @backup: hold
+        * took  tank  set @backup: send
+        done: 1 dataset: 1 changed
         $ allow -h
         $ allow tank
         $ unallow -s @backup hold,send tank
@@ -188,7 +198,8 @@ fn mount_and_destroy_together_are_a_warning() {
     let host = Host::new("tank\n tank/a");
     host.zfs(&format!("allow -u {USER} destroy tank"));
     delegate(&host, json!({"dataset": ["tank/a"], "users": [USER], "permissions": ["mount"]})).is("
-        * tank/a: + user 4294900001: mount
+        * granted  tank/a  user 4294900001: mount
+        done: 1 dataset: 1 changed
         ! warning: user 4294900001 now has both mount and destroy on tank/a, and so may destroy datasets and snapshots. Separate users for separate jobs, or separate datasets, avoid that
         $ allow -h
         $ allow tank/a
@@ -203,7 +214,10 @@ fn failure_of_one_dataset_leaves_the_others() {
     let host = Host::new("tank\n tank/b");
     let options = json!({"dataset": ["tank", "tank/a", "tank/b"], "users": [USER], "permissions": ["send"]});
     delegate(&host, options).fails("allow -* tank", "cannot set permissions on 'tank': permission denied").is("
-        * tank/b: + user 4294900001: send
+        * failed   tank    delegate: permission_missing
+        * failed   tank/a  read permissions: does_not_exist
+        * granted  tank/b  user 4294900001: send
+        failed: 3 datasets: 1 changed, 2 failed
         ! error: tank: delegate failed: `zfs allow -u 4294900001 send tank` ended with exit status 1: cannot set permissions on 'tank': permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
         !   tank/a: read permissions failed: `zfs allow tank/a` ended with exit status 1: cannot open 'tank/a': dataset does not exist (it is not there, or was destroyed meanwhile)
         exit 1
@@ -225,7 +239,9 @@ fn failure_of_what_zfs_takes_and_does_not_do() {
     let options = json!({"users": [USER], "permissions": ["send"]});
     let undone = json!({"command": "allow -* tank", "late": true, "says": "internal error"});
     delegate(&host, options.clone()).fault("", undone).is("
-        * tank: + user 4294900001: send
+        * granted  tank  user 4294900001: send
+        * failed   tank  delegate: command_failed
+        failed: 1 dataset: 1 failed
         ! error: tank: delegate failed: `zfs allow -u 4294900001 send tank` ended with exit status 1: internal error
         exit 1
         $ allow -h
@@ -237,6 +253,8 @@ fn failure_of_what_zfs_takes_and_does_not_do() {
     let host = Host::new("tank");
     let undone = json!({"command": "allow tank", "skip": 1, "meanwhile": format!("unallow -u {USER} send tank")});
     delegate(&host, options).fault("", undone).is("
+        * failed  tank  plan: grants_differ
+        failed: 1 dataset: 1 failed
         ! error: tank: zfs took the commands, but what it shows now is not what was asked for:
         exit 1
         $ allow -h
@@ -254,12 +272,16 @@ fn unknown_names_are_refused_before_anything_is_granted() {
         exit 2
     "#);
     delegate(&host, json!({"users": [USER], "permissions": ["sned"]})).is(r#"
+        * failed  tank  plan: permission_unknown
+        failed: 1 dataset: 1 failed
         ! error: tank: option permissions: "sned" is no permission of ZFS; did you mean "send"?
         exit 1
         $ allow -h
         $ allow tank
     "#);
     delegate(&host, json!({"users": [USER], "permissions": ["@none"]})).is(r#"
+        * failed  tank  plan: permission_unknown
+        failed: 1 dataset: 1 failed
         ! error: tank: option permissions: no set is defined on the dataset or above it that is called "@none"
         exit 1
         $ allow -h

@@ -233,11 +233,30 @@ fn replicate<'h>(host: &'h Host, options: [(&str, Value); 1]) -> Run<'h> {
 }
 
 #[test]
+fn replicas_are_listed_through_the_gate() {
+    let host = gated("receive", "vault");
+    replicate(&host, [("target_host", json!("root@nas"))]).ended();
+    host.program(&[env!("CARGO_BIN_EXE_zfs_replicate"), "--list", "root@nas:vault"]).is("
+        dataset       from    snapshots  newest   oldest  used      state
+        vault         -       0          -        -       96.0 KiB  not marked as a replica
+        vault/tank    tank    1          10 d @1  10 d    96.0 KiB
+        vault/tank/a  tank/a  2          10 d @2  10 d    96.0 KiB
+        2 replicas, 1 without a mark, 3 snapshots, 96.0 KiB
+        $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault
+        $ nas: list -Hp -t snapshot,bookmark -o name,guid,createtxg -r vault
+        $ nas: get -Hp -o name,value used vault vault/tank vault/tank/a
+        $ nas: get -Hp -o name,value creation vault/tank@1 vault/tank/a@1 vault/tank/a@2
+        $ list -Hp -t filesystem,volume -o name,guid
+    ");
+}
+
+#[test]
 fn replication_pushes_through_the_gate() {
     let host = gated("receive", "vault");
     replicate(&host, [("target_host", json!("root@nas"))]).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
-        * tank/a -> vault/tank/a: sent full, 2 snapshots up to @2, 130 KiB in N s
+        * sent          tank    -> vault/tank    @1  full            1 snapshot  64.9 KiB  in N s
+        * sent          tank/a  -> vault/tank/a  @2  full           2 snapshots   130 KiB  in N s
+        done: 2 datasets: 2 sent; 3 snapshots, 195 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -267,8 +286,9 @@ fn replication_pushes_through_the_gate() {
     ");
     host.zfs("snapshot tank/a@3");
     replicate(&host, [("target_host", json!("root@nas"))]).is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: sent incremental, 1 snapshot up to @3, 64.9 KiB in N s
+        * up to date    tank    -> vault/tank    @1
+        * sent          tank/a  -> vault/tank/a  @3  incremental     1 snapshot  64.9 KiB  in N s
+        done: 2 datasets: 1 sent, 1 up to date; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -298,8 +318,9 @@ fn replication_pushes_through_the_gate() {
 fn replication_pulls_through_the_gate() {
     let host = gated("send", "tank");
     replicate(&host, [("source_host", json!("root@nas"))]).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
-        * tank/a -> vault/tank/a: sent full, 2 snapshots up to @2, 130 KiB in N s
+        * sent          tank    -> vault/tank    @1  full            1 snapshot  64.9 KiB  in N s
+        * sent          tank/a  -> vault/tank/a  @2  full           2 snapshots   130 KiB  in N s
+        done: 2 datasets: 2 sent; 3 snapshots, 195 KiB in N s
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ nas: list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -326,8 +347,9 @@ fn replication_pulls_through_the_gate() {
     ");
     host.zfs_of("nas", "snapshot tank/a@3");
     replicate(&host, [("source_host", json!("root@nas"))]).is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: sent incremental, 1 snapshot up to @3, 64.9 KiB in N s
+        * up to date    tank    -> vault/tank    @1
+        * sent          tank/a  -> vault/tank/a  @3  incremental     1 snapshot  64.9 KiB  in N s
+        done: 2 datasets: 1 sent, 1 up to date; 1 snapshot, 64.9 KiB in N s
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ nas: list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank

@@ -87,11 +87,9 @@ fn processes_do_not_grow_with_datasets_and_snapshots() {
 fn words_are_datasets_with_their_policies() {
     let host = Host::new("tank\n tank/a\n tank/b @manual");
     host.program(&[SNAPSHOT, "-n", "tank/a=low", "tank/b/**=mine", "--policies.mine", "daily=2"]).is("
-        * would create tank/a@autosnap_2026-06-15_10:20:30_monthly
-        * would create tank/a@autosnap_2026-06-15_10:20:30_daily
-        * would create tank/b@autosnap_2026-06-15_10:20:30_daily
-        * would create tank/a@autosnap_2026-06-15_10:20:30_hourly
-        * 4 snapshots to create, 0 datasets left out
+        * would create  tank/a  @autosnap_2026-06-15_10:20:30  monthly daily hourly
+        * would create  tank/b  @autosnap_2026-06-15_10:20:30  daily
+        check: 2 datasets, 4 snapshots to create
         $ list -Hp -r -t filesystem,volume,snapshot -o name tank/a tank/b
         $ get -H -o name,source ferro.zfs:replica,ferro.zfs:placeholder tank/a tank/b
     ");
@@ -105,13 +103,14 @@ fn words_are_datasets_with_their_policies() {
         "--max-destroy=50%",
     ])
     .is("
-        * 0 snapshots destroyed, 1 stay
+        done: 3 datasets, 0 snapshots destroyed, 1 stay
         $ list -Hp -r -t filesystem,volume,snapshot,bookmark -o name,createtxg,numclones tank
     ");
-    host.program(&[PRUNE, "tank/a"]).is(r#"
-        {"changed":false,"failed":true,"msg":"the arguments file tank/a cannot be read: No such file or directory (os error 2)","code":"invalid_option"}
-        exit 1
-    "#);
+    host.program(&[PRUNE, "tank/a"]).is("
+        ! zfs_prune: there is no file tank/a. A dataset is followed by its policy, as in tank/a=high, or 'tank/a/**=high' with all below it
+        ! zfs_prune --help lists all options
+        exit 2
+    ");
     host.program(&[PRUNE, "tank/a=low", "tank/b"]).is(r#"
         ! zfs_prune: "tank/b" is not DATASET=POLICY, such as tank/home=high
         ! zfs_prune --help lists all options
@@ -186,7 +185,10 @@ fn bad_input_is_refused_before_any_command() {
 fn a_person_gets_lines() {
     let host = Host::new(&tank(1, 3));
     let Ended { stdout: out, stderr: err, .. } = host.run(PRUNE, args_for_prune()).check().flag("--debug").ended();
-    assert_eq!(out.lines().next(), Some("* tank/d0000: would destroy 2 of 3 snapshots"));
+    let line = "* would destroy  tank/d0000      2 of 3 snapshots  frees  128 KiB  \
+                @autosnap_2020-01-01_00:00:00_hourly to @autosnap_2020-01-01_01:00:00_hourly";
+    assert_eq!(out.lines().next(), Some(line));
+    assert!(out.ends_with("snapshots to destroy, which frees 128 KiB, 1 stay\n"), "{out}");
     assert!(out.contains("  $ zfs destroy -nvp tank/d0000@autosnap_2020-01-01_00:00:00_hourly,autosnap"), "{out}");
     assert_eq!(err, "");
     let Ended { stdout: out, stderr: err, status, .. } = host.run_quietly(PRUNE, args_for_prune()).ended();
@@ -195,7 +197,10 @@ fn a_person_gets_lines() {
     assert_eq!((out.as_str(), status), ("", 2));
     assert!(err.starts_with("error: option datasets.1.policy: "));
     let out = host.run(SNAPSHOT, args("high")).ended().stdout;
-    assert!(out.starts_with("* created tank@autosnap_"), "{out}");
+    assert!(
+        out.starts_with("* created  tank        @autosnap_") && out.contains("  yearly monthly daily hourly\n"),
+        "{out}"
+    );
 }
 
 #[test]

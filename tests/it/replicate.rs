@@ -22,12 +22,16 @@ mod host;
 mod in_the_way;
 #[path = "replicate/interrupted.rs"]
 mod interrupted;
+#[path = "replicate/list.rs"]
+mod list;
 #[path = "replicate/over_ssh.rs"]
 mod over_ssh;
 #[path = "replicate/placeholders.rs"]
 mod placeholders;
 #[path = "replicate/renamed.rs"]
 mod renamed;
+#[path = "replicate/terminal.rs"]
+mod terminal;
 
 use host::{Host, Run};
 use serde_json::{Value, json};

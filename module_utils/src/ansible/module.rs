@@ -11,10 +11,12 @@ use crate::ansible::fault::{self, Fault};
 use crate::ansible::misfit::Misfit;
 use crate::ansible::outcome::{Outcome, Shown};
 use crate::ansible::status_file::Record;
-use crate::ansible::task::Task;
+use crate::ansible::task::{Task, settle, sum_up};
 use crate::ansible::validate;
 use crate::exec::foreign;
 use crate::exec::{atomic_file, clock};
+use crate::terminal::look::Look;
+use crate::terminal::table::{Cell, Tone};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -125,6 +127,9 @@ fn merged(cli: Run, spec: &Spec, started: Timestamp) -> Result<(Map<String, Valu
     task.keeps_result = cli.result.is_some();
     task.verbosity = if cli.debug { task.verbosity.max(3) } else { task.verbosity };
     task.output = cli.output;
+    if task.is_text() {
+        task.look = Look::of(&io::stdout());
+    }
     Ok((cli.given.over(spec, args)?, task))
 }
 
@@ -179,6 +184,7 @@ fn split(text: &str, now: Timestamp) -> Result<(Map<String, Value>, Task), Strin
         diff: flag("_ansible_diff"),
         verbosity: u8::try_from(verbosity).unwrap_or(u8::MAX),
         keeps_result: false,
+        look: Look::default(),
         output: Output::Json,
         now,
     };
@@ -264,12 +270,14 @@ impl Printer {
                 say(&format!("  $ {}\n", foreign::shown(command)));
             }
         }
-        listed("warnings").for_each(|warning| eprintln!("warning: {}", foreign::shown(warning)));
+        let head = head("warning:", Tone::Warning);
+        listed("warnings").for_each(|warning| eprintln!("{head} {}", foreign::shown(warning)));
     }
 
     #[allow(clippy::print_stderr, reason = "one of two files that print")]
     fn outcome(&self, outcome: Outcome) -> ExitCode {
         let outcome = presentable(outcome);
+        settle();
         let failed = outcome.failure.is_some();
         let is_misuse = outcome.body.get("code").is_some_and(|code| code == "invalid_option");
         let mut result = Map::from_iter([("changed".to_owned(), json!(outcome.changed))]);
@@ -282,6 +290,9 @@ impl Printer {
         let text = result.to_string();
         if self.output == Output::Text {
             self.asides(&result);
+            if let Some(closing) = &outcome.closing {
+                sum_up(closing, failed);
+            }
         }
         let kept = self.keep(result, outcome.left, self.check || outcome.is_idle, outcome.metrics.as_deref());
         if let Some(shown) = outcome.shown {
@@ -289,7 +300,9 @@ impl Printer {
         }
         match (self.output, &outcome.failure) {
             (Output::Json, _) => print_once(&text),
-            (Output::Text | Output::Quiet, Some(message)) => eprintln!("error: {}", foreign::shown(message)),
+            (Output::Text | Output::Quiet, Some(message)) => {
+                eprintln!("{} {}", head("error:", Tone::Bad), foreign::shown(message));
+            }
             (Output::Text | Output::Quiet, None) => {}
         }
         if let Err(message) = &kept {
@@ -313,6 +326,11 @@ fn in_its_own_way(shown: &Shown, error: Option<String>) -> ExitCode {
             ExitCode::from(shown.status.max(1))
         }
     }
+}
+
+/// What a line on standard error begins with.
+fn head(word: &str, tone: Tone) -> String {
+    Cell::new(word, tone).shown(Look::of(&io::stderr()).color)
 }
 
 /// What Ansible prints for people, message and warnings, with nothing in it that steers their terminal, wherever it came from.

@@ -2,6 +2,7 @@
 
 use super::task::Task;
 use crate::exec::runner::Runner;
+use crate::terminal::table::Tone;
 use serde_json::{Map, Value, json};
 
 /// What a module did, or would do in check mode.
@@ -19,6 +20,8 @@ pub struct Outcome {
     pub left: Map<String, Value>,
     /// What is printed in place of the JSON object or of lines.
     pub shown: Option<Shown>,
+    /// The last line for a person, and how it went.
+    pub closing: Option<(Tone, String)>,
     /// What is kept with `--metrics` in place of figures of this run.
     pub metrics: Option<String>,
 }
@@ -60,7 +63,8 @@ impl Outcome {
     /// Says that nothing was done, for a reason that is no failure.
     #[must_use]
     pub fn skipped(self, code: &str, why: &str) -> Self {
-        self.with("skipped", true).with("code", code).with("msg", why)
+        let closing = (Tone::Warning, format!("skipped: {why}"));
+        self.closing(closing).with("skipped", true).with("code", code).with("msg", why)
     }
 
     /// Adds what only the file of `--result` has.
@@ -68,6 +72,12 @@ impl Outcome {
     pub fn leaving(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.left.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Sums up for a person.
+    #[must_use]
+    pub fn closing(self, (tone, line): (Tone, String)) -> Self {
+        Self { closing: Some((tone, line)), ..self }
     }
 
     /// Adds what every module says where there is something to say: the warnings, the difference if it was asked for, and with -vvv

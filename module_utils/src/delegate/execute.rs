@@ -27,6 +27,14 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+impl Report {
+    /// The lines that are gone, and those that are new.
+    pub fn differences(&self) -> (impl Iterator<Item = &String>, impl Iterator<Item = &String>) {
+        let lost = self.before.iter().filter(|line| !self.after.contains(line));
+        (lost, self.after.iter().filter(|line| !self.before.contains(line)))
+    }
+}
+
 /// Reads each dataset and brings its grants to what is wanted; in check mode only says what would be done.
 #[must_use]
 pub fn run(request: &Request, runner: &Runner, check_mode: bool) -> Vec<Report> {

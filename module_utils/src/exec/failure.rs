@@ -135,6 +135,14 @@ impl From<&Failure> for ErrorReport {
 }
 
 impl ErrorReport {
+    /// In which step of the work, where, and what it is, in a few words: `receive on root@nas: no_space`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let host = self.host.as_deref().filter(|host| *host != "localhost");
+        let host = host.map(|host| format!(" on {host}")).unwrap_or_default();
+        format!("{}{host}: {}", self.stage, self.code)
+    }
+
     /// A refusal of the planner, which ran no command for it.
     #[must_use]
     pub fn of_plan(refusal: &(impl Coded + fmt::Display)) -> Self {

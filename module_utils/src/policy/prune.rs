@@ -12,6 +12,7 @@ mod vanished;
 pub use arrivals::state_folder;
 
 use self::listed::Listed;
+use super::gone::GoneLines;
 use super::kept::Left;
 use super::refusal::Refusal;
 use super::report::Failed;
@@ -128,12 +129,13 @@ struct Doomed {
 }
 
 /// Destroys what may go; with `check` says what that would be.
-pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)) -> Pruned {
+pub fn prune(request: &Request, runner: &Runner, check: bool, color: bool, tell: &dyn Fn(&str)) -> Pruned {
     let zfs = Zfs { host: &Host::Local, runner };
     let mut run = Run {
         request,
         zfs,
         tell,
+        lines: GoneLines::new(std::iter::empty(), check, color),
         check,
         pruned: Pruned {
             counted: request.names.words().map(|word| (word.to_owned(), 0)).collect(),
@@ -160,6 +162,7 @@ pub fn prune(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str
     let doomed = run.judge(pools);
     let doomed = run.without_held(doomed);
     let doomed = run.within_limit(doomed);
+    run.lines = GoneLines::new(doomed.iter().map(|doomed| &doomed.dataset), check, color);
     if check {
         run.estimate(doomed);
     } else {
@@ -177,6 +180,7 @@ struct Run<'a> {
     request: &'a Request,
     zfs: Zfs<'a>,
     tell: &'a dyn Fn(&str),
+    lines: GoneLines,
     check: bool,
     pruned: Pruned,
     /// Pools whose arrivals nobody has noted yet, with the file where that is done from now on.

@@ -118,9 +118,6 @@ pub fn take(request: &Request, runner: &Runner, check: bool, tell: &dyn Fn(&str)
     let seen = run.gather();
     let planned = run.plan(&seen);
     if check {
-        for (snapshot, _) in &planned {
-            tell(&format!("would create {snapshot}"));
-        }
         run.plan_hooks(&planned);
         run.taken.created = planned.into_iter().map(|(snapshot, _)| snapshot).collect();
     } else {

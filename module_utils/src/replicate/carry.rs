@@ -1,7 +1,9 @@
 //! Carries the datasets of one pass over, several at once and parents before children, and verifies what has arrived.
 
+use super::commands;
 use super::gather::Sides;
 use super::holds::{Changes, Holds};
+use super::lines::Told;
 use super::pass::Pass;
 use super::planned::Entry;
 use super::preflight::{NO_BOOKMARK, STAYS};
@@ -22,11 +24,32 @@ use std::time::Instant;
 pub fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
     let waits_for: Vec<Vec<usize>> = (0..entries.len()).map(|index| before(entries, index)).collect();
     let lanes: Vec<Lane> = (0..pass.request.parallel).map(|number| pass.request.lane(number)).collect();
-    let streams = entries.iter().filter(|entry| matches!(entry.plan, Ok(Plan::Send(_)))).count();
-    pass.progress.expect(streams);
+    foresee(pass, entries);
     scheduler::run(lanes.len(), &waits_for, |lane, index| {
         carry(pass, &Carrier::new(pass, &lanes[lane]), &entries[index]);
     });
+}
+
+/// So many streams are asked about, at most: each costs a command before the first of them.
+const FORESEEN: usize = 500;
+
+/// Where somebody watches, ZFS is asked what all streams will take, so that there is a total from the beginning.
+fn foresee(pass: &Pass<'_>, entries: &[Entry<'_>]) {
+    let sending = |entry: &Entry<'_>| match &entry.plan {
+        Ok(Plan::Send(transfer)) => Some((entry.source.name.clone(), transfer.clone())),
+        _ => None,
+    };
+    let sending: Vec<_> = entries.iter().filter_map(sending).collect();
+    pass.progress.expect(sending.len());
+    let source = Zfs { host: &pass.request.source, runner: pass.runner };
+    let steps =
+        sending.iter().flat_map(|(name, transfer)| transfer.steps.iter().map(move |step| (name, transfer, step)));
+    for (number, (name, transfer, step)) in steps.enumerate() {
+        let is_asked = pass.progress.is_wanted() && number < FORESEEN && signals::received().is_none();
+        // What cannot be estimated cannot be sent either, and then says why.
+        let ask = || source.estimate(&commands::estimate(pass.request, name, transfer, step)).unwrap_or_default();
+        pass.progress.foresee(name.as_str(), &step.to, if is_asked { ask() } else { None });
+    }
 }
 
 fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
@@ -53,10 +76,11 @@ fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
             }
             None => stream(pass, carrier, entry, transfer, &mut report),
         }
+        pass.progress.end(name.as_str());
     }
     let mut state = pass.state();
     let retried = pass.may_retry && state.again.contains(name) && signals::received().is_none();
-    (pass.tell)(&format!("{}{}", report.line(), if retried { "; trying again" } else { "" }));
+    (pass.tell)(Told::Done { report: &report, again: retried });
     if let Some(before) = state.done.remove(name) {
         verify::after(before, &mut report);
     }
@@ -139,7 +163,7 @@ fn not_arrived(pass: &Pass<'_>, arrival: &Arrival, failure: &Failure) {
     if let Some(report) = state.done.get_mut(&arrival.source) {
         report.status = Status::Failed;
         report.error = Some(DatasetError::from(failure));
-        (pass.tell)(&report.line());
+        (pass.tell)(Told::Done { report, again: false });
     }
 }
 

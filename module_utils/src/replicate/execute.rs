@@ -8,6 +8,7 @@ use super::diagnose::diagnose;
 use super::gather::{Sides, gather};
 use super::holds::{self, Changes, Holds};
 use super::inheritance::{self, Heir, KeyTree};
+use super::lines::{Tell, Told};
 use super::notices::{Notices, notices};
 use super::orphans::{self, Orphan};
 use super::pass::{Pass, State};
@@ -23,7 +24,7 @@ use crate::exec::signals;
 use crate::model::DatasetName;
 use crate::plan::deleted::DeletedDatasets;
 use crate::plan::swap::Swap;
-use crate::plan::transfer::Plan;
+use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::{SWAP, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -44,6 +45,8 @@ pub struct Run {
     pub left_out: Vec<LeftOutReport>,
     /// No snapshot of any source is wanted, although there are some.
     pub nothing_wanted: bool,
+    /// Datasets below the sources that were left out because an option says so.
+    pub excluded: usize,
     /// Why replicas whose source is gone could not be removed.
     pub not_removed: Vec<String>,
     /// The hooks that were run, or in check mode would be.
@@ -65,9 +68,11 @@ impl Run {
     }
 
     /// What the first look at both sides has to tell.
-    fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner, tell: &dyn Fn(&str)) {
+    fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner) {
         self.reports = not_tried(request, sides);
         self.left_out = chosen::left_out(&sides.not_chosen.left_out);
+        let unseen = sides.listed.len() - sides.sources.len();
+        self.excluded = unseen.saturating_sub(self.left_out.len());
         let Notices { warnings, nothing_wanted } = notices(request, sides);
         self.warnings.extend(warnings);
         self.nothing_wanted = nothing_wanted;
@@ -78,14 +83,10 @@ impl Run {
                 Err(failure) => self.warnings.push(format!("replicas whose source is gone are not told: {failure}")),
             }
         }
-        self.orphans.iter().for_each(|orphan| tell(&orphan.line()));
-        for line in chosen::lines(&self.left_out) {
-            tell(&line);
-        }
     }
 
     /// The last thing that a run does, or says that it would.
-    fn mirror_deletions(&mut self, mirror: &Mirror<'_>, sides: Option<&Sides>, tell: &dyn Fn(&str)) {
+    fn mirror_deletions(&mut self, mirror: &Mirror<'_>, sides: Option<&Sides>) {
         if !mirror.request.deleted.what.acts() {
             return;
         }
@@ -95,7 +96,6 @@ impl Run {
                 self.changed |= changed;
                 self.not_removed = failures;
                 self.orphans = orphans;
-                self.orphans.iter().for_each(|orphan| tell(&orphan.line()));
             }
             Err(failure) => self.not_removed.push(format!("deletions are not mirrored: {failure}")),
         }
@@ -103,14 +103,15 @@ impl Run {
 }
 
 /// Says what would be done, with estimates. Runs only commands that read.
-pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<Run, Failure> {
+pub fn check(request: &Request, runner: &Runner, tell: &Tell<'_>) -> Result<Run, Failure> {
     let sides = gather(request, runner, true)?;
     let source = Zfs { host: &request.source, runner };
     let mut run = Run::default();
-    run.look_around(request, &sides, runner, tell);
+    run.look_around(request, &sides, runner);
     let mut entries = entries(request, &sides);
+    tell_plan(&run.reports, &entries, tell);
     diagnose(&sides, Zfs { host: &request.target, runner }, &request.mapping.target, &mut entries);
-    run.changed |= renamed::tell_planned(&sides.following, tell);
+    run.changed |= renamed::tell_planned(&sides.following, &|line| tell(Told::Note(line)));
     for swap in &sides.swaps {
         run.changed = true;
         run.warnings.push(format!("{}: {TO_FINISH}", swap.place));
@@ -126,17 +127,9 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
         match &entry.plan {
             Ok(Plan::Send(transfer)) => {
                 report.status = Status::Planned;
-                for (step, shown) in transfer.steps.iter().zip(&mut report.steps) {
-                    let cmd = commands::estimate(request, &entry.source.name, transfer, step);
-                    match source.estimate(&cmd) {
-                        Ok(bytes) => shown.bytes_estimated = bytes,
-                        // What cannot even be estimated cannot be sent.
-                        Err(failure) => {
-                            (report.status, report.error) = (Status::Failed, Some(DatasetError::from(&failure)));
-                            break;
-                        }
-                    }
-                    report.bytes += shown.bytes_estimated.unwrap_or(0);
+                if let Err(failure) = estimate(request, source, entry, transfer, &mut report) {
+                    // What cannot even be estimated cannot be sent.
+                    (report.status, report.error) = (Status::Failed, Some(DatasetError::from(&failure)));
                 }
                 run.changed |= report.error.is_none();
             }
@@ -147,19 +140,42 @@ pub fn check(request: &Request, runner: &Runner, tell: &dyn Fn(&str)) -> Result<
             }
             Err(_) => {}
         }
-        tell(&report.line());
+        tell(Told::Done { report: &report, again: false });
         run.reports.push(report);
     }
     run.key_trees = inheritance::trees(&inheritance::heirs(request, &sides, &entries), &run.reports);
     let some_failed = run.reports.iter().any(|report| report.error.is_some());
     let mirror = Mirror { request, runner, dry: true, some_failed, target_pool: sides.target_pool };
-    run.mirror_deletions(&mirror, Some(&sides), tell);
+    run.mirror_deletions(&mirror, Some(&sides));
     Ok(run)
+}
+
+/// Adds what ZFS expects to send.
+fn estimate(
+    request: &Request,
+    source: Zfs<'_>,
+    entry: &Entry<'_>,
+    transfer: &Transfer,
+    report: &mut DatasetReport,
+) -> Result<(), Failure> {
+    for (step, shown) in transfer.steps.iter().zip(&mut report.steps) {
+        shown.bytes_estimated = source.estimate(&commands::estimate(request, &entry.source.name, transfer, step))?;
+        report.bytes += shown.bytes_estimated.unwrap_or(0);
+    }
+    Ok(())
 }
 
 /// What is to be said about clones that do not land as such.
 fn of_clones(request: &Request, source: Zfs<'_>, sides: &Sides, entries: &[Entry<'_>]) -> Vec<String> {
     [clone_notices::warnings(source, entries), clone_notices::promoted(request, sides, entries)].concat()
+}
+
+/// What it is about, and what cannot be tried.
+fn tell_plan(not_tried: &[DatasetReport], entries: &[Entry<'_>], tell: &Tell<'_>) {
+    tell(Told::Planned(&[not_tried.to_vec(), entries.iter().map(Entry::report).collect()].concat()));
+    for report in not_tried {
+        tell(Told::Done { report, again: false });
+    }
 }
 
 const TO_FINISH: &str = "an earlier run was cut short while it put this in its place; that is finished first";
@@ -176,12 +192,7 @@ fn unfinished(swap: &Swap, request: &Request) -> Option<Failure> {
 }
 
 /// Replicates.
-pub fn replicate(
-    request: &Request,
-    runner: &Runner,
-    tell: &(dyn Fn(&str) + Sync),
-    progress: &Progress<'_>,
-) -> Result<Run, Failure> {
+pub fn replicate(request: &Request, runner: &Runner, tell: &Tell<'_>, progress: &Progress<'_>) -> Result<Run, Failure> {
     let mut execution = Execution {
         request,
         runner,
@@ -197,7 +208,9 @@ pub fn replicate(
         match execution.pass(todo.as_ref(), tries_left > 0) {
             Ok(again) if again.is_empty() => break,
             Ok(again) => todo = Some(again),
-            Err(failure) if failure.cause.is_transient() && tries_left > 0 => tell(&format!("{failure}; trying again")),
+            Err(failure) if failure.cause.is_transient() && tries_left > 0 => {
+                tell(Told::Note(&format!("{failure}; trying again")));
+            }
             // What was done before is worth more to the reader than the bare error.
             Err(failure) if !execution.done.is_empty() => {
                 execution.fail_rest(todo.unwrap_or_default(), &failure);
@@ -213,7 +226,7 @@ pub fn replicate(
     run.key_trees = inheritance::trees(&execution.heirs, &run.reports);
     let some_failed = run.reports.iter().any(|report| report.error.is_some());
     if signals::received().is_none() {
-        run.mirror_deletions(&Mirror { request, runner, dry: false, some_failed, target_pool }, None, tell);
+        run.mirror_deletions(&Mirror { request, runner, dry: false, some_failed, target_pool }, None);
     }
     Ok(run)
 }
@@ -228,7 +241,7 @@ fn pause(time: Duration) {
 struct Execution<'a> {
     request: &'a Request,
     runner: &'a Runner,
-    tell: &'a (dyn Fn(&str) + Sync),
+    tell: &'a Tell<'a>,
     progress: &'a Progress<'a>,
     run: Run,
     done: BTreeMap<DatasetName, DatasetReport>,
@@ -247,10 +260,12 @@ impl Execution<'_> {
         let (sides, followed) = self.gather_following()?;
         self.target_pool = sides.target_pool;
         if only.is_none() {
-            self.run.look_around(self.request, &sides, self.runner, self.tell);
-            self.run.reports.iter().for_each(|report| (self.tell)(&report.line()));
+            self.run.look_around(self.request, &sides, self.runner);
         }
         let mut entries = entries(self.request, &sides);
+        if only.is_none() {
+            tell_plan(&self.run.reports, &entries, self.tell);
+        }
         let target = Zfs { host: &self.request.target, runner: self.runner };
         diagnose(&sides, target, &self.request.mapping.target, &mut entries);
         followed.tell_entries(&mut entries);
@@ -308,7 +323,9 @@ impl Execution<'_> {
         if sides.following.groups.is_empty() {
             return Ok((sides, Followed::default()));
         }
-        let followed = renamed::follow(self.request, self.runner, &sides, &mut self.run.warnings, self.tell);
+        let followed = renamed::follow(self.request, self.runner, &sides, &mut self.run.warnings, &|line| {
+            (self.tell)(Told::Note(line));
+        });
         self.run.changed = true;
         // What was planned with other names may be another thing now.
         let stuck = std::mem::take(&mut sides.following.stuck);
@@ -355,7 +372,7 @@ impl Execution<'_> {
         let gone = |name: &DatasetName| failed.contains(&name.to_string()) && !there.contains_key(name.as_str());
         for (_, report) in self.done.iter_mut().filter(|(name, _)| gone(name)) {
             report.vanish();
-            (self.tell)(&report.line());
+            (self.tell)(Told::Done { report, again: false });
         }
     }
 

@@ -17,6 +17,7 @@ pub mod gather;
 pub mod holds;
 pub mod hooked;
 pub mod inheritance;
+pub mod lines;
 pub mod listing;
 pub mod notices;
 pub mod options;

@@ -3,6 +3,7 @@
 use super::bookmarks::Bookmarks;
 use super::gather::Sides;
 use super::holds::Holds;
+use super::lines::Tell;
 use super::planned::Entry;
 use super::progress::Progress;
 use super::refusal::Obstacle;
@@ -28,7 +29,7 @@ pub struct Pass<'a> {
     /// Our bookmarks of what is about to be sent.
     pub bookmarks: &'a Bookmarks,
     pub(super) holds: Option<&'a Holds>,
-    pub(super) tell: &'a (dyn Fn(&str) + Sync),
+    pub(super) tell: &'a Tell<'a>,
     pub(super) may_retry: bool,
     /// What the run has warned of before its streams.
     pub(super) said: &'a [String],

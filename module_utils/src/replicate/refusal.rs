@@ -77,6 +77,9 @@ pub enum Obstacle {
     /// The dataset below which everything lands is not there.
     #[error("target {0} does not exist. Create it first: zfs create -p -o canmount=off {0}")]
     TargetMissing(DatasetName),
+    /// What is to be listed is not there.
+    #[error("{0} does not exist there; check its name")]
+    NothingThere(DatasetName),
     /// Compression was asked for.
     #[error("compress: zstd needs the program zstd on {0}. Install it there, or leave compress out")]
     ZstdMissing(String),
@@ -123,6 +126,7 @@ codes! {
         PoolMissing => "pool_missing",
         SourceMissing => "source_missing",
         TargetMissing => "target_missing",
+        NothingThere => "dataset_missing",
         ZstdMissing => "zstd_missing",
         PermissionMissing => "permission_missing",
         ParentNotArrived => "parent_not_arrived",

@@ -153,7 +153,7 @@ pub struct DatasetError {
     pub conflict: Option<Box<Conflict>>,
     /// All of it in one line.
     #[serde(skip)]
-    line: String,
+    pub line: String,
 }
 
 impl From<&Failure> for DatasetError {
@@ -277,38 +277,11 @@ impl DatasetReport {
         !self.steps.is_empty()
     }
 
-    /// One line for a person.
+    /// Why it failed, in full.
     #[must_use]
-    pub fn line(&self) -> String {
-        let Self { source, target, .. } = self;
-        let size = crate::model::units::ByteSize(self.bytes);
-        if let Some(error) = &self.error {
-            return format!("{source} -> {target}: {}", error.line);
-        }
-        if self.status == Status::Vanished {
-            return format!("{source}: gone before it could be sent");
-        }
-        match self.action {
-            Some(Action::NoSnapshots) => format!("{source}: no snapshots to send"),
-            Some(Action::UpToDate) => {
-                format!("{source} -> {target}: up to date at @{}", self.to.as_deref().unwrap_or(""))
-            }
-            Some(action) => {
-                let action = action.word();
-                let verb = if self.status == Status::Planned { "would send" } else { "sent" };
-                let to = self.to.as_deref().unwrap_or("");
-                let many = if self.snapshots == 1 { "" } else { "s" };
-                let time =
-                    if self.status == Status::Planned { String::new() } else { format!(" in {:.1} s", self.seconds) };
-                let over = self.passed_over.as_ref().map(|over| format!(", {} older ones left out", over.snapshots));
-                format!(
-                    "{source} -> {target}: {verb} {action}, {} snapshot{many} up to @{to}, {size}{time}{}",
-                    self.snapshots,
-                    over.unwrap_or_default()
-                )
-            }
-            None => format!("{source} -> {target}"),
-        }
+    pub fn failure(&self) -> Option<String> {
+        let Self { source, target, error, .. } = self;
+        error.as_ref().map(|error| format!("{source} -> {target}: {}", error.line))
     }
 }
 

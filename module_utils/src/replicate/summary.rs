@@ -57,7 +57,7 @@ pub fn newest(reports: &[DatasetReport]) -> (Vec<String>, Vec<String>) {
 /// The message of a task that failed: each failed dataset with its reason, and why replicas could not be removed.
 #[must_use]
 pub fn failure_message(reports: &[DatasetReport], not_removed: &[String]) -> Option<String> {
-    let failed: Vec<String> = reports.iter().filter(|report| report.error.is_some()).map(DatasetReport::line).collect();
+    let failed: Vec<String> = reports.iter().filter_map(DatasetReport::failure).collect();
     let datasets = match failed.len() {
         0 | 1 => failed.concat(),
         n => format!("{n} of {} datasets failed:\n{}", reports.len(), failed.join("\n")),

@@ -2,6 +2,7 @@
 
 use super::pass::Pass;
 use super::planned::Entry;
+use super::progress::Begun;
 use super::refusal::Obstacle;
 use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
@@ -21,7 +22,6 @@ use crate::zfs::snapshots::batches_of;
 pub struct Carrier<'a> {
     pass: &'a Pass<'a>,
     lane: &'a Lane,
-    source: Zfs<'a>,
     target: Zfs<'a>,
 }
 
@@ -29,8 +29,7 @@ impl<'a> Carrier<'a> {
     /// Over the connections of `lane`.
     #[must_use]
     pub fn new(pass: &'a Pass<'a>, lane: &'a Lane) -> Self {
-        let zfs = |host| Zfs { host, runner: pass.runner };
-        Self { pass, lane, source: zfs(&lane.source), target: zfs(&lane.target) }
+        Self { pass, lane, target: Zfs { host: &lane.target, runner: pass.runner } }
     }
 
     /// Carries a planned dataset over, and keeps its report true at every moment.
@@ -113,9 +112,9 @@ impl<'a> Carrier<'a> {
         let is_beside = matches!(transfer.replaces, Replaces::Beside(_));
         let mut first = is_beside || there.is_none_or(|there| there.snapshots().next().is_none());
         let planned = std::mem::take(&mut report.snapshots);
-        let number = self.pass.progress.begin();
+        let begun = self.pass.progress.begin(entry.source.name.as_str());
         for (index, step) in transfer.steps.iter().enumerate() {
-            self.step(entry, transfer, step, (first, number), report).inspect_err(|_| report.ends_at(index))?;
+            self.step(entry, transfer, step, (first, &begun), report).inspect_err(|_| report.ends_at(index))?;
             report.snapshots += step.snapshots;
             if let (Replaces::Beside(arriving), 0) = (&transfer.replaces, index) {
                 self.put_in_place(entry, transfer, arriving, report).inspect_err(|_| {
@@ -160,7 +159,7 @@ impl<'a> Carrier<'a> {
         entry: &Entry<'_>,
         transfer: &Transfer,
         step: &Step,
-        (first, number): (bool, usize),
+        (first, begun): (bool, &Begun<'_, '_>),
         report: &mut DatasetReport,
     ) -> Result<(), Failure> {
         let Pass { request, runner, progress, sides, .. } = *self.pass;
@@ -170,11 +169,7 @@ impl<'a> Carrier<'a> {
         let send = Attempt { stage: "send", host: &self.lane.source, cmd: &send };
         let receive = Attempt { stage: "receive", host: &self.lane.target, cmd: &receive };
         let before = report.bytes;
-        let estimate = progress.is_wanted().then(|| {
-            let cmd = commands::estimate(request, &entry.source.name, transfer, step);
-            self.source.estimate(&cmd).unwrap_or_default()
-        });
-        let follow = progress.follow(number, entry.source.name.as_str(), &step.to, estimate.flatten());
+        let follow = begun.follow(&step.to);
         // Whatever happens from here on, the target may have changed.
         self.pass.state().changed = true;
         // What this host itself sends is trusted; what comes from another one is looked at (docs/security.md).
@@ -183,10 +178,11 @@ impl<'a> Carrier<'a> {
             report.bytes = before + bytes;
             follow.moved(bytes);
         });
-        drop(follow);
-        if let (Some(estimated), Some(shown)) = (estimate, report.steps.iter_mut().find(|shown| shown.to == step.to)) {
-            shown.bytes_estimated = estimated;
+        let shown = report.steps.iter_mut().find(|shown| shown.to == step.to);
+        if let (true, Some(shown)) = (progress.is_wanted(), shown) {
+            shown.bytes_estimated = follow.estimated();
         }
+        drop(follow);
         match streamed {
             Err(failure) if failure.cause == Cause::Stopped || failure.cause == Cause::ConnectionLost => Err(failure),
             // Not every complaint means failure: a property that could not be set does not undo the receive.

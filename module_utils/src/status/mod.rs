@@ -20,6 +20,7 @@ pub mod model;
 pub mod mqtt;
 pub mod nagios;
 pub mod options;
+pub mod replicas;
 pub mod replication;
 pub mod report;
 pub mod said;

@@ -155,6 +155,13 @@ impl Zfs<'_> {
         Ok(locked)
     }
 
+    /// What all datasets of the host are called, by their guids.
+    pub fn names_by_guid(&self) -> Result<HashMap<u64, String>, Failure> {
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "filesystem,volume", "-o", "name,guid"]);
+        let all = self.list(&cmd, parse::numbers)?;
+        Ok(all.into_iter().filter_map(|(name, guid)| Some((guid?, name))).collect())
+    }
+
     /// How many bytes `send` would send, where ZFS can tell.
     pub fn estimate(&self, send: &Cmd) -> Result<Option<u64>, Failure> {
         Ok(parse::estimate(&self.ask("estimate", send)?.stdout))

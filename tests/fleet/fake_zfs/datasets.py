@@ -12,7 +12,8 @@ def zfs_list(fake, words):
     given, names = options(words, "tod", "Hpr")
     types = given.get("t", ["filesystem,volume"])[0].split(",")
     columns = given.get("o", ["name"])[0].split(",")
-    depth = None if "r" in given else int(given.get("d", ["0"])[0])
+    # Without a name all there are are listed.
+    depth = None if "r" in given or not (names or "d" in given) else int(given.get("d", ["0"])[0])
     lines, missing = [], []
     for name in names or [one for one in fake.datasets if "/" not in one]:
         try:
@@ -36,7 +37,8 @@ def zfs_get(fake, words):
     given, (properties, *names) = options(words, "otds", "Hpr")
     sources = given.get("s", [None])[0]
     types = given.get("t", ["filesystem,volume,snapshot,bookmark"])[0].split(",")
-    depth = None if "r" in given else int(given.get("d", ["0"])[0])
+    # Without a name all there are are listed.
+    depth = None if "r" in given or not (names or "d" in given) else int(given.get("d", ["0"])[0])
     columns = given.get("o", ["name,property,value,source"])[0].split(",")
     lines, missing = [], []
     for name in names:

@@ -107,7 +107,7 @@ def test_the_timers_fire_by_the_clock(source: Fleet) -> None:
     for job in JOBS:
         assert source.json("source", f"/var/lib/ferro-zfs/{job}.json")["summary"]["failed"] == 0
         assert "ferro_zfs_" in source.sh("source", f"cat {METRICS}/ferro-zfs-{job}.prom")
-    assert re.search(r"zfs_policy_snapshot\[\d+\]: \* created tank/documents@", journal(source))
+    assert re.search(r"zfs_policy_snapshot\[\d+\]: \* created +tank/documents +@", journal(source))
 
 
 def journal(fleet: Fleet) -> str:

@@ -15,8 +15,9 @@ fn typed<'h>(host: &'h Host, words: &[&str]) -> Run<'h> {
 fn words_are_sources_and_target() {
     let host = Host::new("vault").reaches("nas", "tank @1\n tank/a @1\n tank/cache @1");
     typed(&host, &["-n", "root@nas:tank", "vault", "--exclude", "tank/cache", "--no-bookmarks"]).is("
-        * tank -> vault/tank: would send full, 1 snapshot up to @1, 64.0 KiB
-        * tank/a -> vault/tank/a: would send full, 1 snapshot up to @1, 64.0 KiB
+        * would send    tank    -> vault/tank    @1  full            1 snapshot  64.0 KiB
+        * would send    tank/a  -> vault/tank/a  @1  full            1 snapshot  64.0 KiB
+        check: 3 datasets: 2 would be sent, 1 excluded; 2 snapshots, about 128 KiB
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ nas: list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -34,7 +35,8 @@ fn flags_win_over_the_file() {
         .unwrap();
     let file = host.path("o.json").display().to_string();
     typed(&host, &[&file, "--target", "void", "--no-recursive", "--no-intermediates", "--retries=0"]).is("
-        * tank -> void/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          tank  -> void/tank  @2  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -d 1 tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS void/tank
@@ -55,7 +57,8 @@ fn flags_win_over_the_file() {
 fn properties_are_added_to_those_that_replicas_get() {
     let host = Host::new("tank @1\n vault");
     typed(&host, &["tank", "vault", "--no-bookmarks", "--receive-properties", "compression=zstd", "--retries=0"]).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -95,7 +98,19 @@ fn misuse_is_told_in_text_and_does_nothing() {
         exit 2
     ");
     typed(&host, &["tank", "--target", "vault"]).is("
-        ! error: the arguments file tank cannot be read: No such file or directory (os error 2). A word alone is a file with options; datasets have options of their own
+        ! zfs_replicate: tank stands alone, so it would be the FILE with options, and there is none of that name. Give both ends as words, as in `root@nas:tank vault/replicas`, or both as options, --source and --target
+        ! zfs_replicate --help lists all options
+        exit 2
+    ");
+    typed(&host, &["root@nas:tank"]).is("
+        ! zfs_replicate: the target is missing: say below which dataset root@nas:tank shall land, as in: zfs_replicate root@nas:tank vault/replicas
+        !   (a word alone would be a FILE with options, and there is none of that name)
+        ! zfs_replicate --help lists all options
+        exit 2
+    ");
+    typed(&host, &["o.json", "-", "vault"]).is("
+        ! zfs_replicate: - can only be a FILE with options, and that stands alone: beside it, datasets are named with --source and --target
+        ! zfs_replicate --help lists all options
         exit 2
     ");
     typed(&host, &[]).is("

@@ -8,8 +8,9 @@ use serde_json::json;
 fn first_all_then_what_is_new_then_nothing() {
     let host = Host::new("tank @1\n tank/a @1 @2\n vault");
     replicate(&host, json!({})).check().is("
-        * tank -> vault/tank: would send full, 1 snapshot up to @1, 64.0 KiB
-        * tank/a -> vault/tank/a: would send full, 2 snapshots up to @2, 128 KiB
+        * would send    tank    -> vault/tank    @1  full            1 snapshot  64.0 KiB
+        * would send    tank/a  -> vault/tank/a  @2  full           2 snapshots   128 KiB
+        check: 2 datasets: 2 would be sent; 3 snapshots, about 192 KiB
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -20,8 +21,9 @@ fn first_all_then_what_is_new_then_nothing() {
         $ send -nvP -Lc -i @1 tank/a@2
     ");
     replicate(&host, json!({})).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
-        * tank/a -> vault/tank/a: sent full, 2 snapshots up to @2, 130 KiB in N s
+        * sent          tank    -> vault/tank    @1  full            1 snapshot  64.9 KiB  in N s
+        * sent          tank/a  -> vault/tank/a  @2  full           2 snapshots   130 KiB  in N s
+        done: 2 datasets: 2 sent; 3 snapshots, 195 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -42,8 +44,9 @@ fn first_all_then_what_is_new_then_nothing() {
         = vault/tank/a canmount=off readonly=on ferro.zfs:replica=102 @1 @2
     ");
     replicate(&host, json!({})).is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @2
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @2
+        done: 2 datasets: 2 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -52,8 +55,9 @@ fn first_all_then_what_is_new_then_nothing() {
     host.zfs("snapshot tank/a@3");
     host.zfs("snapshot tank/a@4");
     replicate(&host, json!({})).is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: sent incremental, 2 snapshots up to @4, 131 KiB in N s
+        * up to date    tank    -> vault/tank    @1
+        * sent          tank/a  -> vault/tank/a  @4  incremental    2 snapshots   131 KiB  in N s
+        done: 2 datasets: 1 sent, 1 up to date; 2 snapshots, 131 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -104,7 +108,8 @@ fn only_the_latest_is_sent() {
     let host = Host::new("tank/a @1 @2 @3\n vault");
     let options = json!({"source": ["tank/a"], "strip_prefix": "tank", "initial": "latest", "intermediates": false});
     plainly(&host, options.clone()).is("
-        * tank/a -> vault/a: sent full, 1 snapshot up to @3, 64.9 KiB in N s
+        * sent          tank/a  -> vault/a  @3  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank/a
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank/a
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/a
@@ -118,7 +123,8 @@ fn only_the_latest_is_sent() {
     host.zfs("snapshot tank/a@4");
     host.zfs("snapshot tank/a@5");
     plainly(&host, options).is("
-        * tank/a -> vault/a: sent incremental, 1 snapshot up to @5, 64.9 KiB in N s
+        * sent          tank/a  -> vault/a  @5  incremental     1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank/a
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank/a
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/a
@@ -135,8 +141,9 @@ fn only_the_latest_is_sent() {
 fn snapshots_and_datasets_are_chosen() {
     let host = Host::new("tank\n tank/a @1 @x2 @3\n tank/b @1\n tank/b/c @1\n vault");
     plainly(&host, json!({"exclude": ["tank/b"], "snapshots": {"exclude": ["x*"]}})).is("
-        * tank: no snapshots to send
-        * tank/a -> vault/tank/a: sent full, 2 snapshots up to @3, 130 KiB in N s
+        * no snapshots  tank    -> vault/tank
+        * sent          tank/a  -> vault/tank/a  @3  full           2 snapshots   130 KiB  in N s
+        done: 4 datasets: 1 sent, 1 without snapshots, 2 excluded; 2 snapshots, 130 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -159,7 +166,8 @@ fn snapshots_and_datasets_are_chosen() {
 fn bookmark_is_the_base_where_the_snapshot_is_gone() {
     let host = Host::new("tank #1 @2\n vault\n vault/tank @1");
     replicate(&host, json!({})).is("
-        * tank -> vault/tank: sent incremental, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @2  incremental     1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -181,7 +189,8 @@ fn holds_move_on() {
     let host = Host::new("tank @1\n vault");
     let options = json!({"holds": true, "bookmarks": false});
     replicate(&host, options.clone()).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -199,7 +208,8 @@ fn holds_move_on() {
     ");
     host.zfs("snapshot tank@2");
     replicate(&host, options.clone()).is("
-        * tank -> vault/tank: sent incremental, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @2  incremental     1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -221,7 +231,8 @@ fn holds_move_on() {
         = vault/tank canmount=off readonly=on ferro.zfs:replica=100 @1 @2=new(ferro_0000000000000066_a194521d)
     ");
     replicate(&host, options).is("
-        * tank -> vault/tank: up to date at @2
+        * up to date    tank  -> vault/tank  @2
+        done: 1 dataset: 1 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -238,7 +249,8 @@ fn holds_move_on() {
 fn holds_that_cannot_be_taken_are_a_warning() {
     let host = Host::new("tank @1\n vault");
     plainly(&host, json!({"holds": true})).fails("hold * vault/*", "cannot hold snapshot 'vault/tank@1': permission denied").is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         ! warning: holds are not as they should be: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
@@ -261,7 +273,8 @@ fn holds_that_cannot_be_taken_are_a_warning() {
 fn bookmarks_that_cannot_be_made_are_a_warning() {
     let host = Host::new("tank @1\n vault");
     replicate(&host, json!({})).fails("bookmark *", "cannot create bookmark 'tank#x': permission denied").is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         ! warning: no bookmark is made, so the snapshot must stay on the source: permission denied (tank@1)
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
@@ -282,7 +295,8 @@ fn bookmarks_that_cannot_go_are_a_warning() {
     replicate(&host, json!({})).ended();
     host.zfs("snapshot tank@2");
     replicate(&host, json!({})).fails("destroy tank#*", "cannot destroy bookmark 'tank#x': permission denied").is("
-        * tank -> vault/tank: sent incremental, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @2  incremental     1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         ! warning: our older bookmarks stay on the source: permission denied (tank#ferro_0000000000000066_4e6a1320_0000000000000065)
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
@@ -305,7 +319,8 @@ fn properties_that_a_volume_lacks_are_left_out() {
     let host = Host::new("tank/v type=volume @1\n vault");
     let options = json!({"source": ["tank/v"], "receive_properties": {"readonly": "on", "recordsize": "1M"}, "receive_exclude": ["mountpoint", "volmode"]});
     plainly(&host, options).is("
-        * tank/v -> vault/tank/v: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank/v  -> vault/tank/v  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank/v
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank/v
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank/v
@@ -326,7 +341,8 @@ fn properties_that_a_volume_lacks_are_left_out() {
 fn properties_go_along_locally_and_are_set_from_afar() {
     let host = Host::new("tank compression=lz4 mountpoint=/x @1\n vault").reaches("nas", "nasty\n");
     plainly(&host, json!({"send_properties": true})).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -338,7 +354,8 @@ fn properties_go_along_locally_and_are_set_from_afar() {
         = vault/tank canmount=off readonly=on ferro.zfs:replica=100 @1
     ");
     plainly(&host, json!({"send_properties": true, "target": "nasty", "target_host": "root@nas"})).is("
-        * tank -> nasty/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> nasty/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r nasty/tank
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS nasty nasty/tank_ferro_arriving
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

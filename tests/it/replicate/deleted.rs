@@ -41,10 +41,11 @@ fn told(result: &Value) -> Vec<String> {
 fn deleted_sources_are_noticed_and_their_replicas_destroyed_when_that_is_long_ago() {
     let host = sent("destroy");
     mirror(&host, "destroy", "2026-06-15").is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
-        * tank/old -> vault/tank/old: up to date at @2
-        * tank/old/c -> vault/tank/old/c: up to date at @1
+        * up to date    tank        -> vault/tank        @1
+        * up to date    tank/a      -> vault/tank/a      @1
+        * up to date    tank/old    -> vault/tank/old    @2
+        * up to date    tank/old/c  -> vault/tank/old/c  @1
+        done: 4 datasets: 4 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -57,10 +58,11 @@ fn deleted_sources_are_noticed_and_their_replicas_destroyed_when_that_is_long_ag
     ");
     host.zfs("destroy -r tank/old");
     mirror(&host, "destroy", "2026-06-16").check().is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; would be noted down (newest snapshot @2, 11 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; would be noted down (newest snapshot @1, 11 days old, 96.0 KiB)
+        check: 2 datasets: 2 up to date
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -70,10 +72,11 @@ fn deleted_sources_are_noticed_and_their_replicas_destroyed_when_that_is_long_ag
         $ get -Hp -o name,value creation vault/tank/old@2 vault/tank/old/c@1
     ");
     mirror(&host, "destroy", "2026-06-16").is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; noted down (newest snapshot @2, 11 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; noted down (newest snapshot @1, 11 days old, 96.0 KiB)
+        done: 2 datasets: 2 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -94,10 +97,11 @@ fn deleted_sources_are_noticed_and_their_replicas_destroyed_when_that_is_long_ag
     assert_eq!(early["changed"], false);
     assert_eq!(told(&early), ["vault/tank/old keep ok deleted_recently", "vault/tank/old/c keep ok deleted_recently"]);
     mirror(&host, "destroy", "2026-07-16").check().is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; would be destroyed (newest snapshot @2, 41 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; would be destroyed (newest snapshot @1, 41 days old, 96.0 KiB)
+        check: 2 datasets: 2 up to date
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -109,10 +113,11 @@ fn deleted_sources_are_noticed_and_their_replicas_destroyed_when_that_is_long_ag
         $ list -Hp -t snapshot -o name,userrefs,numclones -d 1 vault/tank/old vault/tank/old/c
     ");
     mirror(&host, "destroy", "2026-07-16").is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; destroyed (newest snapshot @2, 41 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; destroyed (newest snapshot @1, 41 days old, 96.0 KiB)
+        done: 2 datasets: 2 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -143,10 +148,11 @@ fn deleted_sources_have_their_replicas_set_aside_from_where_they_come_back() {
     host.zfs("destroy -r tank/old");
     mirror(&host, "set_aside", "2026-06-16").result();
     mirror(&host, "set_aside", "2026-08-01").is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; set aside as vault/ferro_deleted/tank:old_20260801T102030Z (newest snapshot @2, 57 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; set aside as vault/ferro_deleted/tank:old_20260801T102030Z/c (newest snapshot @1, 57 days old, 96.0 KiB)
+        done: 2 datasets: 2 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -182,10 +188,11 @@ fn a_source_that_comes_back_begins_its_absence_anew() {
     mirror(&host, "destroy", "2026-06-16").result();
     host.zfs("rename other/old tank/old");
     mirror(&host, "destroy", "2026-07-10").is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
-        * tank/old -> vault/tank/old: up to date at @2
-        * tank/old/c -> vault/tank/old/c: up to date at @1
+        * up to date    tank        -> vault/tank        @1
+        * up to date    tank/a      -> vault/tank/a      @1
+        * up to date    tank/old    -> vault/tank/old    @2
+        * up to date    tank/old/c  -> vault/tank/old/c  @1
+        done: 4 datasets: 4 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -212,10 +219,11 @@ fn what_is_in_the_way_of_a_due_replica_fails_the_run_and_keeps_it() {
     mirror(&host, "destroy", "2026-06-16").result();
     host.zfs("hold mine vault/tank/old/c@1");
     mirror(&host, "destroy", "2026-08-01").is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; it stays: it is due, but vault/tank/old/c below it stays (newest snapshot @2, 57 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; vault/tank/old/c@1 is held, so it cannot be destroyed: `zfs holds` there shows by whom, and zfs release ends it (newest snapshot @1, 57 days old, 96.0 KiB)
+        done: 2 datasets: 2 up to date, in N s
         ! error: vault/tank/old/c: vault/tank/old/c@1 is held, so it cannot be destroyed: `zfs holds` there shows by whom, and zfs release ends it
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -280,10 +288,11 @@ fn who_may_not_mark_removes_nothing() {
     let refused = mirror(&host, "destroy", "2026-06-16")
         .fails("set ferro.zfs:missing=*", "cannot set property: permission denied");
     refused.is("
-        * tank -> vault/tank: up to date at @1
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @1
+        * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; mark deleted failed: `zfs set 'ferro.zfs:missing=2026-06-16T10:20:30Z/7003/106' vault/tank/old` ended with exit status 1: cannot set property: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs) (newest snapshot @2, 11 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; mark deleted failed: `zfs set 'ferro.zfs:missing=2026-06-16T10:20:30Z/7003/106' vault/tank/old` ended with exit status 1: cannot set property: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs) (newest snapshot @1, 11 days old, 96.0 KiB)
+        done: 2 datasets: 2 up to date, in N s
         ! error: deletions are not mirrored, for replicas could not be marked: mark deleted failed: `zfs set 'ferro.zfs:missing=2026-06-16T10:20:30Z/7003/106' vault/tank/old` ended with exit status 1: cannot set property: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

@@ -8,8 +8,9 @@ use serde_json::json;
 fn missing_things_are_named() {
     let host = Host::new("tank @1\n vault\n");
     plainly(&host, json!({"source": ["tank", "tank/no", "pond/x"]})).is("
-        * pond/x -> vault/pond/x: list failed: pool pond is not imported there, or there is none of this name. Import it first: zpool import pond
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * failed        pond/x  -> vault/pond/x  list: pool_missing
+        * sent          tank    -> vault/tank    @1  full            1 snapshot  64.9 KiB  in N s
+        failed: 2 datasets: 1 sent, 1 failed; 1 snapshot, 64.9 KiB in N s
         ! error: pond/x -> vault/pond/x: list failed: pool pond is not imported there, or there is none of this name. Import it first: zpool import pond
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank pond/x
@@ -46,8 +47,9 @@ fn orphans_are_told() {
     let host =
         Host::new("tank @1\n vault\n vault/tank @1 ferro.zfs:replica=100\n vault/tank/old @1 ferro.zfs:replica=4711");
     plainly(&host, json!({})).is("
+        * up to date    tank  -> vault/tank  @1
         * vault/tank/old: its source is gone; it stays (newest snapshot @1, 10 days old, 96.0 KiB)
-        * tank -> vault/tank: up to date at @1
+        done: 1 dataset: 1 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -61,7 +63,8 @@ fn orphans_are_told() {
 fn diverged_fails_and_changes_nothing() {
     let host = Host::new("tank @1 @2\n vault\n vault/tank @1 @own written=4096");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: the target was written to: 4096 bytes since its snapshot @1. Keep a copy if they matter, then roll the target back to that snapshot, or let on_diverged: rollback do that; readonly=on and canmount=off prevent it from happening again
+        * failed        tank  -> vault/tank  plan: target_modified
+        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
         ! error: tank -> vault/tank: the target was written to: 4096 bytes since its snapshot @1. Keep a copy if they matter, then roll the target back to that snapshot, or let on_diverged: rollback do that; readonly=on and canmount=off prevent it from happening again
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -74,7 +77,8 @@ fn diverged_fails_and_changes_nothing() {
     ");
     let host = Host::new("tank @2\n vault\n vault/tank @1");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: source and target have no snapshot in common, so nothing incremental is possible: source has @2; target has @1. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that
+        * failed        tank  -> vault/tank  plan: no_common_snapshot
+        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
         ! error: tank -> vault/tank: source and target have no snapshot in common, so nothing incremental is possible: source has @2; target has @1. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -92,7 +96,9 @@ fn diverged_rollback_destroys_just_what_it_says() {
     let host = Host::new("tank @1 @2\n vault\n vault/tank @1 @own @more written=4096");
     let options = json!({"on_diverged": "rollback"});
     plainly(&host, options.clone()).check().is("
-        * tank -> vault/tank: would send incremental, 1 snapshot up to @2, 64.0 KiB
+        * would send    tank  -> vault/tank  @2  incremental     1 snapshot  64.0 KiB
+        * vault/tank would be rolled back to @1, 2 snapshots destroyed: @own, @more, 4.0 KiB written there are lost
+        check: 1 dataset: 1 would be sent; 1 snapshot, about 64.0 KiB
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -103,7 +109,9 @@ fn diverged_rollback_destroys_just_what_it_says() {
         $ send -nvP -Lc -i @1 tank@2
     ");
     plainly(&host, options).is("
-        * tank -> vault/tank: sent incremental, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @2  incremental     1 snapshot  64.9 KiB  in N s
+        * vault/tank was rolled back to @1, 2 snapshots destroyed: @own, @more, 4.0 KiB written there are lost
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -125,7 +133,9 @@ fn diverged_rollback_that_fails_half_way_tells_what_is_gone() {
     let host = Host::new("tank @1 @2\n vault\n vault/tank @1 @own+512 @more+512");
     let fault = json!({"command": "destroy vault/tank@*", "meanwhile": "destroy vault/tank@own", "says": "cannot destroy snapshot vault/tank@more: dataset is busy"});
     plainly(&host, json!({"on_diverged": "rollback"})).fault("", fault.clone()).is("
-        * tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
+        * failed        tank  -> vault/tank  roll back: busy
+        * vault/tank was rolled back to @1, 1 snapshot destroyed: @own
+        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
         ! error: tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -149,8 +159,10 @@ fn diverged_set_aside_keeps_all_and_brings_children_back() {
     let host = Host::new("tank @2\n tank/a @1\n vault\n vault/tank @1\n vault/tank/a @1");
     let options = json!({"on_diverged": "set_aside"});
     plainly(&host, options.clone()).check().is("
-        * tank -> vault/tank: would send full, 1 snapshot up to @2, 64.0 KiB
-        * tank/a -> vault/tank/a: up to date at @1
+        * would send    tank    -> vault/tank    @2  full            1 snapshot  64.0 KiB
+        * up to date    tank/a  -> vault/tank/a  @1
+        * vault/tank would be set aside as vault/tank_diverged_TIME: source and target have no snapshot in common, so nothing incremental is possible: source has @2; target has @1. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that
+        check: 2 datasets: 1 would be sent, 1 up to date; 1 snapshot, about 64.0 KiB
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -161,8 +173,10 @@ fn diverged_set_aside_keeps_all_and_brings_children_back() {
         $ send -nvP -Lc tank@2
     ");
     plainly(&host, options).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
-        * tank/a -> vault/tank/a: up to date at @1
+        * sent          tank    -> vault/tank    @2  full            1 snapshot  64.9 KiB  in N s
+        * up to date    tank/a  -> vault/tank/a  @1
+        * vault/tank was set aside as vault/tank_diverged_TIME: source and target have no snapshot in common, so nothing incremental is possible: source has @2; target has @1. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that
+        done: 2 datasets: 1 sent, 1 up to date; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -187,10 +201,8 @@ fn diverged_set_aside_moves_nothing_before_it_has_arrived() {
     let host = Host::new("tank @2\n vault\n vault/tank @1");
     let fault = json!({"command": "receive *", "received": 0});
     plainly(&host, json!({"on_diverged": "set_aside"})).fault("", fault).is("
-        * tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank_ferro_arriving` ended with exit status 1: cannot receive new filesystem stream: checksum mismatch or incomplete stream.
-        | Partially received snapshot is saved.
-        | A resuming stream can be generated on the sending system by running:
-        |     zfs send -t TOKEN (the stream ended early or was damaged on its way)
+        * failed        tank  -> vault/tank  receive: broken_stream
+        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank_ferro_arriving` ended with exit status 1: cannot receive new filesystem stream: checksum mismatch or incomplete stream.
         !     | Partially received snapshot is saved.
         !     | A resuming stream can be generated on the sending system by running:
@@ -214,7 +226,8 @@ fn diverged_set_aside_moves_nothing_before_it_has_arrived() {
 fn encrypted_is_not_sent_where_it_would_land_in_plain() {
     let host = Host::new("tank encryption=aes-256-gcm @1\n vault");
     plainly(&host, json!({"raw": "never", "require_encrypted_target": true})).is("
-        * tank -> vault/tank: it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target below an encrypted dataset
+        * failed        tank  -> vault/tank  plan: lands_unencrypted
+        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
         ! error: tank -> vault/tank: it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target below an encrypted dataset
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -224,7 +237,8 @@ fn encrypted_is_not_sent_where_it_would_land_in_plain() {
         $ zpool get -H -o name,property,value feature@large_blocks,feature@lz4_compress,feature@zstd_compress,feature@embedded_data,feature@encryption,feature@extensible_dataset vault
     ");
     plainly(&host, json!({"raw": "never"})).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank

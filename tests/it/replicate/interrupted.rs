@@ -9,10 +9,8 @@ fn resume_after_the_receiver_failed() {
     let host = Host::new("tank @1 @2\n vault");
     let fault = json!({"command": "receive * vault/tank", "received": 0});
     plainly(&host, json!({})).fault("", fault).is("
-        * tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: checksum mismatch or incomplete stream.
-        | Partially received snapshot is saved.
-        | A resuming stream can be generated on the sending system by running:
-        |     zfs send -t TOKEN (the stream ended early or was damaged on its way)
+        * failed        tank  -> vault/tank  receive: broken_stream
+        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: checksum mismatch or incomplete stream.
         !     | Partially received snapshot is saved.
         !     | A resuming stream can be generated on the sending system by running:
@@ -29,7 +27,8 @@ fn resume_after_the_receiver_failed() {
         = vault/tank partial=tank@1
     ");
     plainly(&host, json!({})).check().is("
-        * tank -> vault/tank: would send resume, 2 snapshots up to @2, 128 KiB
+        * would send    tank  -> vault/tank  @2  resume         2 snapshots   128 KiB
+        check: 1 dataset: 1 would be sent; 2 snapshots, about 128 KiB
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -40,7 +39,8 @@ fn resume_after_the_receiver_failed() {
         $ send -nvP -Lc -i @1 tank@2
     ");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: sent resume, 2 snapshots up to @2, 130 KiB in N s
+        * sent          tank  -> vault/tank  @2  resume         2 snapshots   130 KiB  in N s
+        done: 1 dataset: 1 sent; 2 snapshots, 130 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -61,11 +61,13 @@ fn resume_within_the_same_run_where_it_may_be_tried_again() {
     let host = Host::new("tank @1 @2 @3\n vault\n vault/tank @1");
     let fault = json!({"command": "receive *", "received": 1, "times": 1});
     plainly(&host, json!({"retries": 1})).fault("", fault).is("
-        * tank -> vault/tank: receive failed: `zfs receive -u -s vault/tank` ended with exit status 1: cannot receive incremental stream: checksum mismatch or incomplete stream.
+        * trying again  tank  -> vault/tank  receive: broken_stream
+        receive failed: `zfs receive -u -s vault/tank` ended with exit status 1: cannot receive incremental stream: checksum mismatch or incomplete stream.
         | Partially received snapshot is saved.
         | A resuming stream can be generated on the sending system by running:
-        |     zfs send -t TOKEN (the stream ended early or was damaged on its way); trying again
-        * tank -> vault/tank: sent resume, 1 snapshot up to @3, 64.9 KiB in N s
+        |     zfs send -t TOKEN (the stream ended early or was damaged on its way)
+        * sent          tank  -> vault/tank  @3  resume          1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 196 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -95,7 +97,9 @@ fn resume_is_discarded_where_the_snapshot_is_gone() {
     plainly(&host, json!({})).fault("", json!({"command": "receive *", "received": 0})).ended();
     host.zfs("destroy tank@2");
     plainly(&host, json!({})).check().is("
-        * tank -> vault/tank: would send incremental, 1 snapshot up to @3, 64.0 KiB
+        * would send    tank  -> vault/tank  @3  incremental     1 snapshot  64.0 KiB
+        * vault/tank: 0 B that an interrupted receive left would be discarded: cannot resume send: 'tank@2' used in the initial send no longer exists
+        check: 1 dataset: 1 would be sent; 1 snapshot, about 64.0 KiB
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -106,7 +110,9 @@ fn resume_is_discarded_where_the_snapshot_is_gone() {
         $ send -nvP -Lc -i @1 tank@3
     ");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: sent incremental, 1 snapshot up to @3, 64.9 KiB in N s
+        * sent          tank  -> vault/tank  @3  incremental     1 snapshot  64.9 KiB  in N s
+        * vault/tank: 0 B that an interrupted receive left was discarded: cannot resume send: 'tank@2' used in the initial send no longer exists
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -127,7 +133,8 @@ fn resume_is_not_left_without_the_option() {
     let host = Host::new("tank @1\n vault");
     let fault = json!({"command": "receive *", "received": 0});
     plainly(&host, json!({"resume": false})).fault("", fault).is("
-        * tank -> vault/tank: receive failed: `zfs receive -u -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: incomplete stream (the stream ended early or was damaged on its way)
+        * failed        tank  -> vault/tank  receive: broken_stream
+        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: incomplete stream (the stream ended early or was damaged on its way)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -147,8 +154,10 @@ fn retries_end() {
     let fault =
         json!({"command": "send -Lc *", "sent": 1000, "says": "warning: cannot send 'tank@1': signal received"});
     plainly(&host, json!({"retries": 1, "resume": false})).fault("", fault).is("
-        * tank -> vault/tank: send failed: `zfs send -Lc tank@1` ended with exit status 1: warning: cannot send 'tank@1': signal received (the stream ended early or was damaged on its way); trying again
-        * tank -> vault/tank: send failed: `zfs send -Lc tank@1` ended with exit status 1: warning: cannot send 'tank@1': signal received (the stream ended early or was damaged on its way)
+        * trying again  tank  -> vault/tank  send: broken_stream
+        send failed: `zfs send -Lc tank@1` ended with exit status 1: warning: cannot send 'tank@1': signal received (the stream ended early or was damaged on its way)
+        * failed        tank  -> vault/tank  send: broken_stream
+        failed: 1 dataset: 1 failed; 0 snapshots, 2.0 KiB in N s
         ! error: tank -> vault/tank: send failed: `zfs send -Lc tank@1` ended with exit status 1: warning: cannot send 'tank@1': signal received (the stream ended early or was damaged on its way)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 fn ssh_pull_and_push() {
     let host = Host::new("home @1\n").reaches("nas", "tank @1 @2\n backup\n");
     plainly(&host, json!({"source_host": "root@nas", "target": "home", "snapshots": {"include": ["2"]}})).is("
-        * tank -> home/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          tank  -> home/tank  @2  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r home/tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS home home/tank_ferro_arriving
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -20,8 +21,9 @@ fn ssh_pull_and_push() {
         = home/tank canmount=off readonly=on ferro.zfs:replica=102 @2
     ");
     plainly(&host, json!({"source": ["home"], "target": "backup", "target_host": "root@nas"})).is("
-        * home -> backup/home: sent full, 1 snapshot up to @1, 64.9 KiB in N s
-        * home/tank -> backup/home/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
+        * sent          home       -> backup/home       @1  full            1 snapshot  64.9 KiB  in N s
+        * sent          home/tank  -> backup/home/tank  @2  full            1 snapshot  64.9 KiB  in N s
+        done: 2 datasets: 2 sent; 2 snapshots, 130 KiB in N s
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/home
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS backup backup/home backup/home_ferro_arriving
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r home
@@ -88,7 +90,8 @@ fn ssh_user_who_lacks_permissions_is_told_before_the_first_byte() {
     let host = Host::new("tank @1\n").reaches("nas", "backup\n");
     let options = json!({"target": "backup", "target_host": "backup@nas", "holds": true});
     replicate(&host, options.clone()).is("
-        * tank -> backup/tank: preflight on backup@nas failed: the user backup lacks the ZFS permissions create, mount, canmount, readonly, userprop, hold, release, receive on backup. Grant it there with `zfs allow -u backup create,mount,canmount,readonly,userprop,hold,release,receive backup`, or with a task: ferro.zfs.zfs_delegate: {dataset: backup, users: backup, jobs: replicate_target} (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
+        * failed        tank  -> backup/tank  preflight on backup@nas: permission_missing
+        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
         ! error: tank -> backup/tank: preflight on backup@nas failed: the user backup lacks the ZFS permissions create, mount, canmount, readonly, userprop, hold, release, receive on backup. Grant it there with `zfs allow -u backup create,mount,canmount,readonly,userprop,hold,release,receive backup`, or with a task: ferro.zfs.zfs_delegate: {dataset: backup, users: backup, jobs: replicate_target} (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
         exit 1
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank
@@ -102,7 +105,8 @@ fn ssh_user_who_lacks_permissions_is_told_before_the_first_byte() {
     ");
     host.zfs_of("nas", "allow -u backup canmount,create,hold,mount,readonly,receive,release,userprop backup");
     replicate(&host, options).is("
-        * tank -> backup/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * sent          tank  -> backup/tank  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 1 dataset: 1 sent; 1 snapshot, 64.9 KiB in N s
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS backup backup/tank_ferro_arriving
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -154,7 +158,8 @@ fn ssh_stream_of_something_else_is_not_received() {
     // Not at once, or the receiver is ended before it has said that it is there.
     let swapped = json!({"command": "send *", "sleeps": 1, "meanwhile": "destroy tank@1;snapshot tank@1"});
     plainly(&host, json!({"source_host": "root@nas"})).fault("nas", swapped).is("
-        * tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
+        * failed        tank  -> vault/tank  send on root@nas: unexpected_stream
+        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
         ! error: tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
         exit 1
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

@@ -10,8 +10,9 @@ fn placeholder_gives_way_to_its_dataset() {
     plainly(&host, json!({})).ended();
     host.zfs("snapshot tank@2");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
-        * tank/a -> vault/tank/a: up to date at @1
+        * sent          tank    -> vault/tank    @2  full            1 snapshot  64.9 KiB  in N s
+        * up to date    tank/a  -> vault/tank/a  @1
+        done: 2 datasets: 1 sent, 1 up to date; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -30,8 +31,9 @@ fn placeholder_gives_way_to_its_dataset() {
 fn placeholder_gives_way_to_an_encrypted_dataset_beside_it() {
     let host = Host::new("tank encryption=aes-256-gcm\n tank/a @1\n vault");
     plainly(&host, json!({})).is("
-        * tank: no snapshots to send
-        * tank/a -> vault/tank/a: sent full, 1 snapshot up to @1, 64.9 KiB in N s
+        * no snapshots  tank    -> vault/tank
+        * sent          tank/a  -> vault/tank/a  @1  full            1 snapshot  64.9 KiB  in N s
+        done: 2 datasets: 1 sent, 1 without snapshots; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -48,8 +50,9 @@ fn placeholder_gives_way_to_an_encrypted_dataset_beside_it() {
     ");
     host.zfs("snapshot tank@2");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: sent full, 1 snapshot up to @2, 64.9 KiB in N s
-        * tank/a -> vault/tank/a: up to date at @1
+        * sent          tank    -> vault/tank    @2  full            1 snapshot  64.9 KiB  in N s
+        * up to date    tank/a  -> vault/tank/a  @1
+        done: 2 datasets: 1 sent, 1 up to date; 1 snapshot, 64.9 KiB in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
@@ -73,8 +76,9 @@ fn placeholder_whose_swap_is_cut_short_is_finished_by_the_next_run() {
     plainly(&host, json!({})).ended();
     host.zfs("snapshot tank@2");
     plainly(&host, json!({})).fails("rename *", "cannot rename 'vault/tank': dataset is busy").is("
-        * tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
-        * tank/a -> vault/tank/a: up to date at @1
+        * failed        tank    -> vault/tank    replace placeholder: busy
+        * up to date    tank/a  -> vault/tank/a  @1
+        failed: 2 datasets: 1 up to date, 1 failed; 1 snapshot, 64.9 KiB in N s
         ! error: tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -90,8 +94,9 @@ fn placeholder_whose_swap_is_cut_short_is_finished_by_the_next_run() {
         = vault/tank_ferro_arriving encryption=aes-256-gcm canmount=off readonly=on ferro.zfs:replica=100 @2=new
     ");
     plainly(&host, json!({})).check().is("
-        * tank -> vault/tank: up to date at @2
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @2
+        * up to date    tank/a  -> vault/tank/a  @1
+        check: 2 datasets: 2 up to date
         ! warning: vault/tank: an earlier run was cut short while it put this in its place; that is finished first
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
@@ -102,8 +107,9 @@ fn placeholder_whose_swap_is_cut_short_is_finished_by_the_next_run() {
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r vault/tank_ferro_arriving
     ");
     plainly(&host, json!({})).is("
-        * tank -> vault/tank: up to date at @2
-        * tank/a -> vault/tank/a: up to date at @1
+        * up to date    tank    -> vault/tank    @2
+        * up to date    tank/a  -> vault/tank/a  @1
+        done: 2 datasets: 2 up to date, in N s
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t snapshot,bookmark -o name,guid,createtxg -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank

@@ -27,6 +27,12 @@ impl Given {
         self.options.is_empty()
     }
 
+    /// True if something of that option is among them.
+    #[must_use]
+    pub fn has(&self, option: &str) -> bool {
+        self.options.iter().any(|one| one.path.first().is_some_and(|name| name == option))
+    }
+
     /// Adds what words other than flags say.
     pub fn by_word(&mut self, option: &str, value: Value, word: &str) -> Result<(), String> {
         self.put(vec![option.to_owned()], value, word.to_owned())

@@ -10,8 +10,8 @@ use lexopt::Parser;
 use lexopt::prelude::{Long, Short, Value};
 use spec::Spec;
 use std::ffi::OsString;
-use std::path::PathBuf;
-use words::Words;
+use std::path::{Path, PathBuf};
+use words::{Beside, Words};
 
 /// Who reads the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,7 +135,8 @@ impl Cli {
 impl Front {
     fn finish(self, words: Words, needs_no_file: bool) -> Result<Run, String> {
         let mut run = self.run;
-        match words(&self.words)? {
+        let beside = Beside { given: &run.given, is_file: &is_file };
+        match words(&self.words, beside)? {
             Some(given) => run.given.join(given)?,
             None => run.file = self.words.into_iter().next().map(PathBuf::from),
         }
@@ -179,6 +180,12 @@ impl Run {
             None => Ok(()),
         }
     }
+}
+
+/// Whether options may be read from there. A folder is often called as a dataset is.
+fn is_file(word: &str) -> bool {
+    let path = Path::new(word);
+    path.exists() && !path.is_dir()
 }
 
 fn path(flag: &str, parser: &mut Parser) -> Result<PathBuf, String> {
@@ -243,7 +250,7 @@ mod tests {
             ("--texxt a", "there is no option --texxt; did you mean --text?"),
             ("-x a", "there is no option -x"),
             ("--text=x a", "unexpected argument for option '--text': \"x\""),
-            ("--text --json a", "--text and --json are two ways to answer: give one of them"),
+            ("--text --json a.json", "--text and --json are two ways to answer: give one of them"),
             ("tank vault --source=a", "--source and tank say the same thing: give one of them"),
             ("--validate a -n", "--validate runs nothing, so --check has nothing to tell: leave it out"),
             ("--validate a --result r", "--validate runs nothing, so --result has nothing to tell: leave it out"),

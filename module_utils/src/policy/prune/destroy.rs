@@ -5,6 +5,7 @@ use crate::exec::signals;
 use crate::exec::stderr::{Cause, complaints};
 use crate::model::{DatasetName, ShortName, SnapshotName};
 use crate::plan::reason::Reasons;
+use crate::policy::gone::Gone;
 use crate::policy::refusal::Refusal;
 use crate::policy::report::Failed;
 use crate::zfs::snapshots::batches_of;
@@ -15,9 +16,10 @@ impl Run<'_> {
     pub(super) fn estimate(&mut self, doomed: Vec<Doomed>) {
         let mut sum = 0;
         for doomed in doomed {
+            let mut frees = None;
             for batch in batches_of(&doomed.dataset, &doomed.names) {
                 match self.zfs.reclaim(&doomed.dataset, batch) {
-                    Ok(bytes) => sum += bytes,
+                    Ok(bytes) => *frees.get_or_insert(0) += bytes,
                     Err(failure) if matches!(failure.cause, Cause::DoesNotExist | Cause::NothingToDestroy) => {
                         self.missed.insert(doomed.dataset.clone());
                     }
@@ -27,12 +29,8 @@ impl Run<'_> {
                     }
                 }
             }
-            (self.tell)(&format!(
-                "{}: would destroy {} of {} snapshots",
-                doomed.dataset,
-                doomed.names.len(),
-                doomed.own
-            ));
+            sum += frees.unwrap_or(0);
+            self.tell(&doomed, &doomed.names, frees);
             self.pruned.destroyed.push((doomed.dataset, doomed.names));
         }
         self.pruned.reclaim_bytes = Some(sum);
@@ -118,12 +116,15 @@ impl Run<'_> {
         if gone.is_empty() {
             return;
         }
-        let (count, own) = (gone.len(), doomed.own);
-        (self.tell)(&format!("{}: destroyed {count} of {own} snapshots", doomed.dataset));
+        self.tell(doomed, &gone, None);
         match self.pruned.destroyed.last_mut().filter(|(dataset, _)| *dataset == doomed.dataset) {
             Some((_, names)) => names.extend(gone),
             None => self.pruned.destroyed.push((doomed.dataset.clone(), gone)),
         }
+    }
+
+    fn tell(&self, doomed: &Doomed, names: &[ShortName], frees: Option<u64>) {
+        (self.tell)(&self.lines.line(&Gone { dataset: &doomed.dataset, names, own: doomed.own, frees }));
     }
 
     /// All or nothing, says ZFS: so whoever is in the way is left out, and the others are tried again.

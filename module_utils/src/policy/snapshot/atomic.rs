@@ -35,9 +35,6 @@ impl Run<'_> {
         let mut todo = VecDeque::from([all]);
         while let Some(batch) = todo.pop_front() {
             let Err(failure) = self.zfs.snapshot(&batch) else {
-                for snapshot in &batch {
-                    (self.tell)(&format!("created {snapshot}"));
-                }
                 self.taken.created.extend(batch);
                 continue;
             };

@@ -44,7 +44,7 @@ def test_each_line_once_while_it_runs() -> None:
     assert shown == ["nas: one", "nas: two"]
     quoted = "'/tmp/it'\"'\"'s'"
     # Not `cat`: what stands there afterwards may be somebody else's, and without end.
-    assert connection.commands[0] == f"[ -f {quoted} ] && dd if={quoted} bs=4096 count=1 2>/dev/null"
+    assert connection.commands[0] == f"[ -f {quoted} ] && dd if={quoted} bs=65536 count=1 2>/dev/null"
 
 
 def test_a_short_task_costs_nothing_and_a_failure_is_quiet() -> None:

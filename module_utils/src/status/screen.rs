@@ -1,10 +1,6 @@
 //! One screen for a person: the verdict, what is wrong and what to do, pools, backups, datasets and jobs. What is on it is decided here, for
 //! terminal and page alike. Pure.
 
-mod table;
-
-pub use table::{Cell, Table, Tone};
-
 use super::ages::{age, span};
 use super::checks::course;
 use super::checks::{Severity, Verdict};
@@ -13,6 +9,7 @@ use super::report::Status;
 use crate::exec::foreign;
 use crate::model::units::ByteSize;
 use crate::plan::period::Interval;
+pub use crate::terminal::table::{Cell, Table, Tone};
 use std::fmt::Write as _;
 
 /// Rows of a table; who wants them all reads JSON.
