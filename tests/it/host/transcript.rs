@@ -14,7 +14,15 @@ pub fn steady(text: &str, folder: &Path) -> String {
     let text = cut(&text, "1-7b", |c| c.is_ascii_hexdigit(), "TOKEN");
     // Of a source, it asks whether it is to be sent, too.
     let text = text.replace(&format!("{DATASET_COLUMNS},ferro.zfs:replicate"), "DATASET_COLUMNS");
-    text.replace(DATASET_COLUMNS, "DATASET_COLUMNS")
+    let text = text.replace(DATASET_COLUMNS, "DATASET_COLUMNS");
+    text.split_inclusive('\n').map(|line| without_bytes(line).unwrap_or_else(|| line.to_owned())).collect()
+}
+
+/// How much of a stream that failed has passed depends on who was faster.
+fn without_bytes(line: &str) -> Option<String> {
+    let (before, time) = line.strip_prefix("failed: ")?.split_once(" in N s")?;
+    let (counts, _) = before.rsplit_once(", ")?;
+    counts.contains("; ").then(|| format!("failed: {counts}, BYTES in N s{time}"))
 }
 
 /// Puts `new` for each `begin` with all that follows and belongs to it.

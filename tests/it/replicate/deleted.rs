@@ -223,7 +223,7 @@ fn what_is_in_the_way_of_a_due_replica_fails_the_run_and_keeps_it() {
         * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; it stays: it is due, but vault/tank/old/c below it stays (newest snapshot @2, 57 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; vault/tank/old/c@1 is held, so it cannot be destroyed: `zfs holds` there shows by whom, and zfs release ends it (newest snapshot @1, 57 days old, 96.0 KiB)
-        done: 2 datasets: 2 up to date, in N s
+        failed: 2 datasets: 2 up to date, in N s
         ! error: vault/tank/old/c: vault/tank/old/c@1 is held, so it cannot be destroyed: `zfs holds` there shows by whom, and zfs release ends it
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -292,7 +292,7 @@ fn who_may_not_mark_removes_nothing() {
         * up to date    tank/a  -> vault/tank/a  @1
         * vault/tank/old: its source is gone; mark deleted failed: `zfs set 'ferro.zfs:missing=2026-06-16T10:20:30Z/7003/106' vault/tank/old` ended with exit status 1: cannot set property: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs) (newest snapshot @2, 11 days old, 96.0 KiB)
         * vault/tank/old/c: its source is gone; mark deleted failed: `zfs set 'ferro.zfs:missing=2026-06-16T10:20:30Z/7003/106' vault/tank/old` ended with exit status 1: cannot set property: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs) (newest snapshot @1, 11 days old, 96.0 KiB)
-        done: 2 datasets: 2 up to date, in N s
+        failed: 2 datasets: 2 up to date, in N s
         ! error: deletions are not mirrored, for replicas could not be marked: mark deleted failed: `zfs set 'ferro.zfs:missing=2026-06-16T10:20:30Z/7003/106' vault/tank/old` ended with exit status 1: cannot set property: permission denied (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

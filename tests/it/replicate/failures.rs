@@ -40,7 +40,7 @@ fn failure_of_a_parent() {
     let host = Host::new("tank/a/b @1\n tank/a\n vault");
     plainly(&host, json!({"source": ["tank/a/b"]})).fails("create * vault/tank/a", "cannot create 'vault/tank/a': out of space").is("
         * failed        tank/a/b  -> vault/tank/a/b  create parent: no_space
-        failed: 1 dataset: 1 failed; 1 snapshot, 0 B in N s
+        failed: 1 dataset: 1 failed; 1 snapshot, BYTES in N s
         ! error: tank/a/b -> vault/tank/a/b: create parent failed: `zfs create -u -o 'canmount=off' -o 'ferro.zfs:placeholder=vault/tank/a' vault/tank/a` ended with exit status 1: cannot create 'vault/tank/a': out of space (the pool is full or a quota is reached there; make room, then run again)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank/a/b
@@ -64,7 +64,7 @@ fn failure_of_the_sender_leaves_the_others() {
         * sent          tank    -> vault/tank    @1  full            1 snapshot  64.9 KiB  in N s
         * failed        tank/a  -> vault/tank/a  send: damaged
         * sent          tank/b  -> vault/tank/b  @1  full            1 snapshot  64.9 KiB  in N s
-        failed: 3 datasets: 2 sent, 1 failed; 2 snapshots, 130 KiB in N s
+        failed: 3 datasets: 2 sent, 1 failed; 2 snapshots, BYTES in N s
         ! error: tank/a -> vault/tank/a: send failed: `zfs send -Lc tank/a@1` ended with exit status 1: cannot send 'tank/a': I/O error (a disk there failed or what is on it is damaged; `zpool status -v POOL` shows which and what)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -92,7 +92,7 @@ fn failure_of_the_receiver_is_told_with_what_it_means() {
     let host = Host::new("tank @1\n vault");
     plainly(&host, json!({})).fails("receive *", "cannot receive new filesystem stream: out of space").is("
         * failed        tank  -> vault/tank  receive: no_space
-        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: out of space (the pool is full or a quota is reached there; make room, then run again)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -134,7 +134,7 @@ fn failure_to_arrive_is_found_by_the_guid() {
     replicate(&host, json!({})).fault("", lost).is("
         * sent          tank  -> vault/tank  @1  full            1 snapshot  64.9 KiB  in N s
         * failed        tank  -> vault/tank  verify: not_arrived
-        failed: 1 dataset: 1 failed; 1 snapshot, 64.9 KiB in N s
+        failed: 1 dataset: 1 failed; 1 snapshot, BYTES in N s
         ! error: tank -> vault/tank: verify failed: vault/tank@1 should have guid 101 after the receive, but there is nothing
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

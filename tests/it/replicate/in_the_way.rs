@@ -10,7 +10,7 @@ fn missing_things_are_named() {
     plainly(&host, json!({"source": ["tank", "tank/no", "pond/x"]})).is("
         * failed        pond/x  -> vault/pond/x  list: pool_missing
         * sent          tank    -> vault/tank    @1  full            1 snapshot  64.9 KiB  in N s
-        failed: 2 datasets: 1 sent, 1 failed; 1 snapshot, 64.9 KiB in N s
+        failed: 2 datasets: 1 sent, 1 failed; 1 snapshot, BYTES in N s
         ! error: pond/x -> vault/pond/x: list failed: pool pond is not imported there, or there is none of this name. Import it first: zpool import pond
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank pond/x
@@ -64,7 +64,7 @@ fn diverged_fails_and_changes_nothing() {
     let host = Host::new("tank @1 @2\n vault\n vault/tank @1 @own written=4096");
     plainly(&host, json!({})).is("
         * failed        tank  -> vault/tank  plan: target_modified
-        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: the target was written to: 4096 bytes since its snapshot @1. Keep a copy if they matter, then roll the target back to that snapshot, or let on_diverged: rollback do that; readonly=on and canmount=off prevent it from happening again
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -78,7 +78,7 @@ fn diverged_fails_and_changes_nothing() {
     let host = Host::new("tank @2\n vault\n vault/tank @1");
     plainly(&host, json!({})).is("
         * failed        tank  -> vault/tank  plan: no_common_snapshot
-        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: source and target have no snapshot in common, so nothing incremental is possible: source has @2; target has @1. If the target is this dataset's replica, it was recreated or its common snapshots were destroyed on the source: rename the target out of the way (zfs rename) and run again, or let on_diverged: set_aside do that
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -135,7 +135,7 @@ fn diverged_rollback_that_fails_half_way_tells_what_is_gone() {
     plainly(&host, json!({"on_diverged": "rollback"})).fault("", fault.clone()).is("
         * failed        tank  -> vault/tank  roll back: busy
         * vault/tank was rolled back to @1, 1 snapshot destroyed: @own
-        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: roll back failed: `zfs destroy vault/tank@own,more` ended with exit status 1: cannot destroy snapshot vault/tank@more: dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -202,7 +202,7 @@ fn diverged_set_aside_moves_nothing_before_it_has_arrived() {
     let fault = json!({"command": "receive *", "received": 0});
     plainly(&host, json!({"on_diverged": "set_aside"})).fault("", fault).is("
         * failed        tank  -> vault/tank  receive: broken_stream
-        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank_ferro_arriving` ended with exit status 1: cannot receive new filesystem stream: checksum mismatch or incomplete stream.
         !     | Partially received snapshot is saved.
         !     | A resuming stream can be generated on the sending system by running:
@@ -227,7 +227,7 @@ fn encrypted_is_not_sent_where_it_would_land_in_plain() {
     let host = Host::new("tank encryption=aes-256-gcm @1\n vault");
     plainly(&host, json!({"raw": "never", "require_encrypted_target": true})).is("
         * failed        tank  -> vault/tank  plan: lands_unencrypted
-        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: it would land unencrypted, and require_encrypted_target is set. Send an encrypted dataset raw, or choose a target below an encrypted dataset
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

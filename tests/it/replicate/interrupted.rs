@@ -10,7 +10,7 @@ fn resume_after_the_receiver_failed() {
     let fault = json!({"command": "receive * vault/tank", "received": 0});
     plainly(&host, json!({})).fault("", fault).is("
         * failed        tank  -> vault/tank  receive: broken_stream
-        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -s -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: checksum mismatch or incomplete stream.
         !     | Partially received snapshot is saved.
         !     | A resuming stream can be generated on the sending system by running:
@@ -134,7 +134,7 @@ fn resume_is_not_left_without_the_option() {
     let fault = json!({"command": "receive *", "received": 0});
     plainly(&host, json!({"resume": false})).fault("", fault).is("
         * failed        tank  -> vault/tank  receive: broken_stream
-        failed: 1 dataset: 1 failed; 0 snapshots, 64.9 KiB in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: receive failed: `zfs receive -u -o 'canmount=off' -o 'readonly=on' -o 'ferro.zfs:replica=100' vault/tank` ended with exit status 1: cannot receive new filesystem stream: incomplete stream (the stream ended early or was damaged on its way)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
@@ -157,7 +157,7 @@ fn retries_end() {
         * trying again  tank  -> vault/tank  send: broken_stream
         send failed: `zfs send -Lc tank@1` ended with exit status 1: warning: cannot send 'tank@1': signal received (the stream ended early or was damaged on its way)
         * failed        tank  -> vault/tank  send: broken_stream
-        failed: 1 dataset: 1 failed; 0 snapshots, 2.0 KiB in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: send failed: `zfs send -Lc tank@1` ended with exit status 1: warning: cannot send 'tank@1': signal received (the stream ended early or was damaged on its way)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

@@ -91,7 +91,7 @@ fn ssh_user_who_lacks_permissions_is_told_before_the_first_byte() {
     let options = json!({"target": "backup", "target_host": "backup@nas", "holds": true});
     replicate(&host, options.clone()).is("
         * failed        tank  -> backup/tank  preflight on backup@nas: permission_missing
-        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> backup/tank: preflight on backup@nas failed: the user backup lacks the ZFS permissions create, mount, canmount, readonly, userprop, hold, release, receive on backup. Grant it there with `zfs allow -u backup create,mount,canmount,readonly,userprop,hold,release,receive backup`, or with a task: ferro.zfs.zfs_delegate: {dataset: backup, users: backup, jobs: replicate_target} (the user lacks a permission there; grant it with zfs allow, or with zfs_delegate, whose jobs have what each module needs)
         exit 1
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r backup/tank
@@ -159,7 +159,7 @@ fn ssh_stream_of_something_else_is_not_received() {
     let swapped = json!({"command": "send *", "sleeps": 1, "meanwhile": "destroy tank@1;snapshot tank@1"});
     plainly(&host, json!({"source_host": "root@nas"})).fault("nas", swapped).is("
         * failed        tank  -> vault/tank  send on root@nas: unexpected_stream
-        failed: 1 dataset: 1 failed; 0 snapshots, 0 B in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank -> vault/tank: send on root@nas failed: `zfs send -Lc tank@1`: the stream is refused: it brings tank@1 with guid 7001, which was not asked for
         exit 1
         $ nas: list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

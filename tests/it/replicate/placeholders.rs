@@ -78,7 +78,7 @@ fn placeholder_whose_swap_is_cut_short_is_finished_by_the_next_run() {
     plainly(&host, json!({})).fails("rename *", "cannot rename 'vault/tank': dataset is busy").is("
         * failed        tank    -> vault/tank    replace placeholder: busy
         * up to date    tank/a  -> vault/tank/a  @1
-        failed: 2 datasets: 1 up to date, 1 failed; 1 snapshot, 64.9 KiB in N s
+        failed: 2 datasets: 1 up to date, 1 failed; 1 snapshot, BYTES in N s
         ! error: tank -> vault/tank: replace placeholder failed: `zfs rename -u vault/tank/a vault/tank_ferro_arriving/a` ended with exit status 1: cannot rename 'vault/tank': dataset is busy (it is in use there, or it is a snapshot with a hold (`zfs holds` there shows whose); run again when it is free)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank

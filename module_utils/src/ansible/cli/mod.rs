@@ -252,8 +252,8 @@ mod tests {
             ("--text=x a", "unexpected argument for option '--text': \"x\""),
             ("--text --json a.json", "--text and --json are two ways to answer: give one of them"),
             ("tank vault --source=a", "--source and tank say the same thing: give one of them"),
-            ("--validate a -n", "--validate runs nothing, so --check has nothing to tell: leave it out"),
-            ("--validate a --result r", "--validate runs nothing, so --result has nothing to tell: leave it out"),
+            ("--validate a.json -n", "--validate runs nothing, so --check has nothing to tell: leave it out"),
+            ("--validate a.json --result r", "--validate runs nothing, so --result has nothing to tell: leave it out"),
             ("--validate", "--validate wants a FILE with options, or - for standard input"),
             ("nas:tank vault --source-host=nas", "--source-host and nas:tank say the same thing: give one of them"),
         ] {
