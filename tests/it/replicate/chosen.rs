@@ -29,11 +29,11 @@ fn what_says_off_is_left_out_and_told() {
     assert_eq!(
         told(&plainly(&host, json!({}))),
         [
+            "sent          tank      -> vault/tank      @1  full            1 snapshot  64.9 KiB  in N s",
+            "sent          tank/a/c  -> vault/tank/a/c  @1  full            1 snapshot  64.9 KiB  in N s",
+            "sent          tank/z    -> vault/tank/z    @1  full            1 snapshot  64.9 KiB  in N s",
             "tank/a: ferro.zfs:replicate=off, set on tank/a, leaves it out",
             "tank/a/b: ferro.zfs:replicate=off, set on tank/a, leaves it out",
-            "tank -> vault/tank: sent full, 1 snapshot up to @1, 64.9 KiB in N s",
-            "tank/a/c -> vault/tank/a/c: sent full, 1 snapshot up to @1, 64.9 KiB in N s",
-            "tank/z -> vault/tank/z: sent full, 1 snapshot up to @1, 64.9 KiB in N s",
         ]
     );
     let result = plainly(&host, json!({})).result();
@@ -110,7 +110,7 @@ fn only_the_newest_are_sent() {
     }
     assert_eq!(
         told(&plainly(&host, newest(1))),
-        ["tank -> vault/tank: sent incremental, 1 snapshot up to @7, 64.9 KiB in N s, 2 older ones left out",]
+        ["sent          tank  -> vault/tank  @7  incremental     1 snapshot  64.9 KiB  in N s   2 older left out"]
     );
     let result = plainly(&host, json!({"snapshots": {"since": "1s", "newest": 1}})).result();
     assert_eq!((result["changed"].as_bool(), &result["datasets"][0]["passed_over"]), (Some(false), &Value::Null));

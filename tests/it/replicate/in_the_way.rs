@@ -256,14 +256,14 @@ fn encrypted_is_not_sent_where_it_would_land_in_plain() {
 fn answers_that_nobody_asked_for_are_no_answers() {
     let host = Host::new("tank @1\n vault");
     std::fs::write(host.path("answers"), json!([["list *filesystem,volume* -r tank", "odd"]]).to_string()).unwrap();
-    std::fs::write(host.path("odd"), "tank/../x\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n").unwrap();
+    std::fs::write(host.path("odd"), "tank/../x\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\t-\n").unwrap();
     plainly(&host, json!({})).is(r#"
-        ! error: list failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank`: unexpected output of zfs list: expected DATASET_COLUMNS, got "tank/../x\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-"
+        ! error: list failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank`: unexpected output of zfs list: expected DATASET_COLUMNS, got "tank/../x\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\t-"
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r vault/tank
     "#);
-    std::fs::write(host.path("odd"), "pond\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n").unwrap();
+    std::fs::write(host.path("odd"), "pond\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\t-\n").unwrap();
     plainly(&host, json!({})).is("
         ! error: list failed: `zfs list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank`: the answer has pond, which was not asked for
         exit 1
