@@ -30,7 +30,9 @@ def listings(folder: Path, datasets: int, snapshots: int, there: int) -> None:
     """`there`: how many of its snapshots the target has of each dataset."""
     for pool, root, count in (("tank", "tank", snapshots), ("vault", "vault/tank", there)):
         names = [root, *(f"{root}/d{number:05}" for number in range(datasets))]
-        (folder / f"datasets_{pool}").write_text("".join(f"{name}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n" for name in names))
+        # Of a source, it asks whether it is to be sent, too.
+        selected = "\t-" if pool == "tank" else ""
+        (folder / f"datasets_{pool}").write_text("".join(f"{name}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-{selected}\n" for name in names))
         with (folder / f"versions_{pool}").open("w") as file:
             for number, name in enumerate(names[1:]):
                 for n in range(count):

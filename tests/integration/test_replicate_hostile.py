@@ -25,7 +25,7 @@ def zfs_of(hosts: Hosts, host: str, script: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("script", "limit"),
     [
-        ("exec yes 'tank\tfilesystem\t1\toff\t-\t-\t0\t-\t-\t-\t-'", "it printed more than 2000000 lines, which is the limit"),
+        ("exec yes 'tank\tfilesystem\t1\toff\t-\t-\t0\t-\t-\t-\t-\t-'", "it printed more than 2000000 lines, which is the limit"),
         ("exec yes $(printf %0100000d 0)", "it printed more than 256 MiB, which is the limit"),
         ("exec yes no >&2", "it printed more than 256 MiB, which is the limit"),
     ],
@@ -41,9 +41,9 @@ def test_endless_output_is_one_clear_failure(hosts: Hosts, script: str, limit: s
 
 def test_a_hundred_thousand_datasets_and_snapshots_stay_small(hosts: Hosts) -> None:
     pools(hosts)
-    datasets = "seq 100000 | sed 's/.*/tank\\/d&\tfilesystem\t1&\toff\t-\t-\t0\t-\t-\t-\t-/'"
+    datasets = "seq 100000 | sed 's/.*/tank\\/d&\tfilesystem\t1&\toff\t-\t-\t0\t-\t-\t-\t-\t-/'"
     versions = "seq 100000 | sed 's/.*/tank@autosnap_2026-01-01_00:00:00_&\t2&\t3&/'"
-    root = "printf 'tank\\tfilesystem\\t7\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n'"
+    root = "printf 'tank\\tfilesystem\\t7\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\t-\\n'"
     with zfs_of(hosts, "source", f'case "$*" in *filesystem*) {root}; {datasets} ;; *snapshot*) {versions} ;; *) exit 1 ;; esac'):
         result = hosts.replicate("backup", before="ulimit -v 500000;", **ONCE, _ansible_check_mode=True)
     assert result["summary"]["datasets"] == 100_001
@@ -55,7 +55,7 @@ def test_what_was_not_asked_for_is_not_taken(hosts: Hosts, name: str) -> None:
     with zfs_of(
         hosts,
         "source",
-        f"printf 'tank/small\\tfilesystem\\t7\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n{name}\\tfilesystem\\t8\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\n'",
+        f"printf 'tank/small\\tfilesystem\\t7\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\t-\\n{name}\\tfilesystem\\t8\\toff\\t-\\t-\\t0\\t-\\t-\\t-\\t-\\t-\\n'",
     ):
         result = hosts.replicate("backup", **ONCE | {"source": "tank/small"})
     assert result["msg"].endswith(f"the answer has {name}, which was not asked for")

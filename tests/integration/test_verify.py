@@ -97,7 +97,7 @@ def test_replicas_are_verified_without_keys_and_nothing_is_mounted_or_made(pulle
     # A key that is missing where it would be needed, and no snapshot in common.
     pulled.sh(
         "backup",
-        "echo password | zfs load-key -L prompt vault/tank/secret; zfs create vault/plain; echo other | zfs create -o canmount=off -o encryption=on -o keyformat=passphrase vault/own",
+        "echo password | zfs load-key -L prompt vault/tank/secret; zfs create vault/plain; echo another one | zfs create -o canmount=off -o encryption=on -o keyformat=passphrase vault/own",
     )
     pulled.sh("source", "echo password | zfs load-key -L prompt tank/secret; zfs snapshot tank/secret@z")
     pulled.sh("backup", "ssh root@source zfs send tank/secret@z | zfs receive -u vault/own/secret; zfs unload-key -r vault/own; zfs snapshot vault/plain@b")
@@ -151,7 +151,7 @@ def test_one_wrong_byte_is_found_plain_and_raw_and_what_cannot_be_read(pulled: H
 def test_a_gate_is_enough_and_a_killed_run_leaves_nothing(pulled: Hosts, key: Path) -> None:
     pulled.lab.copy("source", NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
     guard(pulled, "source", key, "--mode send --dataset tank --raw-only")
-    ssh = {"identity_file": "/root/gate_key", "options": ["IdentitiesOnly=yes"]}
+    ssh = {"identity_file": "/root/gate_key", "options": ["IdentitiesOnly=yes", "ControlPersist=1"]}
     slow = {**PULL, "source": ["tank/data"], "ssh": ssh, "state_file": "/tmp/v.state", "bandwidth_limit": "500k"}
     line = f"echo {shlex.quote(json.dumps(slow))} > /tmp/v.json; /usr/local/bin/zfs_verify /tmp/v.json"
     for signal in ("KILL", "TERM"):

@@ -30,9 +30,12 @@ struct Shape {
 
 /// A side's listings of datasets and of versions.
 fn listings(root: &str, shape: &Shape, has: fn(usize, usize) -> bool) -> [String; 2] {
-    let (mut datasets, mut versions) = (format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-\n"), String::new());
+    // Of a source, it asks whether it is to be sent, too.
+    let selected = if root == "tank" { "\t-" } else { "" };
+    let mut datasets = format!("{root}\tfilesystem\t5\toff\t-\t-\t0\t-\t-\t-\t-{selected}\n");
+    let mut versions = String::new();
     for dataset in 0..shape.datasets {
-        writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t-\t-\t0\t-\t-\t-\t-").unwrap();
+        writeln!(datasets, "{root}/d{dataset:05}\tfilesystem\t{dataset}\toff\t-\t-\t0\t-\t-\t-\t-{selected}").unwrap();
         for n in (0..shape.snapshots).filter(|n| has(*n, shape.snapshots)) {
             let guid = 1_000_000_000_000_000_000 + dataset * shape.snapshots + n;
             writeln!(versions, "{root}/d{dataset:05}@{}\t{guid}\t{}", name(n), n + 10).unwrap();

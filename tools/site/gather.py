@@ -52,6 +52,7 @@ tree
 retention
 hooks
 replication
+verify
 security
 monitoring
 alerts

@@ -22,7 +22,8 @@ def load(role: str, file: str) -> t.Any:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_default_is_specified_and_documented(role: str) -> None:
-    options = load(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    entry_points = load(role, "meta/argument_specs.yml")["argument_specs"].values()
+    options = {name: option for entry_point in entry_points for name, option in entry_point["options"].items()}
     readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     for name, value in load(role, "defaults/main.yml").items():
         assert name in options
