@@ -113,8 +113,8 @@ options:
     suboptions:
       properties:
         description:
-          - Names of the properties. Of those that a dataset has, the first counts. Others may be V(com.sun:auto-snapshot), V(syncoid:sync) and
-            V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
+          - User properties by which datasets say whether they are sent. Of those that a dataset has, the first counts. Others may be V(com.sun:auto-snapshot),
+            V(syncoid:sync) and V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
         type: list
         elements: str
         default:

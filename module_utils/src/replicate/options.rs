@@ -32,8 +32,8 @@ pub struct Snapshots {
 #[cfg_attr(feature = "argspec", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Select {
-    /// Names of the properties. Of those that a dataset has, the first counts. Others may be V(com.sun:auto-snapshot),
-    /// V(syncoid:sync) and V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
+    /// User properties by which datasets say whether they are sent. Of those that a dataset has, the first counts. Others may be
+    /// V(com.sun:auto-snapshot), V(syncoid:sync) and V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
     #[cfg_attr(feature = "argspec", schemars(extend("metavar" = "PROPERTY")))]
     pub properties: Vec<String>,
     /// Send only datasets that say so.
