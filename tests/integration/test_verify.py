@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,7 +155,8 @@ def test_a_gate_is_enough_and_a_killed_run_leaves_nothing(pulled: Hosts, key: Pa
     line = f"echo {shlex.quote(json.dumps(slow))} > /tmp/v.json; /usr/local/bin/zfs_verify /tmp/v.json"
     for signal in ("KILL", "TERM"):
         process = pulled.lab.popen("backup", line)
-        time.sleep(1.5)
+        # Its streams flow, for some six seconds.
+        pulled.sh("source", "for i in $(seq 600); do pgrep -f '[z]fs send .*@b' >/dev/null && break; sleep 0.1; done; sleep 2")
         pulled.sh("backup", f"pkill -{signal} -x zfs_verify")
         process.wait(timeout=20)
     assert json.loads(pulled.sh("backup", "cat /tmp/v.state"))["replicas"][0]["pass"]["object"] > 0
