@@ -157,7 +157,10 @@ def test_a_hook_has_a_service_do_what_the_sandbox_does_not_let_it(source: Fleet)
         ("before", "ok", "tank/documents"),
         ("after", "ok", "tank/documents"),
     ]
-    source.sh("source", "rm /etc/systemd/system/db-freeze.service; systemctl daemon-reload; zfs destroy -r tank/documents@%; ! systemctl start ferro-zfs-snapshot 2>&1")
+    source.sh(
+        "source",
+        "rm /etc/systemd/system/db-freeze.service; systemctl daemon-reload; zfs destroy -r tank/documents@%; ! systemctl start ferro-zfs-snapshot 2>&1",
+    )
     assert source.json("source", "/var/lib/ferro-zfs/snapshot.json")["failures"][0]["code"] == "hook_failed"
 
 
