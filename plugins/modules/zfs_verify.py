@@ -222,7 +222,7 @@ datasets:
           description: Of data, the byte from which on. What differs lies within the next 16 MiB.
           type: int
           returned: always, V(null) for anything else
-        on:
+        "on":
           description: Which side has something there, V(both), V(source) or V(target).
           type: str
           returned: always

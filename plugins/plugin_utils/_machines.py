@@ -17,7 +17,8 @@ OF_32_BITS = re.compile(r"arm|armv\d\w*|i[3-6]86")
 def unsupported(program: str, machine: object) -> str:
     """Why a program cannot run on a machine, by what that says of itself: which may be anything."""
     said = str(machine)[:80]
-    words = f"there is no {program} for this machine, which says of itself that it is {said!a}; there is one for {' and '.join(sorted(set(ARCHITECTURES.values())))}"
+    others = " and ".join(sorted(set(ARCHITECTURES.values())))
+    words = f"there is no {program} for this machine, which says of itself that it is {said!a}; there is one for {others}"
     if not OF_32_BITS.fullmatch(said):
         return words
     return f"{words}. This is a 32-bit system: install a 64-bit one, which a Raspberry Pi from the 3 on can run"
