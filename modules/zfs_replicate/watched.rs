@@ -67,7 +67,7 @@ pub fn outcome(run: &Run, runner: &Runner, task: Task, started: Instant) -> Outc
         .with("key_inheritance", json!(run.key_trees))
         .with("left_out", json!(run.left_out))
         .with("summary", json!(sums))
-        .closing(lines::closing(&sums, &run.reports, run.excluded, task.check_mode))
+        .closing(lines::closing(&sums, &run.reports, (run.excluded, run.left_out.len()), task.check_mode))
         .told(task, runner, &warnings, newest);
     let outcome = if run.hooks.is_empty() { outcome } else { outcome.with("hooks", json!(run.hooks)) };
     let outcome = run.skipped.iter().fold(outcome, |told, why| told.skipped(Cause::HookFailed.code(), why));

@@ -10,6 +10,8 @@ use serde::Serialize;
 /// What is not sent, and why.
 #[derive(Debug, Default)]
 pub struct NotChosen {
+    /// How many datasets an option leaves out.
+    pub excluded: usize,
     /// What says of itself that it is not to be sent.
     pub left_out: Vec<LeftOut>,
     /// What fails because of what it says.
@@ -18,13 +20,15 @@ pub struct NotChosen {
 
 /// Takes from `sources` what is not to be sent.
 pub fn choose(request: &Request, sources: &mut There) -> NotChosen {
+    let listed = sources.len();
     sources.retain(|name, _| !Request::is_excluded(&request.exclude, &request.named, name));
+    let excluded = listed - sources.len();
     let Selected { chosen, mut left_out, mut refused } = select(sources, &request.selection, &request.named);
     let is_only_looked_below = |name: &DatasetName| request.children_only && request.roots.contains(name);
     sources.retain(|name, _| chosen.contains(name) && !is_only_looked_below(name));
     left_out.retain(|one| !is_only_looked_below(&one.source));
     refused.retain(|(name, why)| !(is_only_looked_below(name) && matches!(why, Unselected::Unclear(_))));
-    NotChosen { left_out, refused }
+    NotChosen { excluded, left_out, refused }
 }
 
 /// A dataset that is left out, in the result.

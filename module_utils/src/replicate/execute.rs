@@ -71,8 +71,7 @@ impl Run {
     fn look_around(&mut self, request: &Request, sides: &Sides, runner: &Runner) {
         self.reports = not_tried(request, sides);
         self.left_out = chosen::left_out(&sides.not_chosen.left_out);
-        let unseen = sides.listed.len() - sides.sources.len();
-        self.excluded = unseen.saturating_sub(self.left_out.len());
+        self.excluded = sides.not_chosen.excluded;
         let Notices { warnings, nothing_wanted } = notices(request, sides);
         self.warnings.extend(warnings);
         self.nothing_wanted = nothing_wanted;

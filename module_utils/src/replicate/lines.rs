@@ -204,7 +204,12 @@ pub fn notes(reports: &[DatasetReport], orphans: &[Orphan]) -> Vec<String> {
 
 /// The last line: what was done, what not and why, how much and in what time.
 #[must_use]
-pub fn closing(summary: &Summary, reports: &[DatasetReport], excluded: usize, check: bool) -> (Tone, String) {
+pub fn closing(
+    summary: &Summary,
+    reports: &[DatasetReport],
+    (excluded, left_out): (usize, usize),
+    check: bool,
+) -> (Tone, String) {
     let would = if check { "would be sent" } else { "sent" };
     let skipped = reports.iter().filter(|report| report.status == Status::Skipped).count();
     let counts = [
@@ -212,6 +217,7 @@ pub fn closing(summary: &Summary, reports: &[DatasetReport], excluded: usize, ch
         (summary.up_to_date, "up to date"),
         (summary.no_snapshots, "without snapshots"),
         (excluded, "excluded"),
+        (left_out, "left out"),
         (summary.vanished, "gone meanwhile"),
         (skipped, "skipped"),
         (summary.failed - skipped, "failed"),
@@ -237,7 +243,7 @@ pub fn closing(summary: &Summary, reports: &[DatasetReport], excluded: usize, ch
         (false, false) => ("done", Tone::Good),
     };
     let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
-    (tone, format!("{head}: {}{counts}{moved}", many(summary.datasets + excluded, "dataset")))
+    (tone, format!("{head}: {}{counts}{moved}", many(summary.datasets + excluded + left_out, "dataset")))
 }
 
 /// Of a run of less than a minute it says more of ssh than of the line.

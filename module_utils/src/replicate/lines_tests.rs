@@ -100,7 +100,7 @@ fn check_mode_says_would() {
 "
     );
     let reports = [planned(true), report("x", Action::UpToDate, None)];
-    let line = closing(&summary(&reports, 0.1), &reports, 2, true);
+    let line = closing(&summary(&reports, 0.1), &reports, (2, 0), true);
     let expected = "check: 4 datasets: 1 would be sent, 1 up to date, 2 excluded; 1 snapshot, about 64.0 KiB";
     assert_eq!(line, (Tone::Good, expected.to_owned()));
 }
@@ -119,12 +119,14 @@ fn what_is_tried_again_tells_why_in_full() {
 #[test]
 fn the_last_line_sums_up() {
     let reports = all();
-    let line = closing(&summary(&reports, 73.0), &reports, 0, false);
+    let line = closing(&summary(&reports, 73.0), &reports, (0, 0), false);
     let expected = "failed: 5 datasets: 2 sent, 1 up to date, 1 without snapshots, 1 failed; 14 snapshots, 1.5 GiB in 0:01:13 (21.0 MiB/s)";
     assert_eq!(line, (Tone::Bad, expected.to_owned()));
     let reports = [report("x", Action::UpToDate, None)];
-    let line = closing(&summary(&reports, 0.2), &reports, 0, false);
+    let line = closing(&summary(&reports, 0.2), &reports, (0, 0), false);
     assert_eq!(line, (Tone::Good, "done: 1 dataset: 1 up to date, in 0.2 s".to_owned()));
+    let line = closing(&summary(&reports, 0.2), &reports, (2, 3), false);
+    assert_eq!(line, (Tone::Good, "done: 6 datasets: 1 up to date, 2 excluded, 3 left out, in 0.2 s".to_owned()));
 }
 
 #[test]

@@ -50,6 +50,9 @@ fn what_says_off_is_left_out_and_told() {
     let result = plainly(&host, json!({})).result();
     assert_eq!(result["orphans"], json!([]));
     assert_eq!(codes(&result), ["tank/a/c selection_unclear"]);
+    let last = plainly(&host, json!({})).ended().stdout;
+    // What fails is told once, and not as excluded.
+    assert!(last.contains("failed: 5 datasets: 1 up to date, 3 left out, 1 failed"), "{last}");
     assert_eq!(replicas(&host), ["vault/tank@1", "vault/tank/a/c@1", "vault/tank/z@1"]);
 }
 
