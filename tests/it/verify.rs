@@ -41,6 +41,18 @@ fn what_cannot_be_compared_is_told_and_nothing_is_run_for_it() {
 }
 
 #[test]
+fn what_a_gate_hides_keeps_nobody_from_the_others() {
+    let host = Host::new("tank/a @1\n tank/b @1\n vault\n vault/tank\n vault/tank/a @1\n vault/tank/b @1");
+    for (hidden, side) in [("tank/b", "source"), ("vault/tank/b", "target")] {
+        let run = verify(&host, json!({"source": ["tank/a", "tank/b"]})).check();
+        let says = format!("zfs_gate: refused: {hidden} is not among the datasets");
+        let result = run.fails(&format!("list * {hidden}"), &says).result();
+        assert_eq!(told(&result), [("planned", ""), ("failed", "gate_refused")], "{side}: {result}");
+        assert!(result["msg"].as_str().unwrap().starts_with("1 of 2 replicas not verified: tank/b -> "), "{result}");
+    }
+}
+
+#[test]
 fn an_empty_stream_proves_nothing() {
     let host = replicated();
     let result = verify(&host, json!({})).result();

@@ -5,12 +5,11 @@ use super::memory::Memory;
 use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::{Dataset, DatasetName};
+use crate::plan::swap::There;
+use crate::replicate::listing::sides_of;
 use crate::replicate::request::Request as Replication;
 use crate::zfs::commands::Zfs;
-use std::collections::{BTreeMap, HashMap};
-
-/// Datasets of one side, by name.
-pub type There = BTreeMap<DatasetName, Dataset>;
+use std::collections::HashMap;
 
 /// Both sides.
 #[derive(Debug, Default)]
@@ -19,8 +18,12 @@ pub struct Sides {
     pub sources: There,
     /// Of the datasets that were named, those that are not there.
     pub missing: Vec<DatasetName>,
+    /// Those that the gate there does not let us see.
+    pub refused: Vec<(DatasetName, Failure)>,
     /// What is where the replicas are.
     pub targets: There,
+    /// Places of replicas that the gate there does not let us see.
+    pub refused_targets: Vec<(DatasetName, Failure)>,
     /// Sets of initialisation vectors of snapshots that may be compared as they are stored, by `DATASET@SNAPSHOT`; those of the source
     /// and those of the target.
     pub ivsets: [HashMap<String, u64>; 2],
@@ -33,29 +36,20 @@ pub fn gather(request: &Request, memory: &Memory, runner: &Runner) -> Result<Sid
     let places: Vec<DatasetName> =
         request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
     let (ours, theirs) = std::thread::scope(|scope| {
-        let theirs = scope.spawn(|| side(target, &places, request.recursive));
-        let ours = side(source, &request.roots, request.recursive);
+        let theirs = scope.spawn(|| sides_of(target, &places, request.recursive, &[]));
+        let ours = sides_of(source, &request.roots, request.recursive, &[]);
         // A panic of the thread has been reported by the panic hook, which ends the process.
-        (ours, theirs.join().unwrap_or_else(|_| Ok(There::new())))
+        (ours, theirs.join().unwrap_or_else(|_| Ok((There::new(), Vec::new()))))
     });
     let is_wanted = |name: &DatasetName| !Replication::is_excluded(&request.exclude, &request.named, name);
-    let ours = ours?;
-    let missing = request.roots.iter().filter(|root| !ours.contains_key(root)).cloned().collect();
+    let ((ours, refused), (targets, refused_targets)) = (ours?, theirs?);
+    let is_refused = |root: &DatasetName| refused.iter().any(|(refused, _)| refused == root);
+    let missing = request.roots.iter().filter(|root| !ours.contains_key(root) && !is_refused(root)).cloned().collect();
     let sources = ours.into_iter().filter(|(name, _)| is_wanted(name)).collect();
-    let mut sides = Sides { sources, missing, targets: theirs?, ivsets: [HashMap::new(), HashMap::new()] };
+    let mut sides = Sides { sources, missing, refused, targets, refused_targets, ..Sides::default() };
     let (of_source, of_target) = encrypted(request, memory, &sides);
     sides.ivsets = [ivsets(source, &of_source)?, ivsets(target, &of_target)?];
     Ok(sides)
-}
-
-fn side(zfs: Zfs<'_>, roots: &[DatasetName], recursive: bool) -> Result<There, Failure> {
-    let rows = zfs.datasets(roots, recursive)?;
-    let mut versions = if rows.is_empty() { HashMap::new() } else { zfs.versions(roots, recursive)? };
-    let mut with_versions = |mut dataset: Dataset| {
-        dataset.versions = versions.remove(&dataset.name).unwrap_or_default();
-        (dataset.name.clone(), dataset)
-    };
-    Ok(rows.into_iter().map(|(dataset, _)| with_versions(dataset)).collect())
 }
 
 /// The snapshots to be compared where both sides are encrypted.

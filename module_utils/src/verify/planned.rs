@@ -5,6 +5,7 @@ use super::gather::Sides;
 use super::memory::{Memory, Pass, Remembered};
 use super::report::{Report, Status};
 use crate::exec::failure::ErrorReport;
+use crate::exec::runner::Failure;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::mapping::Mapping;
 
@@ -39,6 +40,7 @@ pub struct Work {
 pub fn plan(sides: &Sides, mapping: &Mapping, memory: &Memory, now: i64) -> Vec<Planned> {
     let mut all: Vec<Planned> = sides.sources.values().map(|source| one(sides, mapping, memory, now, source)).collect();
     all.extend(sides.missing.iter().map(|source| missing(mapping, memory, source)));
+    all.extend(sides.refused.iter().map(|(source, failure)| refused(known(mapping, memory, source), failure)));
     // What was found to be wrong is looked at again at once; then what was not looked at for longest. The order of names decides last.
     all.sort_by_key(|planned| (planned.remembered.problem.is_none(), planned.remembered.looked_at));
     all
@@ -67,6 +69,13 @@ fn missing(mapping: &Mapping, memory: &Memory, source: &DatasetName) -> Planned 
     planned
 }
 
+/// What cannot even be looked at.
+fn refused(mut planned: Planned, failure: &Failure) -> Planned {
+    planned.report.status = Status::Failed;
+    planned.report.error = Some(ErrorReport::from(failure));
+    planned
+}
+
 fn one(sides: &Sides, mapping: &Mapping, memory: &Memory, now: i64, source: &Dataset) -> Planned {
     let mut planned = known(mapping, memory, &source.name);
     let at = planned.report.target.clone();
@@ -74,7 +83,12 @@ fn one(sides: &Sides, mapping: &Mapping, memory: &Memory, now: i64, source: &Dat
         planned.report.status = Status::NoSnapshots;
         return planned;
     }
-    let target = mapping.target_of(&source.name).ok().and_then(|place| sides.targets.get(&place));
+    let place = mapping.target_of(&source.name).ok();
+    let is_at = |(root, _): &&(DatasetName, Failure)| place.as_ref().is_some_and(|place| place.below(root).is_some());
+    if let Some((_, failure)) = sides.refused_targets.iter().find(is_at) {
+        return refused(planned, failure);
+    }
+    let target = place.and_then(|place| sides.targets.get(&place));
     match work(sides, source, target, &at, planned.remembered.pass.as_ref(), now) {
         Ok(work) => {
             planned.report.snapshot = work.snapshots[0].split_once('@').map(|(_, snapshot)| snapshot.to_owned());
