@@ -11,8 +11,12 @@ from pathlib import Path
 from test_validate import OFF, run
 
 
+# As if the programs were there: these tests run before any is built.
+INSTALLED = {**OFF, "zfs_native_path": "/usr/local/libexec/ferro-zfs"}
+
+
 def test_who_cannot_be_reached_is_unknown_and_red(tmp_path: Path) -> None:
-    groups = {"zfs_backup_clients": {"hosts": {"nas": OFF}}, "zfs-backup-servers": {"hosts": {"vault": OFF}}}
+    groups = {"zfs_backup_clients": {"hosts": {"nas": INSTALLED}}, "zfs-backup-servers": {"hosts": {"vault": OFF}}}
     answer = tmp_path / "status.json"
     code, said = run(tmp_path, "ferro.zfs.status", groups, "--limit", "nas", "-e", f"status_json={answer}")
     assert code == 2, said
