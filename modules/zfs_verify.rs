@@ -15,6 +15,9 @@ use module_utils::exec::signals;
 use module_utils::exec::ssh::SshOptions;
 use module_utils::model::glob::Globs;
 use module_utils::model::units::{ByteSize, Span};
+use module_utils::plan::deleted::DeletedDatasets;
+use module_utils::replicate::chosen;
+use module_utils::replicate::options::Select;
 use module_utils::replicate::request::Request as Replication;
 use module_utils::verify::execute::{self, Run};
 use module_utils::verify::memory::Memory;
@@ -82,6 +85,11 @@ pub struct Args {
     #[serde(default = "yes")]
     #[cfg_attr(feature = "argspec", schemars(extend("group" = "What is compared")))]
     recursive: bool,
+    /// Not what O(source) names, only what lies below, as when it was replicated.
+    #[serde(default)]
+    children_only: bool,
+    #[serde(default)]
+    select: Select,
     /// Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there. They are
     /// those of M(ferro.zfs.zfs_replicate).
     #[serde(default)]
@@ -149,6 +157,7 @@ fn outcome(run: &Run, hosts: [Option<String>; 2], runner: &Runner, task: Task, s
     let [source_host, target_host] = hosts;
     Outcome::new(false, stopped.or_else(|| report::failure_message(&run.reports)))
         .with("datasets", json!(run.reports))
+        .with("left_out", json!(chosen::left_out(&run.left_out)))
         .with("source_host", json!(source_host))
         .with("target_host", json!(target_host))
         .with("summary", json!(report::summary(&run.reports, started.elapsed().as_secs_f64())))
@@ -160,7 +169,9 @@ impl Args {
     fn into_request(self, now: Timestamp, started: Instant, connections: &mut Connections) -> Result<Request, String> {
         let (roots, mapping) =
             Replication::names(&self.source, &self.target, self.strip_prefix.as_deref(), self.recursive)?;
-        let exclude = Globs::new(&self.exclude).map_err(|error| format!("option exclude: {error}"))?;
+        let exclude = Globs::of_option("exclude", &self.exclude)?;
+        let selection = Replication::selection(&self.select.properties, self.select.opt_in)?;
+        Replication::goes_below(self.recursive, self.children_only, DeletedDatasets::Keep)?;
         let parts = [("sample", self.sample.is_some()), ("timeout", self.timeout.is_some())];
         if let (Some((option, _)), None) = (parts.iter().find(|(_, given)| *given), &self.state_file) {
             return Err(format!(
@@ -182,6 +193,8 @@ impl Args {
                 .map_err(|e| format!("option target_host: {e}"))?,
             recursive: self.recursive,
             exclude,
+            selection,
+            children_only: self.children_only,
             budget: Budget {
                 sample: self.sample.map(|sample| sample.0),
                 until: self.timeout.and_then(|timeout| started.checked_add(timeout.0)),

@@ -1,6 +1,7 @@
 //! What to do, decided without doing it: no process, no clock, no file.
 
 pub mod arrivals;
+pub mod choice;
 pub mod clones;
 pub mod common;
 pub mod conflict;

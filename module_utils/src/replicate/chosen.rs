@@ -1,35 +1,12 @@
-//! Which of the listed datasets are sent, and what is said of those that are not.
+//! What is said of datasets that are not sent.
 
 use super::report::{DatasetError, DatasetReport};
 use super::request::Request;
 use crate::model::DatasetName;
-use crate::plan::selection::{LeftOut, Selected, Unselected, select};
+use crate::plan::choice::NotChosen;
+use crate::plan::selection::{LeftOut, Unselected};
 use crate::plan::swap::There;
 use serde::Serialize;
-
-/// What is not sent, and why.
-#[derive(Debug, Default)]
-pub struct NotChosen {
-    /// How many datasets an option leaves out.
-    pub excluded: usize,
-    /// What says of itself that it is not to be sent.
-    pub left_out: Vec<LeftOut>,
-    /// What fails because of what it says.
-    pub refused: Vec<(DatasetName, Unselected)>,
-}
-
-/// Takes from `sources` what is not to be sent.
-pub fn choose(request: &Request, sources: &mut There) -> NotChosen {
-    let listed = sources.len();
-    sources.retain(|name, _| !Request::is_excluded(&request.exclude, &request.named, name));
-    let excluded = listed - sources.len();
-    let Selected { chosen, mut left_out, mut refused } = select(sources, &request.selection, &request.named);
-    let is_only_looked_below = |name: &DatasetName| request.children_only && request.roots.contains(name);
-    sources.retain(|name, _| chosen.contains(name) && !is_only_looked_below(name));
-    left_out.retain(|one| !is_only_looked_below(&one.source));
-    refused.retain(|(name, why)| !(is_only_looked_below(name) && matches!(why, Unselected::Unclear(_))));
-    NotChosen { excluded, left_out, refused }
-}
 
 /// A dataset that is left out, in the result.
 #[derive(Clone, Debug, Serialize)]

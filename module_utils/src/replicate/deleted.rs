@@ -12,6 +12,7 @@ use crate::exec::signals;
 use crate::model::code::Coded;
 use crate::model::marks::{FED, MISSING};
 use crate::model::{DatasetName, Kind};
+use crate::plan::choice::is_excluded;
 use crate::plan::deleted::{AllMarks, DeletedDatasets, Fate, Judged, Marks, Seen, Stays, judge};
 use crate::plan::removal::{Blocked, InTheWay, Place, Removal, Removals, removals};
 use crate::zfs::commands::Zfs;
@@ -66,7 +67,7 @@ impl Mirror<'_> {
             mapping: &request.mapping,
             roots: &request.roots,
             named: &request.named,
-            is_excluded: &|name| Request::is_excluded(&request.exclude, &request.named, name),
+            is_excluded: &|name| is_excluded(&request.exclude, &request.named, name),
             marks: &marks,
             now: request.now,
         };

@@ -1,6 +1,5 @@
 //! What is really there, on both sides: a constant number of commands, whatever the number of datasets and snapshots.
 
-use super::chosen::{NotChosen, choose};
 use super::commands::applies;
 use super::features::{self, PoolFeatures};
 use super::listing::{self, sides_of};
@@ -11,6 +10,7 @@ use crate::exec::clock::utc_stamp;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
 use crate::model::{Dataset, DatasetName};
+use crate::plan::choice::{NotChosen, choose};
 use crate::plan::following::{Following, follow};
 use crate::plan::questions::{Answers, Listings, questions};
 use crate::plan::renamed::{Pairs, Renamed, Seen, pairs};
@@ -119,7 +119,7 @@ pub fn list(request: &Request, runner: &Runner) -> Result<Sides, Failure> {
     let missing = request.roots.iter().filter(|root| !sources.contains_key(root) && !is_refused(root));
     let missing_roots = missing.cloned().collect();
     let listed = sources.values().map(|dataset| (dataset.name.clone(), dataset.guid)).collect();
-    let not_chosen = choose(request, &mut sources);
+    let not_chosen = choose(request.choice(), &mut sources);
     let (stamp, targets) = (utc_stamp(request.now), theirs);
     let sides = Sides { sources, targets, listed, not_chosen, missing_roots, stamp, ..Sides::default() };
     Ok(Sides { refused, refused_targets, ..sides })

@@ -5,6 +5,7 @@ use crate::exec::pipeline::{Flow, SMALL_PIPE};
 use crate::exec::ssh::Host;
 use crate::model::DatasetName;
 use crate::model::glob::Globs;
+use crate::plan::choice::Choice;
 use crate::plan::deleted::{DeletedDatasets, DeletedRules};
 use crate::plan::mapping::{Mapping, Unmapped, without_overlaps};
 use crate::plan::renamed::Renamed;
@@ -80,6 +81,13 @@ impl Request {
     #[must_use]
     pub fn lane(&self, number: usize) -> Lane {
         Lane { source: self.source.lane(number), target: self.target.lane(number) }
+    }
+
+    /// By what datasets are chosen.
+    #[must_use]
+    pub fn choice(&self) -> Choice<'_> {
+        let Self { roots, named, exclude, selection, children_only, .. } = self;
+        Choice { roots, named, exclude, selection, children_only: *children_only }
     }
 
     /// Where the roots land.
@@ -167,14 +175,6 @@ impl Request {
         Flow { buffer, limiter, stall, zstd }
     }
 
-    /// True for a dataset that is left out. The nearest word counts: what is named below something left out goes along.
-    #[must_use]
-    pub fn is_excluded(exclude: &Globs, named: &[DatasetName], dataset: &DatasetName) -> bool {
-        let is_decided = |name: &DatasetName| exclude.matches(name.as_str()) || named.contains(name);
-        let nearest = std::iter::once(dataset.clone()).chain(dataset.ancestors()).find(is_decided);
-        nearest.is_some_and(|name| exclude.matches(name.as_str()))
-    }
-
     /// True where properties are read on the source and set on the target one by one. A stream that brings them along is a package, which
     /// no other host sends or is sent; between pools of this one it is what `zfs send -p` makes.
     #[must_use]
@@ -198,8 +198,6 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::Request;
-    use crate::model::DatasetName;
-    use crate::model::glob::Globs;
     use std::collections::BTreeMap;
 
     #[test]
@@ -223,15 +221,6 @@ mod tests {
             names("tank/a", "backup", Some("tank/b")),
             "strip_prefix tank/b does not fit source tank/a, which is neither it nor below it"
         );
-    }
-
-    #[test]
-    fn what_is_named_below_something_left_out_goes_along() {
-        let exclude = Globs::new(&["tank/a/b".to_owned(), "tank/x".to_owned()]).unwrap();
-        let named: Vec<DatasetName> = ["tank/a", "tank/a/b/c", "tank/x"].map(|name| name.parse().unwrap()).into();
-        let is_excluded = |name: &str| Request::is_excluded(&exclude, &named, &name.parse().unwrap());
-        let names = ["tank/a", "tank/a/b", "tank/a/b/c", "tank/a/b/c/d", "tank/a/b/e", "tank/a/bb", "tank/x"];
-        assert_eq!(names.map(is_excluded), [false, true, false, false, true, false, true]);
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub struct ReplicateOptions {
     /// With all below.
     #[serde(default = "yes")]
     pub recursive: bool,
+    /// Only with what is below.
+    #[serde(default)]
+    pub children_only: bool,
     /// Without these.
     #[serde(default)]
     pub exclude: Vec<String>,

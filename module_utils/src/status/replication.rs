@@ -7,11 +7,12 @@ use super::snapshots::Times;
 use crate::model::DatasetName;
 use crate::model::bookmark_name::BookmarkName;
 use crate::model::glob::Globs;
-use crate::plan::mapping::Mapping;
+use crate::plan::choice::is_excluded;
+use crate::plan::mapping::{Mapping, without_overlaps};
 use crate::plan::period::Interval;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Where nothing tells how often snapshots are taken.
 const UNKNOWN_INTERVAL: Interval = Interval::Daily;
@@ -60,11 +61,11 @@ impl Course {
 
     fn includes(&self, source: &DatasetName) -> bool {
         let is_root = self.sources.contains(source);
+        if self.options.children_only && without_overlaps(&self.sources, self.options.recursive).contains(source) {
+            return false;
+        }
         let is_below = || self.options.recursive && self.sources.iter().any(|root| source.below(root).is_some());
-        let is_excluded = || {
-            std::iter::once(source.clone()).chain(source.ancestors()).any(|name| self.exclude.matches(name.as_str()))
-        };
-        is_root || (is_below() && !is_excluded())
+        !is_excluded(&self.exclude, &self.sources, source) && (is_root || is_below())
     }
 
     /// Where a target comes from.
@@ -76,15 +77,16 @@ impl Course {
         }
     }
 
-    /// All pairs: those that are listed, those that the last run had, and those that are here.
-    fn pairs(&self, result: &BTreeMap<(String, String), Map<String, Value>>, here: &Here<'_>) -> Vec<(String, String)> {
+    /// All pairs: those that are listed, those that the last run had, and those that are here; but not those that the last run left out,
+    /// as they said so.
+    fn pairs(&self, result: &Reports, left_out: &BTreeSet<&str>, here: &Here<'_>) -> Vec<(String, String)> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         let mut add = |source: &DatasetName| {
             if let Ok(target) = self.mapping.target_of(source) {
                 pairs.push((source.to_string(), target.to_string()));
             }
         };
-        self.sources.iter().for_each(&mut add);
+        self.sources.iter().filter(|source| self.includes(source)).for_each(&mut add);
         let names = here.keys().filter_map(|name| name.parse::<DatasetName>().ok());
         for name in names.filter(|name| !here[name.as_str()].placeholder) {
             match self.direction() {
@@ -99,6 +101,7 @@ impl Course {
         let is_there =
             |(_, report): &(&(String, String), &Map<String, Value>)| report.get("status") != Some(&"vanished".into());
         pairs.extend(result.iter().filter(is_there).map(|(pair, _)| pair.clone()));
+        pairs.retain(|pair| !left_out.contains(pair.0.as_str()) || result.contains_key(pair));
         pairs.sort_unstable();
         pairs.dedup();
         pairs
@@ -106,14 +109,25 @@ impl Course {
 }
 
 /// The reports of a result, by source and target.
-fn reports(known: &Known) -> BTreeMap<(String, String), Map<String, Value>> {
-    let all = known.result.as_ref().and_then(|result| result.get("datasets")?.as_array());
+type Reports = BTreeMap<(String, String), Map<String, Value>>;
+
+/// A list of a result.
+fn list<'a>(known: &'a Known, key: &str) -> &'a [Value] {
+    known.result.as_ref().and_then(|result| result.get(key)?.as_array()).map_or(&[], Vec::as_slice)
+}
+
+/// Sources that say of themselves that they are not to be replicated.
+fn left_out(known: &Known) -> BTreeSet<&str> {
+    list(known, "left_out").iter().filter_map(|one| one.get("source")?.as_str()).collect()
+}
+
+fn reports(known: &Known) -> Reports {
     let word = |report: &Map<String, Value>, key: &str| report.get(key).and_then(Value::as_str).map(str::to_owned);
     let pair = |report: &Value| {
         let report = report.as_object()?;
         Some(((word(report, "source")?, word(report, "target")?), report.clone()))
     };
-    all.into_iter().flatten().filter_map(pair).collect()
+    list(known, "datasets").iter().filter_map(pair).collect()
 }
 
 /// When the snapshot was taken that a report says the target has. Its job has asked while it was there; it may be gone from here.
@@ -151,7 +165,7 @@ pub struct Evidence<'a> {
 #[must_use]
 pub fn replicas(course: &Course, evidence: &Evidence<'_>) -> Vec<Replica> {
     let (reports, none) = (reports(evidence.known), Map::new());
-    let pairs = course.pairs(&reports, evidence.here);
+    let pairs = course.pairs(&reports, &left_out(evidence.known), evidence.here);
     pairs.into_iter().map(|pair| replica(course, evidence, reports.get(&pair).unwrap_or(&none), &pair)).collect()
 }
 

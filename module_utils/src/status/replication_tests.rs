@@ -72,6 +72,37 @@ fn a_pull_is_judged_by_what_has_arrived_here() {
 }
 
 #[test]
+fn what_is_not_replicated_is_not_missed() {
+    let all = [
+        here("tank", Role::Source, Some(60)),
+        here("tank/off", Role::Source, Some(60)),
+        here("tank/on", Role::Source, Some(60)),
+        here("tank/out", Role::Source, Some(60)),
+        here("tank/out/named", Role::Source, Some(60)),
+    ];
+    let mut known = known(json!([{"source": "tank/on", "target": "vault/nas/tank/on", "status": "failed"}]));
+    let off = json!([{"source": "tank/off", "property": "ferro.zfs:replicate", "value": "off"}, {"source": "tank/on"}]);
+    known.result.as_mut().unwrap().insert("left_out".into(), off);
+    let options = options(json!({
+        "source": ["tank", "tank/out/named"], "target_host": "off", "children_only": true, "exclude": ["tank/out"]
+    }));
+    let replicas = found(options, &known, &all, &Times::new(), &job());
+    // What was tried nevertheless is told.
+    assert_eq!(replicas.iter().map(|one| one.source.as_str()).collect::<Vec<_>>(), ["tank/on", "tank/out/named"]);
+    let options = ReplicateOptions { children_only: false, ..self::options(json!({"target_host": "off"})) };
+    let named = ReplicateOptions {
+        source: vec!["tank".into(), "tank/out/named".into()],
+        exclude: vec!["tank/out".into()],
+        ..options
+    };
+    let replicas = found(named, &known, &all, &Times::new(), &job());
+    assert_eq!(
+        replicas.iter().map(|one| one.source.as_str()).collect::<Vec<_>>(),
+        ["tank", "tank/on", "tank/out/named"]
+    );
+}
+
+#[test]
 fn what_is_declared_has_a_line_from_the_first_moment() {
     let all = [here("vault", Role::None, None)];
     let fresh = Job { declared_at: ago(60), last_success_at: None, last_run: None, ..job() };

@@ -17,6 +17,7 @@ use crate::exec::signals;
 use crate::exec::ssh::Host;
 use crate::exec::stderr::Cause;
 use crate::model::code::{Coded, codes};
+use crate::plan::selection::LeftOut;
 use crate::stream::content::{Digester, Expected, Place};
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ use std::time::Instant;
 pub struct Run {
     /// Each replica, by the name of its source.
     pub reports: Vec<Report>,
+    /// What says of itself that it is not replicated.
+    pub left_out: Vec<LeftOut>,
     /// What harmed nothing and is to be known.
     pub warnings: Vec<String>,
 }
@@ -66,7 +69,7 @@ pub fn check(request: &Request, memory: &Memory, runner: &Runner) -> Result<Run,
         Some(_) => Report { status: Status::Planned, ..planned.report },
         None => planned.report,
     };
-    Ok(sorted(planned.into_iter().map(report).collect(), Vec::new()))
+    Ok(sorted(planned.into_iter().map(report).collect(), sides.not_chosen.left_out, Vec::new()))
 }
 
 /// Compares.
@@ -82,12 +85,12 @@ pub fn verify(request: &Request, memory: &mut Memory, runner: &Runner, tell: &dy
         tell(&line(&report));
         reports.push(report);
     }
-    Ok(sorted(reports, warnings))
+    Ok(sorted(reports, sides.not_chosen.left_out, warnings))
 }
 
-fn sorted(mut reports: Vec<Report>, warnings: Vec<String>) -> Run {
+fn sorted(mut reports: Vec<Report>, left_out: Vec<LeftOut>, warnings: Vec<String>) -> Run {
     reports.sort_by(|a, b| a.source.cmp(&b.source));
-    Run { reports, warnings }
+    Run { reports, left_out, warnings }
 }
 
 /// It has no turn. What was found to be wrong before is so still, as far as anybody knows.

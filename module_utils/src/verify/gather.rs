@@ -5,9 +5,9 @@ use super::memory::Memory;
 use super::request::Request;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::{Dataset, DatasetName};
+use crate::plan::choice::{NotChosen, choose};
 use crate::plan::swap::There;
 use crate::replicate::listing::sides_of;
-use crate::replicate::request::Request as Replication;
 use crate::zfs::commands::Zfs;
 use std::collections::HashMap;
 
@@ -16,6 +16,8 @@ use std::collections::HashMap;
 pub struct Sides {
     /// What was replicated.
     pub sources: There,
+    /// What is not to be replicated.
+    pub not_chosen: NotChosen,
     /// Of the datasets that were named, those that are not there.
     pub missing: Vec<DatasetName>,
     /// Those that the gate there does not let us see.
@@ -37,16 +39,16 @@ pub fn gather(request: &Request, memory: &Memory, runner: &Runner) -> Result<Sid
         request.roots.iter().filter_map(|root| request.mapping.target_of(root).ok()).collect();
     let (ours, theirs) = std::thread::scope(|scope| {
         let theirs = scope.spawn(|| sides_of(target, &places, request.recursive, &[]));
-        let ours = sides_of(source, &request.roots, request.recursive, &[]);
+        let ours = sides_of(source, &request.roots, request.recursive, &request.selection.properties);
         // A panic of the thread has been reported by the panic hook, which ends the process.
         (ours, theirs.join().unwrap_or_else(|_| Ok((There::new(), Vec::new()))))
     });
-    let is_wanted = |name: &DatasetName| !Replication::is_excluded(&request.exclude, &request.named, name);
-    let ((ours, refused), (targets, refused_targets)) = (ours?, theirs?);
+    let ((mut sources, refused), (targets, refused_targets)) = (ours?, theirs?);
     let is_refused = |root: &DatasetName| refused.iter().any(|(refused, _)| refused == root);
-    let missing = request.roots.iter().filter(|root| !ours.contains_key(root) && !is_refused(root)).cloned().collect();
-    let sources = ours.into_iter().filter(|(name, _)| is_wanted(name)).collect();
-    let mut sides = Sides { sources, missing, refused, targets, refused_targets, ..Sides::default() };
+    let missing =
+        request.roots.iter().filter(|root| !sources.contains_key(root) && !is_refused(root)).cloned().collect();
+    let not_chosen = choose(request.choice(), &mut sources);
+    let mut sides = Sides { sources, not_chosen, missing, refused, targets, refused_targets, ..Sides::default() };
     let (of_source, of_target) = encrypted(request, memory, &sides);
     sides.ivsets = [ivsets(source, &of_source)?, ivsets(target, &of_target)?];
     Ok(sides)

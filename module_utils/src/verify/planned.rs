@@ -6,6 +6,7 @@ use super::memory::{Memory, Pass, Remembered};
 use super::report::{Report, Status};
 use crate::exec::failure::ErrorReport;
 use crate::exec::runner::Failure;
+use crate::model::code::Coded;
 use crate::model::{Dataset, DatasetName};
 use crate::plan::mapping::Mapping;
 
@@ -39,7 +40,10 @@ pub struct Work {
 #[must_use]
 pub fn plan(sides: &Sides, mapping: &Mapping, memory: &Memory, now: i64) -> Vec<Planned> {
     let mut all: Vec<Planned> = sides.sources.values().map(|source| one(sides, mapping, memory, now, source)).collect();
-    all.extend(sides.missing.iter().map(|source| missing(mapping, memory, source)));
+    let missing = |source: &DatasetName| NotComparable::NoSource { source_name: source.to_string() };
+    all.extend(sides.missing.iter().map(|source| not_comparable(known(mapping, memory, source), &missing(source))));
+    let unclear = sides.not_chosen.refused.iter();
+    all.extend(unclear.map(|(source, why)| not_comparable(known(mapping, memory, source), why)));
     all.extend(sides.refused.iter().map(|(source, failure)| refused(known(mapping, memory, source), failure)));
     // What was found to be wrong is looked at again at once; then what was not looked at for longest. The order of names decides last.
     all.sort_by_key(|planned| (planned.remembered.problem.is_none(), planned.remembered.looked_at));
@@ -61,11 +65,9 @@ fn known(mapping: &Mapping, memory: &Memory, source: &DatasetName) -> Planned {
     Planned { report, remembered, work: None }
 }
 
-fn missing(mapping: &Mapping, memory: &Memory, source: &DatasetName) -> Planned {
-    let mut planned = known(mapping, memory, source);
-    let why = NotComparable::NoSource { source_name: source.to_string() };
+fn not_comparable(mut planned: Planned, why: &(impl Coded + std::fmt::Display)) -> Planned {
     planned.report.status = Status::NotComparable;
-    planned.report.error = Some(ErrorReport::of_plan(&why));
+    planned.report.error = Some(ErrorReport::of_plan(why));
     planned
 }
 
@@ -97,10 +99,7 @@ fn one(sides: &Sides, mapping: &Mapping, memory: &Memory, now: i64, source: &Dat
             planned.report.from_object = work.goes_on.then_some(work.pass.object);
             planned.work = Some(work);
         }
-        Err(why) => {
-            planned.report.status = Status::NotComparable;
-            planned.report.error = Some(ErrorReport::of_plan(&why));
-        }
+        Err(why) => return not_comparable(planned, &why),
     }
     planned
 }

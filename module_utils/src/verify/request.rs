@@ -3,7 +3,9 @@
 use crate::exec::ssh::Host;
 use crate::model::DatasetName;
 use crate::model::glob::Globs;
+use crate::plan::choice::Choice;
 use crate::plan::mapping::Mapping;
+use crate::plan::selection::Selection;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -25,6 +27,10 @@ pub struct Request {
     pub recursive: bool,
     /// Datasets left out, with all below them that is not named itself.
     pub exclude: Globs,
+    /// What counts of what datasets say of themselves.
+    pub selection: Selection,
+    /// Not the roots, only what is below them.
+    pub children_only: bool,
     /// How much is compared in a run.
     pub budget: Budget,
     /// Bytes per second that are read of each side.
@@ -35,6 +41,15 @@ pub struct Request {
     pub state_file: Option<PathBuf>,
     /// When the run began.
     pub now: Timestamp,
+}
+
+impl Request {
+    /// By what datasets are chosen.
+    #[must_use]
+    pub fn choice(&self) -> Choice<'_> {
+        let Self { roots, named, exclude, selection, children_only, .. } = self;
+        Choice { roots, named, exclude, selection, children_only: *children_only }
+    }
 }
 
 /// How much is compared in a run.
