@@ -697,6 +697,24 @@ SPECS = {
                 "type": "bool",
                 "default": True,
             },
+            "children_only": {
+                "type": "bool",
+                "default": False,
+            },
+            "select": {
+                "type": "dict",
+                "options": {
+                    "properties": {
+                        "type": "list",
+                        "elements": "str",
+                        "default": ["ferro.zfs:replicate"],
+                    },
+                    "opt_in": {
+                        "type": "bool",
+                        "default": False,
+                    },
+                },
+            },
             "exclude": {
                 "type": "list",
                 "elements": "str",

@@ -96,6 +96,31 @@ options:
       - Also compare descendants.
     type: bool
     default: true
+  children_only:
+    description:
+      - Not what O(source) names, only what lies below, as when it was replicated.
+    type: bool
+    default: false
+  select:
+    description:
+      - Which datasets are sent, by user properties of theirs. As ZFS hands these down, a dataset decides for all below it that do not say otherwise.
+        V(on), V(yes) and V(true) mean that it is sent, V(off), V(no) and V(false) that it is not; any other value fails that dataset. What is
+        left out is in RV(left_out). What O(source) names and has nothing left that is sent fails.
+    type: dict
+    suboptions:
+      properties:
+        description:
+          - User properties by which datasets say whether they are sent. Of those that a dataset has, the first counts. Others may be V(com.sun:auto-snapshot),
+            V(syncoid:sync) and V(autobackup:NAME), which a gate lets be read, too. Empty, nobody is asked.
+        type: list
+        elements: str
+        default:
+          - ferro.zfs:replicate
+      opt_in:
+        description:
+          - Send only datasets that say so.
+        type: bool
+        default: false
   exclude:
     description:
       - Patterns over full source paths; a match leaves out that dataset and all below it, but for what O(source) names there. They are those
@@ -268,6 +293,37 @@ datasets:
       description: The snapshot that was verified then.
       type: str
       returned: always, V(null) if none was
+left_out:
+  description: Datasets that say of themselves that they are not to be replicated (O(select)).
+  returned: always, unless the task fails before anything is looked at
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The dataset.
+      type: str
+      returned: always
+      sample: tank/scratch/tmp
+    property:
+      description: The property that leaves it out.
+      type: str
+      returned: always, null where nothing chooses it
+      sample: "ferro.zfs:replicate"
+    value:
+      description: Its value.
+      type: str
+      returned: always, null where nothing chooses it
+      sample: "off"
+    set_on:
+      description: The topmost of the listed datasets from which it comes down.
+      type: str
+      returned: always, null where nothing chooses it
+      sample: tank/scratch
+    reason:
+      description: The same in words.
+      type: str
+      returned: always
+      sample: "ferro.zfs:replicate=off, set on tank/scratch, leaves it out"
 source_host:
   description: As O(source_host).
   returned: always, unless the task fails before anything is looked at

@@ -41,6 +41,25 @@ fn what_cannot_be_compared_is_told_and_nothing_is_run_for_it() {
 }
 
 #[test]
+fn what_is_not_replicated_is_not_compared() {
+    let host = Host::new(
+        "tank @1\n tank/a ferro.zfs:replicate=off @1\n tank/b @1\n tank/c @1\n vault\n vault/tank\n vault/tank/b @1",
+    );
+    let below = json!({"children_only": true, "exclude": ["tank/c"]});
+    let result = verify(&host, below.clone()).check().result();
+    assert_eq!(told(&result), [("planned", "")], "{result}");
+    assert_eq!(result["left_out"][0]["reason"], "ferro.zfs:replicate=off, set on tank/a, leaves it out");
+    // What nobody understands is nobody's wish.
+    host.zfs("set ferro.zfs:replicate=perhaps tank/b");
+    let result = verify(&host, below).check().result();
+    assert_eq!(told(&result), [("not_comparable", "selection_unclear")]);
+    let asks_nobody = json!({"select": {"properties": []}, "source": ["tank/b"]});
+    assert_eq!(told(&verify(&host, asks_nobody).check().result()), [("planned", "")]);
+    let nothing = verify(&host, json!({"children_only": true, "recursive": false})).result();
+    assert_eq!(nothing["code"], "invalid_option");
+}
+
+#[test]
 fn what_a_gate_hides_keeps_nobody_from_the_others() {
     let host = Host::new("tank/a @1\n tank/b @1\n vault\n vault/tank\n vault/tank/a @1\n vault/tank/b @1");
     for (hidden, side) in [("tank/b", "source"), ("vault/tank/b", "target")] {
