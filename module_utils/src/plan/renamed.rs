@@ -1,15 +1,16 @@
 //! Replicas whose sources have another name now: known by guid, and moved to where the sources would be sent. Pure.
 //!
 //! A dataset keeps its guid when it is renamed, and its snapshots keep theirs. So a replica is moved only where its own mark says that
-//! it is of this source, or, without a mark, where it has snapshots of this source alone and the name that it goes by is gone. It
-//! goes by the name beside its place where first streams arrive, too (see [`super::swap`]): two that swap names have room, and whatever
+//! it is of this source; without one, where a bookmark of the source says so, or where it has snapshots of this source alone and the
+//! name that it goes by is gone. It goes by the name beside its place where first streams arrive, too (see [`super::swap`]): two that swap names have room, and whatever
 //! cuts it short, the next run finds what stands there and finishes it.
 
 use super::common::common_base;
 use super::mapping::Mapping;
 use super::swap::There;
+use crate::model::bookmark_name::{BookmarkName, TargetTag};
 use crate::model::code::codes;
-use crate::model::{ARRIVING, DELETED, Dataset, DatasetName};
+use crate::model::{ARRIVING, DELETED, Dataset, DatasetName, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -225,6 +226,9 @@ impl Seen<'_> {
         if let Some(guid) = replica.replica_of {
             return guid == source.guid;
         }
+        if was_confirmed(source, replica) {
+            return true;
+        }
         let Some(old) = self.mapping.source_of(&replica.name) else { return false };
         let is_looked_at = self.roots.iter().any(|root| self.listed.contains_key(root) && old.below(root).is_some());
         let guids: HashSet<u64> = replica.snapshots().map(|snapshot| snapshot.guid).collect();
@@ -234,6 +238,53 @@ impl Seen<'_> {
             && (!self.listed.contains_key(&old) || is_another())
             && self.sources.values().filter(has).count() == 1
     }
+}
+
+/// Whether a bookmark of ours says that the replica has had a snapshot of the source: it goes wherever the source goes, and no stream
+/// takes it to another.
+fn was_confirmed(source: &Dataset, replica: &Dataset) -> bool {
+    let place = replica.name.as_str();
+    let is_of_place = |name: &str| name.parse::<BookmarkName>().is_ok_and(|name| name.target.is_of_place(place));
+    let bookmarks = source.versions.iter().filter(|version| !version.is_snapshot() && is_of_place(&version.name));
+    let has = |guid: u64| replica.snapshots().any(|snapshot| snapshot.guid == guid);
+    bookmarks.map(|bookmark| bookmark.guid).any(has)
+}
+
+/// True where a source without a place on the target once had a replica, maybe of another name: it has a bookmark of ours.
+#[must_use]
+pub fn may_have_strayed(sources: &There, targets: &There, mapping: &Mapping) -> bool {
+    let is_missing = |source: &&Dataset| {
+        mapping.target_of(&source.name).is_ok_and(|place| {
+            let is_there = |name: &DatasetName| targets.contains_key(name);
+            !is_there(&place) && !place.arriving().is_ok_and(|arriving| is_there(&arriving))
+        })
+    };
+    let is_ours = |version: &Version| !version.is_snapshot() && version.name.parse::<BookmarkName>().is_ok();
+    sources.values().filter(is_missing).any(|source| source.versions.iter().any(is_ours))
+}
+
+/// Of what the target has beyond the places of what was asked for: replicas of sources that were renamed, with all below them. One that
+/// has the whole name that its source has now is where another job sends that.
+#[must_use]
+pub fn strayed(sources: &There, beyond: &There) -> BTreeSet<DatasetName> {
+    let mut by_guid: HashMap<u64, Vec<(&DatasetName, TargetTag)>> = HashMap::new();
+    for source in sources.values() {
+        for bookmark in source.versions.iter().filter(|version| !version.is_snapshot()) {
+            if let Ok(BookmarkName { target, .. }) = bookmark.name.parse() {
+                by_guid.entry(bookmark.guid).or_default().push((&source.name, target));
+            }
+        }
+    }
+    let is_replica = |replica: &&Dataset| {
+        let name = replica.name.as_str();
+        let is_its = |(source, target): &(&DatasetName, TargetTag)| {
+            target.is_of_place(name) && !name.ends_with(&format!("/{source}"))
+        };
+        replica.snapshots().filter_map(|snapshot| by_guid.get(&snapshot.guid)).flatten().any(is_its)
+    };
+    let replicas: Vec<&DatasetName> = beyond.values().filter(is_replica).map(|replica| &replica.name).collect();
+    let goes_along = |name: &&DatasetName| replicas.iter().any(|replica| name.below(replica).is_some());
+    beyond.keys().filter(goes_along).cloned().collect()
 }
 
 /// Which of them can have their places, as far as what is there now goes; and why not.

@@ -1,4 +1,5 @@
-use super::{Pairs, Seen, movable, pairs};
+use super::{Pairs, Seen, may_have_strayed, movable, pairs, strayed};
+use crate::model::bookmark_name::{BookmarkName, TargetTag};
 use crate::model::code::Coded;
 use crate::model::{Dataset, DatasetName, Version, VersionKind};
 use crate::plan::mapping::Mapping;
@@ -67,6 +68,35 @@ fn a_replica_of_a_renamed_source_is_known_by_guid() {
     ] {
         assert_eq!(shown(&found(sources, targets)).join(", "), expected, "{sources} onto {targets}");
     }
+}
+
+#[test]
+fn replicas_beyond_are_known_by_bookmarks() {
+    let bookmarked = |source: &str, place: &str| {
+        let mut sources = there(source);
+        let target = TargetTag::new(7, place);
+        for version in sources.values_mut().flat_map(|one| &mut one.versions).filter(|one| !one.is_snapshot()) {
+            version.name = BookmarkName { target, snapshot: version.guid }.to_string();
+        }
+        sources
+    };
+    let mapping = Mapping { target: "v".parse().unwrap(), strip_prefix: None };
+    for (source, place, beyond, expected) in [
+        // A pool that was imported by another name.
+        ("new 2 #a @b", "v/old", "v/old 12 @a; v/old/c 13; v/other 14 @a", "v/old v/old/c"),
+        // Nothing of what the bookmark is of is there; what is there is not what it is of; another job sends it there.
+        ("new 2 #a @b", "v/old", "v/old 12 @x", ""),
+        ("new 2 #a @b", "v/older", "v/old 12 @a", ""),
+        ("t/new 2 #a @b", "v/x/t/new", "v/x/t/new 12 @a", ""),
+    ] {
+        let sources = bookmarked(source, place);
+        assert!(may_have_strayed(&sources, &there(""), &mapping));
+        let found = strayed(&sources, &there(beyond));
+        assert_eq!(found.iter().map(DatasetName::as_str).collect::<Vec<_>>().join(" "), expected, "{source} {beyond}");
+    }
+    // What never was replicated, or has its place, is not looked for.
+    assert!(!may_have_strayed(&there("new 2 #a @b"), &there(""), &mapping));
+    assert!(!may_have_strayed(&bookmarked("new 2 #a @b", "v/old"), &there("v/new 12"), &mapping));
 }
 
 #[test]

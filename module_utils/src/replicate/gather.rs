@@ -6,6 +6,7 @@ use super::listing::{self, sides_of};
 use super::origins::{self, Origins};
 use super::refusal::Obstacle;
 use super::request::Request;
+use super::strayed;
 use crate::exec::clock::utc_stamp;
 use crate::exec::runner::{Failure, Runner};
 use crate::exec::stderr::Cause;
@@ -38,6 +39,8 @@ pub struct Sides {
     pub refused_targets: Vec<(DatasetName, Failure)>,
     /// Roots that do not exist on the source.
     pub missing_roots: Vec<DatasetName>,
+    /// Of the targets, those beyond the places of what is asked for: replicas of what was renamed.
+    pub strayed: BTreeSet<DatasetName>,
     /// Properties of the sources that are set on their targets, by `send_properties`.
     pub properties: Settings,
     /// Pools of these that are not imported.
@@ -132,6 +135,7 @@ pub fn gather(request: &Request, runner: &Runner, follows: bool) -> Result<Sides
     let mut sides = list(request, runner)?;
     sides.missing_pools = missing_pools(source, &sides)?;
     add_ancestors(request, target, &mut sides)?;
+    sides.strayed = strayed::look(request, target, &sides.sources, &mut sides.targets)?;
     if follows && request.renamed == Renamed::Follow {
         let pairs = sides.renamed(request);
         sides.following = follow(&pairs, &mut sides.targets, request.wish.plain_placeholders);

@@ -32,6 +32,7 @@ pub mod renamed;
 pub mod report;
 pub mod request;
 pub mod scheduler;
+pub mod strayed;
 pub mod summary;
 pub mod swap;
 pub mod transfer;

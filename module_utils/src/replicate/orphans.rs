@@ -122,32 +122,32 @@ pub fn fed(request: &Request, sides: &Sides) -> BTreeSet<DatasetName> {
 
 /// The same, with their sizes and ages. What cannot be told is left out of them.
 pub fn orphans(request: &Request, sides: &Sides, target: Zfs<'_>) -> Result<Vec<Orphan>, Failure> {
-    let orphaned = orphaned(request, sides);
+    let renamed = sides.renamed(request);
+    let renamed: BTreeMap<&DatasetName, &DatasetName> =
+        renamed.of.iter().map(|(source, pair)| (&pair.replica, source)).collect();
+    let strayed = renamed.keys().filter(|replica| sides.strayed.contains(**replica));
+    let mut orphaned = orphaned(request, sides);
+    orphaned.extend(strayed.filter_map(|replica| sides.targets.get(*replica)));
     if orphaned.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<String> = orphaned.iter().map(|dataset| dataset.name.to_string()).collect();
-    let newest: Vec<(String, String)> = orphaned
+    let newest: Vec<(&DatasetName, String)> = orphaned
         .iter()
-        .filter_map(|dataset| {
-            dataset.snapshots().next_back().map(|newest| (dataset.name.to_string(), newest.name.clone()))
-        })
+        .filter_map(|dataset| Some((&dataset.name, dataset.snapshots().next_back()?.name.clone())))
         .collect();
     let full: Vec<String> = newest.iter().map(|(dataset, snapshot)| format!("{dataset}@{snapshot}")).collect();
     let used = target.numbers("used", &names)?;
     let created = target.numbers("creation", &full)?;
-    let renamed = sides.renamed(request);
-    let renamed: BTreeMap<String, String> =
-        renamed.of.iter().map(|(source, pair)| (pair.replica.to_string(), source.to_string())).collect();
     let now = u64::try_from(request.now.as_second()).unwrap_or_default();
-    let orphan = |((dataset, snapshot), full): ((String, String), String)| {
+    let orphan = |((dataset, snapshot), full): ((&DatasetName, String), String)| {
         let created = created.get(&full).copied();
         Orphan {
-            renamed_to: renamed.get(&dataset).cloned(),
-            used: used.get(&dataset).copied(),
+            renamed_to: renamed.get(dataset).map(ToString::to_string),
+            used: used.get(dataset.as_str()).copied(),
             created,
             age: created.map(|created| now.saturating_sub(created)),
-            target: dataset,
+            target: dataset.to_string(),
             snapshot,
             deletion: None,
         }

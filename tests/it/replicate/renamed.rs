@@ -73,6 +73,43 @@ fn names_that_were_swapped_are_followed_wherever_it_is_cut_short() {
 }
 
 #[test]
+fn what_was_asked_for_may_have_been_renamed_itself() {
+    let renamed = || {
+        let host = Host::new("tank @1\n tank/a @1\n tank/a/c @1\n vault\n vault/other\n vault/other/a @1");
+        let sent = replicate(&host, json!({"source": ["tank/a"]})).result();
+        assert_eq!(sent["changed"], true);
+        host.zfs("rename tank/a tank/n");
+        host.zfs("snapshot tank/n@2");
+        host
+    };
+    let of = |more: Value| {
+        let mut all = json!({"source": ["tank/n"]});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let host = renamed();
+    let told = plainly(&host, of(json!({}))).check().result();
+    let orphans = told["orphans"].as_array().unwrap().iter();
+    let orphans: Vec<_> = orphans.map(|one| format!("{} is {}", one["target"], one["renamed_to"])).collect();
+    assert_eq!(orphans, ["\"vault/tank/a\" is \"tank/n\"", "\"vault/tank/a/c\" is \"tank/n/c\""]);
+    let check = replicate(&host, of(follow())).check().result();
+    assert_eq!((check["changed"].as_bool(), &check["orphans"]), (Some(true), &json!([])));
+    let result = replicate(&host, of(follow())).result();
+    assert_eq!((&result["failed"], &result["orphans"], &result["warnings"]), (&Value::Null, &json!([]), &Value::Null));
+    let actions: Vec<_> = result["datasets"].as_array().unwrap().iter().map(|one| one["action"].clone()).collect();
+    assert_eq!(actions, ["incremental", "up_to_date"]);
+    assert_eq!(result["datasets"][0]["renamed_from"], "vault/tank/a");
+    let there = host.zfs_says("list -H -r -o name vault");
+    let expected = ["vault", "vault/other", "vault/other/a", "vault/tank", "vault/tank/n", "vault/tank/n/c"];
+    assert_eq!(there.split_whitespace().collect::<Vec<_>>(), expected);
+    // A gate that hides what lies beyond does no harm.
+    let host = renamed();
+    let says = "zfs_gate: refused: vault is not among the datasets";
+    let result = replicate(&host, of(follow())).fails("list * -r vault", says).result();
+    assert_eq!((&result["failed"], &result["datasets"][0]["action"]), (&Value::Null, &json!("full")));
+}
+
+#[test]
 fn what_cannot_follow_fails_and_stays() {
     let host = sent();
     host.zfs("destroy -r tank/b");
