@@ -138,16 +138,16 @@ def test_any_login_shell_will_do(shells: Hosts, way: str, shell: str) -> None:
     assert any("Welcome" in warning for warning in result.get("warnings", [])) == speaks
 
 
+@pytest.mark.parametrize("become", ["sudo", "doas"])
 @WAYS
-def test_an_account_becomes_root_by_sudo_for_zfs_alone(hosts: Hosts, way: str) -> None:
+def test_an_account_becomes_root_for_zfs_alone(hosts: Hosts, way: str, become: str) -> None:
     here, there, args = tree(hosts, way)
     args = {name: value.replace("root@", "nohome@") if name.endswith("_host") else value for name, value in args.items()}
-    args["ssh"] = {"become": "sudo"}
+    args["ssh"] = {"become": become}
     assert hosts.replicate(here, **args)["code"] == "become_refused"
     verbs = "list get send bookmark" if way == "pull" else "list get receive create set inherit"
-    hosts.sh(
-        there, f'for v in {verbs}; do echo "nohome ALL=(root) NOPASSWD: /usr/sbin/zfs $v *"; done > /etc/sudoers.d/nohome; chmod 440 /etc/sudoers.d/nohome'
-    )
+    sudoers = f'for v in {verbs}; do echo "nohome ALL=(root) NOPASSWD: /usr/sbin/zfs $v *"; done > /etc/sudoers.d/nohome; chmod 440 /etc/sudoers.d/nohome'
+    hosts.sh(there, {"sudo": sudoers, "doas": "echo permit nopass nohome as root cmd zfs > /etc/doas.conf; chmod 400 /etc/doas.conf"}[become])
     for compress in ("none", "zstd"):
         result = hosts.replicate(here, **args, compress=compress)
         assert not result.get("failed"), result["msg"]
@@ -155,4 +155,4 @@ def test_an_account_becomes_root_by_sudo_for_zfs_alone(hosts: Hosts, way: str) -
     hosts.replicated(here, **args)
     assert hosts.guids("backup", "vault/tank/my data") == hosts.guids("source", "tank/my data")
     assert len(hosts.guids("backup", "vault/tank/my data")) == 3
-    hosts.sh(there, "rm /etc/sudoers.d/nohome")
+    hosts.sh(there, "rm -f /etc/sudoers.d/nohome /etc/doas.conf")

@@ -33,7 +33,7 @@ def test_the_line_lets_the_account_run_what_it_names_and_nothing_else(fleet: Fle
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(fleet: Fleet) -> None:
-    before = fleet.sh("source", "cat /etc/sudoers.d/* | sha256sum")
+    before = fleet.sh("source", "mv /usr/bin/doas /usr/bin/doas.off; cat /etc/sudoers.d/* | sha256sum")
     for wrong, why in (
         ({"backup_client_user": "nobody-here"}, "account: not there"),
         ({"backup_client_become": "doas"}, "doas: not there"),
@@ -41,7 +41,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(fleet: Fleet) -> N
         ({"backup_client_user": "nas ALL=(ALL) ALL\n#"}, "an account has small letters"),
     ):
         assert why in client(fleet, fails=True, **({"backup_client_become": "sudo"} | wrong)).failures["source"]
-    assert fleet.sh("source", "cat /etc/sudoers.d/* | sha256sum") == before
+    assert fleet.sh("source", "mv /usr/bin/doas.off /usr/bin/doas; cat /etc/sudoers.d/* | sha256sum") == before
 
 
 def test_a_line_that_is_not_wanted_any_more_is_taken_away(fleet: Fleet) -> None:
@@ -52,3 +52,16 @@ def test_a_line_that_is_not_wanted_any_more_is_taken_away(fleet: Fleet) -> None:
     assert fleet.played(play).recap["source"]["changed"] == 1
     fleet.sh("source", f"! ls {LINE}")
     assert fleet.played(play).recap["source"]["changed"] == 0
+
+
+def test_doas_has_one_line_among_others(fleet: Fleet) -> None:
+    fleet.sh("source", "echo 'permit nopass operator as root cmd id' > /etc/doas.conf; chmod 600 /etc/doas.conf")
+    client(fleet, backup_client_become="doas")
+    line = "permit nopass nas as root cmd zfs"
+    assert line in fleet.sh("source", "doas -C /etc/doas.conf; cat /etc/doas.conf")
+    assert fleet.sh("source", "su nas -c 'doas -n zfs list -H -o name tank/data'; su operator -c 'doas -n id -u'") == "tank/data\n0\n"
+    assert "not permitted" in fleet.sh("source", "! su nas -c 'doas -n id' 2>&1")
+    assert client(fleet, backup_client_become="doas").recap["source"]["changed"] == 0
+    # Another way takes it away, and leaves the others.
+    client(fleet, backup_client_become="sudo")
+    assert fleet.sh("source", "cat /etc/doas.conf") == "permit nopass operator as root cmd id\n"

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from test_validate import OFF, run
 
-
 # As if the programs were there: these tests run before any is built.
 INSTALLED = {**OFF, "zfs_native_path": "/usr/local/libexec/ferro-zfs"}
 
