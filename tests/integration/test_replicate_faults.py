@@ -1,7 +1,9 @@
 """zfs_replicate when things go wrong: one clear error on the right dataset and stage, nothing lost, nothing left behind."""
 
+import json
 import re
 import signal
+import subprocess
 import time
 from typing import Any
 
@@ -118,6 +120,21 @@ def test_a_signal_ends_everything_and_the_result_says_so(hosts: Hosts, name: str
     assert result["summary"]["replicated"] == 1
     assert hosts.leftovers("backup") == ""
     assert hosts.replicated("backup", **PULL)["tank/big"]["action"] == "resume"
+
+
+def test_whoever_interrupts_it_at_a_terminal_gets_that_back_as_it_was(hosts: Hosts) -> None:
+    pools(hosts, megabytes=120)
+    hosts.sh("backup", f"echo '{json.dumps({**PULL, 'bandwidth_limit': '40M'})}' > /run/args")
+    typed = "TERM=xterm NO_COLOR=1 script -qec 'zfs_replicate --text /run/args; echo ended with $?; stty -a' /dev/null </dev/null"
+    running = hosts.lab.popen("backup", typed, stdout=subprocess.PIPE, text=True)
+    wait_for_a_stream(hosts, "backup")
+    hosts.sh("backup", "sleep 1; pkill -INT -x zfs_replicate")
+    shown, _ = running.communicate(timeout=60)
+    # The last bar is gone before anything is told, the cursor is shown, and what is typed is echoed.
+    last = shown.split("\x1b[J")[-1]
+    assert "[##" in shown and "[##" not in last and "stopped by SIGINT" in last and "ended with 1" in last, shown
+    assert shown.rfind("\x1b[?25h") >= shown.rfind("\x1b[?25l") and " echo " in last, shown
+    assert hosts.leftovers("backup") == ""
 
 
 def test_killed_outright_it_leaves_nothing_running(hosts: Hosts) -> None:
