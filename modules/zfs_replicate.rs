@@ -61,7 +61,11 @@ const PROGRAM: Program = Program {
             "--list [[USER@]HOST:]TARGET    shows which replicas there are",
         ],
         examples: &[
-            ("--check root@nas:tank vault/replicas", "Shows what a pull would do. tank lands at vault/replicas/tank."),
+            (
+                "--check root@nas:tank vault/replicas",
+                "Shows what a pull would do. tank lands at vault/replicas/tank, with the snapshots that it has: zfs \
+                 snapshot -r takes them, or zfs_policy_snapshot.",
+            ),
             ("tank/home --strip-prefix tank/home root@nas:vault/home", "Pushes tank/home to exactly vault/home."),
             (
                 "root@nas:tank vault/replicas --exclude 'tank/cache/**' --bandwidth-limit 10M",
