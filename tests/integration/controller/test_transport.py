@@ -240,7 +240,7 @@ def test_installed_from_source(probed: Controller) -> None:
         result = probed.play("local", "- name: it\n  ferro.zfs.zfs_replicate: {source: tank, target: backup}\n").one("it").result
     finally:
         moved.rename(binary)
-    assert result["msg"].startswith(f"the binary {binary} is missing: this collection was installed from source.")
+    assert result["msg"].startswith(f"the binary {binary} is missing: this collection was installed from source, as by ansible-galaxy from git")
 
 
 def test_installed_binary(probed: Controller) -> None:
