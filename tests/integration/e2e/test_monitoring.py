@@ -97,7 +97,7 @@ class Watch:
         posts = self.fleet.sh(WATCHER, "cat /tmp/told 2>/dev/null || true").split("\n")
         return {(alert["labels"]["alertname"], alert["status"]) for post in posts if post.strip() for alert in json.loads(post)["alerts"]}
 
-    def wait(self, holds: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, holds: Callable[[], bool], seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, f"{self.alerts()} told {self.told()}\n{self.journal()}"
