@@ -194,7 +194,8 @@ pub struct Args {
     /// C(/proc/sys/fs/pipe-max-size). Between two local pools at most V(1M) is used, because more would be slower.
     #[serde(default = "buffer_size")]
     buffer_size: ByteSize,
-    /// Datasets in flight at once, at most 32, parents before their children. Each has connections of its own.
+    /// Streams that flow at once, at most 32, parents before their children. Each has connections of its own. Over ssh the next ones are
+    /// made ready meanwhile, where streams are short.
     #[serde(default = "module_utils::replicate::options::one")]
     parallel: usize,
     /// How often a lost connection or a stalled stream is tried again. Each time is planned anew from what is really there.
@@ -342,7 +343,7 @@ impl Args {
         }
         let deleted = DeletedRules { what: self.deleted_datasets, after: self.deleted_after.0, most: self.max_delete };
         Request::goes_below(self.recursive, self.children_only, deleted.what)?;
-        let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, zstd, is_local);
+        let flow = Request::flow(self.buffer_size.0, limit, self.stall_timeout.0, zstd, (is_local, self.parallel));
         Ok(Request {
             roots,
             named: self.source.iter().filter_map(|name| name.parse().ok()).collect(),

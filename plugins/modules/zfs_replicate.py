@@ -337,7 +337,8 @@ options:
     default: 32M
   parallel:
     description:
-      - Datasets in flight at once, at most 32, parents before their children. Each has connections of its own.
+      - Streams that flow at once, at most 32, parents before their children. Each has connections of its own. Over ssh the next ones are made
+        ready meanwhile, where streams are short.
     type: int
     default: 1
   retries:

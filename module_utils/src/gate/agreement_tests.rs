@@ -113,7 +113,7 @@ fn request(target: &DatasetName, settings: &[(&str, &str)], exclude: &[&str]) ->
         bookmarks: true,
         holds: true,
         parallel: 1,
-        flow: Request::flow(0, None, Duration::ZERO, false, false),
+        flow: Request::flow(0, None, Duration::ZERO, false, (false, 1)),
         retries: 0,
         deleted: DeletedRules { what: DeletedDatasets::Report, after: Duration::ZERO, most: 0 },
         renamed: Renamed::Report,

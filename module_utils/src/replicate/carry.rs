@@ -8,7 +8,7 @@ use super::pass::Pass;
 use super::planned::Entry;
 use super::preflight::{NO_BOOKMARK, STAYS};
 use super::report::{DatasetError, DatasetReport, Discarded, Status};
-use super::request::Lane;
+use super::request::{Lane, Request};
 use super::scheduler;
 use super::transfer::Carrier;
 use super::verify::{self, Arrival};
@@ -23,12 +23,18 @@ use std::time::Instant;
 /// Each dataset, parents before their children.
 pub fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
     let waits_for: Vec<Vec<usize>> = (0..entries.len()).map(|index| before(entries, index)).collect();
-    let lanes: Vec<Lane> = (0..pass.request.parallel).map(|number| pass.request.lane(number)).collect();
+    let Request { parallel, .. } = *pass.request;
+    let ahead = if pass.request.is_local() { 0 } else { AHEAD };
+    let lanes: Vec<Lane> = (0..parallel + ahead).map(|number| pass.request.lane(number % parallel)).collect();
     foresee(pass, entries);
-    scheduler::run(lanes.len(), &waits_for, |lane, index| {
-        carry(pass, &Carrier::new(pass, &lanes[lane]), &entries[index]);
+    let queue = || pass.request.flow.slots.queue();
+    scheduler::run(lanes.len(), &waits_for, queue, |lane, index, ticket| {
+        carry(pass, &Carrier::new(pass, &lanes[lane], ticket), &entries[index]);
     });
 }
+
+/// Over a line, so many datasets beyond those that flow are made ready, over the same connections: sshd lets ten sessions share one.
+const AHEAD: usize = 3;
 
 /// So many streams are asked about, at most: each costs a command before the first of them.
 const FORESEEN: usize = 500;
@@ -102,11 +108,13 @@ fn discard_leftover(pass: &Pass<'_>, carrier: &Carrier<'_>, discard: &Discard, r
 fn stream(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &Transfer, report: &mut DatasetReport) {
     let started = Instant::now();
     let result = carrier.carry(entry, transfer, report);
-    report.seconds = started.elapsed().as_secs_f64();
+    report.seconds = started.elapsed().saturating_sub(carrier.waited.get()).as_secs_f64();
     match result {
         Ok(arrival) => pass.state().arrived.extend(arrival),
         Err(failure) => {
-            report.status = Status::Failed;
+            // Whoever was asked to stop while he waited for his turn has not begun.
+            let has_begun = carrier.has_flowed.get() || failure.cause != Cause::Stopped;
+            report.status = if has_begun { Status::Failed } else { Status::Skipped };
             report.error = Some(DatasetError::from(&failure));
             let mut state = pass.state();
             if failure.cause.is_transient() {

@@ -1,6 +1,7 @@
 //! What a replication is asked to do, all checked before the first command runs.
 
 use crate::exec::limiter::Limiter;
+use crate::exec::pipeline::slots::Slots;
 use crate::exec::pipeline::{Flow, SMALL_PIPE};
 use crate::exec::ssh::Host;
 use crate::model::DatasetName;
@@ -169,10 +170,16 @@ impl Request {
     /// The flow of a run. Between two local pools there is no line whose pauses a large buffer could fill, and a small one stays in
     /// the processor's cache: a quarter of the time is saved (measured by tests/bench/streams.py).
     #[must_use]
-    pub fn flow(buffer: u64, bandwidth_limit: Option<u64>, stall: Duration, zstd: bool, is_local: bool) -> Flow {
+    pub fn flow(
+        buffer: u64,
+        bandwidth_limit: Option<u64>,
+        stall: Duration,
+        zstd: bool,
+        (is_local, parallel): (bool, usize),
+    ) -> Flow {
         let buffer = if is_local { buffer.min(SMALL_PIPE) } else { buffer };
         let limiter = bandwidth_limit.map(|rate| std::sync::Mutex::new(Limiter::new(rate, std::time::Instant::now())));
-        Flow { buffer, limiter, stall, zstd }
+        Flow { buffer, limiter, stall, zstd, slots: Slots::new(parallel) }
     }
 
     /// True where properties are read on the source and set on the target one by one. A stream that brings them along is a package, which

@@ -2,9 +2,15 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Runs `work(lane, index)` once for each index of `waits_for`: at most `lanes` at the same time, each in a lane that no other uses then,
-/// and none before those that it waits for have ended, which must not lie in a circle. Lane 0 is the calling thread.
-pub fn run(lanes: usize, waits_for: &[Vec<usize>], work: impl Fn(usize, usize) + Sync) {
+/// Runs `work(lane, index, queue())` once for each index of `waits_for`: at most `lanes` at the same time, each in a lane that no other
+/// uses then, and none before those that it waits for have ended, which must not lie in a circle. `queue` is called in the order in
+/// which they begin. Lane 0 is the calling thread.
+pub fn run<T>(
+    lanes: usize,
+    waits_for: &[Vec<usize>],
+    queue: impl Fn() -> T + Sync,
+    work: impl Fn(usize, usize, T) + Sync,
+) {
     let board = Mutex::new(Board { stages: vec![Stage::Waiting; waits_for.len()], first: 0 });
     let ended = Condvar::new();
     let lane = |number: usize| {
@@ -12,8 +18,9 @@ pub fn run(lanes: usize, waits_for: &[Vec<usize>], work: impl Fn(usize, usize) +
         while seen.is_waiting() {
             if let Some(index) = seen.ready(waits_for) {
                 seen.stages[index] = Stage::Running;
+                let place = queue();
                 drop(seen);
-                work(number, index);
+                work(number, index, place);
                 seen = board.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.stages[index] = Stage::Ended;
                 ended.notify_all();
@@ -87,7 +94,7 @@ mod tests {
         fn each_once_after_what_it_waits_for_and_never_too_many(waits_for in order(), lanes in 1_usize..5) {
             let order = Mutex::new(Vec::new());
             let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            run(lanes, &waits_for, |lane, index| {
+            run(lanes, &waits_for, || (), |lane, index, ()| {
                 assert!(lane < lanes);
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_micros(100));
@@ -109,9 +116,14 @@ mod tests {
     #[test]
     fn what_does_not_wait_runs_at_once() {
         let both = std::sync::Barrier::new(2);
-        run(2, &[vec![], vec![]], |_, _| {
-            both.wait();
-        });
-        run(1, &[], |_, _| unreachable!());
+        run(
+            2,
+            &[vec![], vec![]],
+            || (),
+            |_, _, ()| {
+                both.wait();
+            },
+        );
+        run(1, &[], || (), |_, _, ()| unreachable!());
     }
 }

@@ -2,13 +2,13 @@
 
 use super::pass::Pass;
 use super::planned::Entry;
-use super::progress::Begun;
+use super::progress::{Begun, Follower};
 use super::refusal::Obstacle;
 use super::report::{DatasetReport, Discarded, RolledBack, SetAside};
 use super::request::Lane;
 use super::verify::Arrival;
 use super::{commands, swap};
-use crate::exec::pipeline;
+use crate::exec::pipeline::{self, slots::Ticket};
 use crate::exec::runner::{Attempt, Failure};
 use crate::exec::stderr::Cause;
 use crate::model::{DatasetName, InvalidName, ShortName};
@@ -17,19 +17,34 @@ use crate::plan::steps::Step;
 use crate::plan::transfer::{Clearing, PartialPlan, Replaces, Transfer};
 use crate::zfs::commands::Zfs;
 use crate::zfs::snapshots::batches_of;
+use std::cell::Cell;
+use std::time::Duration;
 
 /// One dataset in one lane.
 pub struct Carrier<'a> {
     pass: &'a Pass<'a>,
     lane: &'a Lane,
     target: Zfs<'a>,
+    /// Its place in the queue, until its first stream has taken that.
+    ticket: Cell<Option<Ticket<'a>>>,
+    /// How long its streams had to wait for others.
+    pub waited: Cell<Duration>,
+    /// One of them flows, or did.
+    pub has_flowed: Cell<bool>,
 }
 
 impl<'a> Carrier<'a> {
     /// Over the connections of `lane`.
     #[must_use]
-    pub fn new(pass: &'a Pass<'a>, lane: &'a Lane) -> Self {
-        Self { pass, lane, target: Zfs { host: &lane.target, runner: pass.runner } }
+    pub fn new(pass: &'a Pass<'a>, lane: &'a Lane, ticket: Ticket<'a>) -> Self {
+        Self {
+            pass,
+            lane,
+            target: Zfs { host: &lane.target, runner: pass.runner },
+            ticket: Cell::new(Some(ticket)),
+            waited: Cell::default(),
+            has_flowed: Cell::default(),
+        }
     }
 
     /// Carries a planned dataset over, and keeps its report true at every moment.
@@ -169,18 +184,20 @@ impl<'a> Carrier<'a> {
         let send = Attempt { stage: "send", host: &self.lane.source, cmd: &send };
         let receive = Attempt { stage: "receive", host: &self.lane.target, cmd: &receive };
         let before = report.bytes;
-        let follow = begun.follow(&step.to);
+        let mut follow = None;
+        let ticket = self.ticket.take().unwrap_or_else(|| request.flow.slots.queue());
         // Whatever happens from here on, the target may have changed.
         self.pass.state().changed = true;
         // What this host itself sends is trusted; what comes from another one is looked at (docs/security.md).
         let planned = self.lane.source.is_remote().then(|| commands::planned(entry.source, transfer, step));
-        let streamed = pipeline::run(runner, &request.flow, send, receive, planned, &mut |bytes| {
+        let streamed = pipeline::run(runner, &request.flow, &ticket, (send, receive), planned, &mut |bytes| {
+            self.has_flowed.set(true);
             report.bytes = before + bytes;
-            follow.moved(bytes);
+            follow.get_or_insert_with(|| begun.follow(&step.to)).moved(bytes);
         });
         let shown = report.steps.iter_mut().find(|shown| shown.to == step.to);
         if let (true, Some(shown)) = (progress.is_wanted(), shown) {
-            shown.bytes_estimated = follow.estimated();
+            shown.bytes_estimated = follow.as_ref().and_then(Follower::estimated);
         }
         drop(follow);
         match streamed {
@@ -193,7 +210,10 @@ impl<'a> Carrier<'a> {
                 Ok(())
             }
             Err(failure) => Err(failure),
-            Ok(_) => Ok(()),
+            Ok(streamed) => {
+                self.waited.set(self.waited.get() + streamed.waited);
+                Ok(())
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod pacer;
 mod passage;
 mod pump;
 mod skip;
+pub mod slots;
 mod stopped;
 mod wire;
 
@@ -17,10 +18,12 @@ use crate::exec::stderr::Cause;
 use crate::stream::inlet::Inlet;
 use crate::stream::planned::Planned;
 use pump::{Pump, Stopped};
+use slots::{Slot, Slots, Ticket};
+use std::cell::Cell;
 use std::io;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::Wire;
 
 /// What steers a stream.
@@ -34,23 +37,58 @@ pub struct Flow {
     pub stall: Duration,
     /// Streams are compressed on their way, by `zstd` at both ends.
     pub zstd: bool,
+    /// How many flow at once.
+    pub slots: Slots,
+}
+
+/// A stream that has arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Streamed {
+    /// What passed.
+    pub bytes: u64,
+    /// How long it had to wait for others.
+    pub waited: Duration,
 }
 
 /// What the pipe behind the sender holds: as much as stays in a processor's cache. Larger ones are slower (measured).
 pub const SMALL_PIPE: u64 = 1 << 20;
 
-/// Runs both ends until they are done and gives the bytes that passed.
+/// Runs both ends until they are done.
 ///
 /// With `planned`, the sender is not trusted: its stream is read record by record, and must be what was planned. Without, it passes as it
-/// is.
+/// is. It flows when it is the turn of `ticket`; from then on `progress` is told of it.
 pub fn run(
+    runner: &Runner,
+    flow: &Flow,
+    ticket: &Ticket<'_>,
+    (send, receive): (Attempt<'_>, Attempt<'_>),
+    planned: Option<Planned>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Streamed, Failure> {
+    let started = Instant::now();
+    let ahead = || ticket.take(Some(flow.slots.patience));
+    if flow.slots.are_brisk()
+        && let Some(streamed) = flow_once(runner, flow, send, receive, planned.clone(), &ahead, progress)?
+    {
+        return Ok(streamed);
+    }
+    let stopped = || failure(Stopped::Signal, flow, &send, &receive);
+    let slot = Cell::new(Some(ticket.take(None).ok_or_else(stopped)?));
+    let waited = started.elapsed();
+    let streamed = flow_once(runner, flow, send, receive, planned, &|| slot.take(), progress)?;
+    streamed.map(|streamed| Streamed { waited, ..streamed }).ok_or_else(stopped)
+}
+
+/// Opens both ends, and runs them once there is a slot; none if that takes too long, and then nothing was done.
+fn flow_once<'s>(
     runner: &Runner,
     flow: &Flow,
     send: Attempt<'_>,
     receive: Attempt<'_>,
     planned: Option<Planned>,
+    take: &dyn Fn() -> Option<Slot<'s>>,
     progress: &mut dyn FnMut(u64),
-) -> Result<u64, Failure> {
+) -> Result<Option<Streamed>, Failure> {
     let waker = Waker::new().map_err(|error| send.not_run(&error))?;
     let checked = planned.map(|planned| (Inlet::default(), planned));
     let is_checked = checked.is_some();
@@ -68,12 +106,21 @@ pub fn run(
     let greeting = Mutex::new(send.host.is_remote().then(Greeting::default));
     let before = wire.is_none().then_some(&greeting);
     let mut pump = Pump::new(flow, before, &waker, receiver, checked);
+    let opened = Instant::now();
+    let Some(slot) = take() else {
+        pump.end(&mut senders);
+        return Ok(None);
+    };
+    let waited = opened.elapsed();
     let result = std::thread::scope(|scope| {
         if let Some(wire) = &wire {
             scope.spawn(|| wire.carry(flow, &greeting));
         }
         let told = &mut |bytes| progress(wire.as_ref().map_or(bytes, Wire::bytes));
-        let result = pump.run(&mut senders, told).and_then(|side| Ok((side, pump.reap(&mut senders)?)));
+        let ended = pump.run(&mut senders, told);
+        // While the receiver finishes, the next one may flow.
+        drop(slot);
+        let result = ended.and_then(|side| Ok((side, pump.reap(&mut senders)?)));
         // The sender's end is what ends the thread.
         result.map_err(|stopped| (stopped, pump.end(&mut senders)))
     });
@@ -89,7 +136,7 @@ pub fn run(
         Some(Side::Sender) => Err(send.failed(sent, &senders.errors.text())),
         Some(Side::Receiver) => Err(receive.failed(received, &pump.receive_errors.text())),
         None => match pump.is_whole() {
-            Ok(()) => Ok(bytes),
+            Ok(()) => Ok(Some(Streamed { bytes, waited })),
             Err(reason) => Err(send.failure(None, format!("the stream is refused: {reason}"), Cause::UnexpectedStream)),
         },
     }
@@ -199,23 +246,27 @@ fn blame(first_to_end: Side, sent: ExitStatus, received: ExitStatus) -> Option<S
 
 #[cfg(test)]
 mod tests {
+    use super::slots::Slots;
     use super::{Flow, run};
     use crate::exec::cmd::Cmd;
     use crate::exec::limiter::Limiter;
     use crate::exec::runner::{Attempt, Failure, Runner};
     use crate::exec::ssh::Host;
+    use std::path::Path;
     use std::sync::Mutex;
     use std::time::{Duration, Instant};
+    use tempfile::TempDir;
 
     fn flow() -> Flow {
-        Flow { buffer: 1 << 20, limiter: None, stall: Duration::from_secs(20), zstd: false }
+        Flow { buffer: 1 << 20, limiter: None, stall: Duration::from_secs(20), zstd: false, slots: Slots::new(1) }
     }
 
     fn piped(flow: &Flow, send: &str, receive: &str) -> Result<u64, Failure> {
         let (send, receive) = (Cmd::new("sh").args(["-c", send]), Cmd::new("sh").args(["-c", receive]));
         let send = Attempt { stage: "send", host: &Host::Local, cmd: &send };
         let receive = Attempt { stage: "receive", host: &Host::Local, cmd: &receive };
-        run(&Runner::default(), flow, send, receive, None, &mut |_| {})
+        run(&Runner::default(), flow, &flow.slots.queue(), (send, receive), None, &mut |_| {})
+            .map(|streamed| streamed.bytes)
     }
 
     fn blamed(send: &str, receive: &str) -> (&'static str, Option<i32>, String) {
@@ -263,6 +314,65 @@ mod tests {
         let flow = Flow { stall: Duration::from_millis(300), ..flow() };
         let failure = piped(&flow, "echo some; exec sleep 60", "cat >/dev/null").unwrap_err();
         assert_eq!(failure.stderr, "no byte for 0 seconds (stall_timeout)");
+    }
+
+    /// A folder of the test, and flows whose last one was short.
+    fn brisk(patience: Duration) -> (TempDir, Flow) {
+        let mut flow = flow();
+        flow.slots.patience = patience;
+        piped(&flow, "true", "cat >/dev/null").unwrap();
+        (tempfile::tempdir().unwrap(), flow)
+    }
+
+    fn wait_for(file: &Path) {
+        while !file.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn the_next_is_opened_while_one_flows() {
+        let (folder, flow) = brisk(Duration::from_secs(20));
+        let [first, next] = ["first", "next"].map(|name| folder.path().join(name));
+        std::thread::scope(|scope| {
+            let until = format!("touch {}; until [ -e {} ]; do sleep 0.01; done", first.display(), next.display());
+            let flow = &flow;
+            let flows = scope.spawn(move || piped(flow, &until, "cat >/dev/null"));
+            wait_for(&first);
+            let bytes = piped(flow, &format!("touch {}; printf some", next.display()), "cat >/dev/null");
+            assert_eq!((bytes.unwrap(), flows.join().unwrap().unwrap()), (4, 0));
+        });
+    }
+
+    #[test]
+    fn who_has_waited_too_long_is_opened_again_when_it_is_his_turn() {
+        let (folder, flow) = brisk(Duration::from_millis(50));
+        let [opened, arrived] = ["opened", "arrived"].map(|name| folder.path().join(name));
+        let ticket = flow.slots.queue();
+        let slot = ticket.take(None).unwrap();
+        std::thread::scope(|scope| {
+            let send = format!("echo >>{}; printf some", opened.display());
+            let receive = format!("cat >>{}", arrived.display());
+            let flow = &flow;
+            let waits = scope.spawn(move || {
+                let (send, receive) = (Cmd::new("sh").args(["-c", &send]), Cmd::new("sh").args(["-c", &receive]));
+                let send = Attempt { stage: "send", host: &Host::Local, cmd: &send };
+                let receive = Attempt { stage: "receive", host: &Host::Local, cmd: &receive };
+                let told = std::cell::Cell::new(0);
+                let progress = &mut |_| told.set(told.get() + 1);
+                let streamed = run(&Runner::default(), flow, &flow.slots.queue(), (send, receive), None, progress);
+                assert!(told.get() > 0);
+                streamed.unwrap()
+            });
+            wait_for(&opened);
+            std::thread::sleep(Duration::from_millis(200));
+            drop(slot);
+            let streamed = waits.join().unwrap();
+            assert_eq!(streamed.bytes, 4);
+            assert!(streamed.waited >= Duration::from_millis(200), "{streamed:?}");
+        });
+        assert_eq!(std::fs::read_to_string(&opened).unwrap(), "\n\n");
+        assert_eq!(std::fs::read_to_string(&arrived).unwrap(), "some");
     }
 
     #[test]
