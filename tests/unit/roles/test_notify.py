@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -41,12 +42,21 @@ class Receiver(ThreadingHTTPServer):
         return posted
 
 
+def command_lines() -> bytes:
+    """The arguments of everything that runs."""
+    commands = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            commands += path.read_bytes()
+    return commands
+
+
 class Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        commands = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+        commands = command_lines()
         self.server.seen_by_others |= TOKEN.encode() in commands or b"/a-secret-hook" in commands
         if self.server.status < 300:
             self.server.posted.append((self.path, dict(self.headers), body))
