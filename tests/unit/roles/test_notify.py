@@ -160,6 +160,7 @@ def test_failure_and_recovery_are_told_once_each(host: Host, receiver: Receiver)
     assert events(receiver) == ["recovered"]
 
 
+@pytest.mark.slow
 def test_what_does_not_arrive_is_not_told_and_tried_again(host: Host, receiver: Receiver) -> None:
     host.configure(f"webhook json {receiver.url}/a-secret-hook -", "webhook json http://127.0.0.1:1/a-secret-hook -")
     for status in (500, 404, 302):

@@ -83,6 +83,7 @@ def test_what_is_no_single_key_is_refused(text: t.Any) -> None:
     refused("ssh_authorized_key", text, ["/usr/local/bin/zfs_gate"])
 
 
+@pytest.mark.slow
 @given(st.text(), st.text(), st.sampled_from([KEY, SHELL]))
 def test_whatever_stands_around_a_key_never_comes_along(before: str, after: str, key: str) -> None:
     try:

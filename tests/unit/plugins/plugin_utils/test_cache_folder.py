@@ -133,6 +133,7 @@ def test_root_with_the_home_of_a_user_caches_in_a_place_of_its_own(target: Targe
     assert (reply.verdict, reply.text) == ("ran", "good as 0\n")
 
 
+@pytest.mark.slow
 def test_the_cache_folder_of_somebody_else_is_not_used(target: Target) -> None:
     """`su` keeps XDG_CACHE_HOME of the user who calls it, and HOME becomes that of root."""
     su = {"HOME": "/tmp/roots", "XDG_CACHE_HOME": "/home/eve/.cache"}
