@@ -37,9 +37,12 @@ build: ## Build the static binaries for both architectures, where the plugins fi
 dist: $(VENV) build ## Build the collection archive for ansible-galaxy in dist/
 	tools/dist
 
-.PHONY: release
-release: dist $(PUBLISH) ## Make all that a release consists of in dist/, signed if FERRO_RELEASE_KEY names a key
+.PHONY: release release-ready
+release: release-ready dist $(PUBLISH) ## Make all that a release consists of in dist/, signed if FERRO_RELEASE_KEY names a key
 	tools/release
+
+release-ready:
+	@tools/release --ready
 
 .PHONY: publish
 publish: dist $(PUBLISH) ## Hand the archive to Galaxy, if it is that of the release TAG (ANSIBLE_GALAXY_SERVER_TOKEN)

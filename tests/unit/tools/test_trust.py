@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -127,3 +128,33 @@ def test_what_was_signed_for_something_else_is_not(signed: Path) -> None:
     Path(f"{signed}.sig").unlink()
     subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", signed.parent / "ours", "-n", "git", signed], check=True, capture_output=True)
     assert verify(signed).returncode != 0
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A repository with what looks whether a release can be made of it."""
+    folder = tmp_path / "clone"
+    (folder / "tools").mkdir(parents=True)
+    for name in ("galaxy.yml", "tools/release"):
+        shutil.copy(ROOT / name, folder / name)
+    who = ["-c", "user.name=one", "-c", "user.email=one@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+def ready(clone: Path, key: str = "") -> str:
+    """What is in the way of a release; asked beside the clone."""
+    environment = {**os.environ, "FERRO_RELEASE_KEY": key}
+    done = subprocess.run([clone / "tools/release", "--ready"], cwd=clone.parent, env=environment, check=False, capture_output=True, text=True)
+    assert (done.returncode == 0) == (done.stderr == "")
+    return done.stderr
+
+
+def test_a_release_is_refused_before_it_is_built(clone: Path) -> None:
+    assert ready(clone) == ""
+    assert ready(clone, "key") == f"FERRO_RELEASE_KEY names no file: {clone.parent / 'key'}\n"
+    (clone.parent / "key").touch()
+    assert ready(clone, "key") == ""
+    (clone / "new").touch()
+    assert ready(clone) == "there are changes that are in no commit, so nobody could build the same:\n?? new\n"
