@@ -23,7 +23,7 @@ LAB_PYTEST = $(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reo
 # What must hold with every OpenZFS: each of its commands that the binaries use, and each promise
 # about data.
 EVERY_ZFS := tests/integration/test_replicate*.py $(addprefix tests/integration/test_,$(addsuffix .py,histories walk \
-  stream_attacks placeholders prune_flood policy policy_playbook gate delegate))
+  stream_attacks placeholders prune_flood policy policy_playbook gate gate_renamed delegate))
 
 .PHONY: help
 help: ## List the targets
