@@ -168,6 +168,7 @@ def test_what_is_switched_off_is_removed(source: Fleet) -> None:
     # Pruning has been off since the test of a removed dataset.
     assert [path for path in files(source) if "prune" in path] == []
     assert [path for path in files(source) if "snapshot" in path] != []
+    source.sh("source", "systemctl stop ferro-zfs-snapshot.timer; ! systemctl start ferro-zfs-snapshot 2>&1; systemctl is-failed ferro-zfs-snapshot")
     none = {"tank": {"datasets": {"documents": {"policy": "none"}}}}
     assert policy(source, check=True, zfs=none).recap["source"]["changed"] > 0
     policy(source, zfs=none)
