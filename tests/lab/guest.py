@@ -8,7 +8,7 @@ from pathlib import Path
 
 from errors import LabError
 
-READY_SECONDS = 60  # a guest takes 1 to 3; a busy machine may take longer
+READY_SECONDS = 180  # a guest takes 1 to 3; on a busy machine, at a low priority, it may be a minute
 DISK_BYTES = 2 << 30
 
 

@@ -33,7 +33,7 @@ Host *
   UserKnownHostsFile {directory}/known_hosts
   GlobalKnownHostsFile none
   BatchMode yes
-  ConnectTimeout 10
+  ConnectTimeout 30
   LogLevel ERROR
 """
 
@@ -48,6 +48,7 @@ class Lab:
         self.directory = SHM / f"ferro-lab-{self.name}"
         self.network = Network(f"ferro-lab-{self.name}")
         self._wanted = {"image": image, "systemd": systemd, "memory": memory}
+        self._programs: dict[str, dict[str, str | Path]] = {host: {} for host in HOSTS}
         self._guests = {host: Guest(host, number, self.network.name, self.directory / host) for host, number in HOSTS.items()}
 
     def __enter__(self) -> Self:
@@ -118,14 +119,17 @@ class Lab:
         self._boot([guest], fresh_root=False)
 
     def reset(self, host: str) -> None:
-        """Removes what tests leave: pools, processes, users' files. Quicker than a reboot, which it falls back to."""
+        """Removes what tests leave: pools, processes, users' files. Quicker than a reboot, which it falls back to; either way programs stay."""
         script = (HERE / "reset.sh").read_text()
         try:
-            done = self.run(host, f"sh -s {time.time():.3f}", check=False, input=script, timeout=15).returncode == 0
+            done = self.run(host, f"sh -s {time.time():.3f}", check=False, input=script, timeout=60).returncode == 0
         except subprocess.TimeoutExpired:
             done = False
-        if not done:
-            self.reboot(host)
+        if done:
+            return
+        self.reboot(host)
+        for remote, local in self._programs[host].items():
+            self.copy(host, local, remote)
 
     def pid(self, host: str) -> int | None:
         """The process id of a running host."""
@@ -167,6 +171,8 @@ class Lab:
 
     def copy(self, host: str, local: str | Path, remote: str) -> None:
         """Copies a local file or folder to a host, as root."""
+        if remote.startswith("/usr/local/bin/"):
+            self._programs[host][remote] = local
         call(self.namespaced(["scp", "-qrp", "-F", str(self.ssh_config), *self._control(host, "root"), str(local), f"root@{host}:{remote}"]))
 
     def namespaced(self, command: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ ps -eo pid=,ppid=,comm= | while read -r pid parent name; do
 done
 
 for pool in $(zpool list -H -o name); do
-  timeout 5 zpool destroy -f "$pool" || { sleep 0.2; timeout 5 zpool destroy -f "$pool"; }
+  timeout 10 zpool destroy -f "$pool" || { sleep 0.2; timeout 10 zpool destroy -f "$pool"; }
 done
 losetup -D
 rm -f /etc/zfs/zpool.cache

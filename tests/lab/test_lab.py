@@ -96,6 +96,15 @@ def test_reset_leaves_a_host_as_new(clean: Lab) -> None:
     clean.run("backup", "ssh source true")
 
 
+def test_a_reset_that_has_to_reboot_keeps_programs(clean: Lab) -> None:
+    clean.copy("source", "/bin/true", "/usr/local/bin/copied")
+    clean.run("source", "mount --bind /bin/false /usr/sbin/losetup")
+    before = clean.pid("source")
+    clean.reset("source")
+    assert clean.pid("source") != before
+    clean.run("source", "/usr/local/bin/copied")
+
+
 def test_lines_can_be_cut_and_slowed(clean: Lab) -> None:
     def round_trip() -> float:
         started = time.monotonic()
