@@ -180,7 +180,7 @@ def test_pools_that_are_ill(box: Box) -> None:
 def test_damaged_data_is_critical(box: Box) -> None:
     box.pool()
     box.sh(
-        "yes FERRO-ZFS | head -c 20M >/tank/f; zpool export tank; at=$(grep -abo -m 1 FERRO-ZFS /big/tank-a | head -n 1 | cut -d : -f 1);"
+        "yes FERRO-ZFS | head -c 20M >/tank/f; zpool export tank; at=$(tr '\\0' '\\n' </big/tank-a | grep -abo -m 1 FERRO-ZFS | head -n 1 | cut -d : -f 1);"
         "head -c 1M /dev/urandom | dd of=/big/tank-a bs=1M oflag=seek_bytes seek=$at conv=notrunc 2>/dev/null; zpool import -d /big tank; zpool scrub -w tank"
     )
     facts = box.info(parts=["pools"])

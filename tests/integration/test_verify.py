@@ -139,12 +139,15 @@ def test_one_wrong_byte_is_found_plain_and_raw_and_what_cannot_be_read(pulled: H
         "backup",
         """
         zpool export vault
-        for at in $(grep -abo MARKERMARKER /big/vault.img | cut -d: -f1); do echo wrong | dd of=/big/vault.img bs=1 seek=$at conv=notrunc status=none; done
+        # Debian 12's grep would hold all of a pool's holes in memory as one line.
+        places=$(tr '\\0' '\\n' </big/vault.img | grep -abo MARKERMARKER | cut -d: -f1)
+        [ -n "$places" ]
+        for at in $places; do echo wrong | dd of=/big/vault.img bs=1 seek=$at conv=notrunc status=none; done
         zpool import -d /big vault
         """,
     )
     lost = verify(pulled, source=["tank/data"])["datasets"][0]
-    assert (lost["status"], lost["error"]["code"]) == ("unreadable", "damaged"), lost
+    assert (lost["status"], (lost["error"] or {}).get("code")) == ("unreadable", "damaged"), lost
 
 
 def test_a_gate_is_enough_and_a_killed_run_leaves_nothing(pulled: Hosts, key: Path) -> None:
@@ -158,7 +161,9 @@ def test_a_gate_is_enough_and_a_killed_run_leaves_nothing(pulled: Hosts, key: Pa
         # Its streams flow, for some six seconds.
         pulled.sh("source", "for i in $(seq 600); do pgrep -f '[z]fs send .*@b' >/dev/null && break; sleep 0.1; done; sleep 2")
         pulled.sh("backup", f"pkill -{signal} -x zfs_verify")
-        process.wait(timeout=20)
+        process.wait(timeout=60)
+        # Its `zfs send` ends when it writes to nobody, and must not be taken for the next one's.
+        pulled.sh("source", "for i in $(seq 600); do pgrep -f '[z]fs send .*@b' >/dev/null || exit 0; sleep 0.1; done; exit 1")
     assert json.loads(pulled.sh("backup", "cat /tmp/v.state"))["replicas"][0]["pass"]["object"] > 0
     result = verify(pulled, "--debug -", **{**slow, "bandwidth_limit": None})
     assert result["datasets"][0]["status"] == "verified" and "zfs send -t" in str(result["commands"]), result

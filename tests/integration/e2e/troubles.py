@@ -49,7 +49,7 @@ ROOM_AGAIN = "mount -o remount,size=300M /tiny; zpool clear ill; while pgrep -x 
 
 # Of the file's own blocks, for of all others there is more than one copy.
 DAMAGED = """yes FERRO-ZFS | head -c 20M >/sick/data; zpool export sick
-at=$(grep -abo -m 1 FERRO-ZFS /big/sick | head -n 1 | cut -d : -f 1)
+at=$(tr '\\0' '\\n' </big/sick | grep -abo -m 1 FERRO-ZFS | head -n 1 | cut -d : -f 1)
 head -c 1M /dev/urandom | dd of=/big/sick bs=1M oflag=seek_bytes seek=$at conv=notrunc 2>/dev/null
 zpool import -d /big sick; zpool scrub -w sick"""
 RESTORED = "rm /sick/data; zpool scrub -w sick; zpool clear sick; zpool scrub -w sick"
