@@ -10,6 +10,9 @@ import pytest
 from policy_box import HOST, Box
 from zfs_hosts import HOSTS, NATIVE, ROOT, Hosts, Lab
 
+# One file of tests is run without make, which would say where Ansible is.
+os.environ["PATH"] = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
+
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
