@@ -20,10 +20,14 @@ MONITORING := .cache/monitoring-tools
 # build on each other.
 JOBS ?= 0
 LAB_PYTEST = $(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
-# What must hold with every OpenZFS: each of its commands that the binaries use, and each promise
-# about data.
-EVERY_ZFS := tests/integration/test_replicate*.py $(addprefix tests/integration/test_,$(addsuffix .py,histories walk \
-  stream_attacks placeholders prune_flood policy policy_playbook gate gate_renamed delegate))
+# ZFS=2.1 (2.3, 2.4) is the lab's OpenZFS in whatever is made, its Debian with it.
+ifdef ZFS
+export FERRO_LAB_ZFS := $(ZFS)
+endif
+# What must hold with every OpenZFS: each of its commands that the binaries and playbooks use, each
+# of its outputs that they read, and each promise about data. Left out is what has no ZFS in it.
+EVERY_ZFS := $(filter-out $(addprefix tests/integration/test_,$(addsuffix .py,demo fleet_scale migration site_slips)), \
+  $(wildcard tests/integration/test_*.py))
 
 .PHONY: help
 help: ## List the targets
@@ -176,11 +180,11 @@ test: lab-ahead test-fast sanity ## Run every test, on OpenZFS 2.3
 	$(LAB_PYTEST) tests/lab tests/integration
 
 .PHONY: test-zfs
-test-zfs: dist ## Run the tests of data with another OpenZFS (ZFS=2.1, 2.3, 2.4)
-	FERRO_LAB_ZFS=$(ZFS) $(LAB_PYTEST) $(EVERY_ZFS)
+test-zfs: dist ## Run all tests of what is done with ZFS on another one (ZFS=2.1, 2.3, 2.4)
+	$(LAB_PYTEST) $(EVERY_ZFS)
 
 .PHONY: e2e
-e2e: dist ## Run the end-to-end tests: roles and playbooks on three hosts with systemd
+e2e: dist ## Run the end-to-end tests: roles and playbooks on three hosts with systemd (ZFS=2.1: on those of Debian 12)
 	$(PYTEST) tests/integration/e2e
 
 # The first commit whose roles set up a whole fleet as they do today; it calls itself 0.1.0.
