@@ -139,6 +139,6 @@ class Fleet:
             "RECORD": str(record),
             "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
         }
-        done = self.lab.exec(command, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
+        done = self.lab.exec(command, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
         lines = record.read_text().splitlines() if record.exists() else []
         return Play(done.returncode, done.stdout, [Record(**json.loads(line)) for line in lines])
