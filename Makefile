@@ -24,6 +24,8 @@ LAB_PYTEST = $(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reo
 ifdef ZFS
 export FERRO_LAB_ZFS := $(ZFS)
 endif
+# First, while the lab may still be built.
+WITHOUT_LAB := tests/integration/controller $(addprefix tests/integration/test_,fleet_scale.py site_slips.py)
 # What must hold with every OpenZFS: each of its commands that the binaries and playbooks use, each
 # of its outputs that they read, and each promise about data. Left out is what has no ZFS in it.
 EVERY_ZFS := $(filter-out $(addprefix tests/integration/test_,$(addsuffix .py,demo fleet_scale migration site_slips)), \
@@ -177,7 +179,7 @@ lab-ahead: $(VENV) $(MONITORING)/promtool
 
 .PHONY: test
 test: lab-ahead test-fast sanity ## Run every test, on OpenZFS 2.3
-	$(LAB_PYTEST) tests/lab tests/integration
+	$(LAB_PYTEST) $(WITHOUT_LAB) tests/lab tests/integration/e2e $(filter-out $(WITHOUT_LAB),$(wildcard tests/integration/test_*.py))
 
 .PHONY: test-zfs
 test-zfs: dist ## Run all tests of what is done with ZFS on another one (ZFS=2.1, 2.3, 2.4)

@@ -122,7 +122,7 @@ class Lab:
         """Removes what tests leave: pools, processes, users' files. Quicker than a reboot, which it falls back to; either way programs stay."""
         script = (HERE / "reset.sh").read_text()
         try:
-            done = self.run(host, f"sh -s {time.time():.3f}", check=False, input=script, timeout=60).returncode == 0
+            done = self.run(host, f"sh -s {time.time():.3f}", check=False, input=script, timeout=30).returncode == 0
         except subprocess.TimeoutExpired:
             done = False
         if done:
