@@ -74,7 +74,8 @@ generate: $(VENV) .cache/collections/ansible_collections/ferro/zfs ## Write argu
 	$(PYTHON) tools/generate_docs.py
 
 # Those that say so in their first line, and what they source; monitoring holds links.
-SHELL_SCRIPTS = $(shell git ls-files ':!monitoring' | xargs awk 'FNR == 1 && /^.!.*sh$$/ {print FILENAME}') --shell=bash tests/lab/debian.sh
+SHELL_SCRIPTS = $(shell git ls-files ':!monitoring' | xargs awk 'FNR == 1 && /^.!.*sh$$/ {print FILENAME}') \
+  --shell=bash tests/lab/debian.sh tests/lab/guest-setup.sh tests/lab/aarch64/debian.sh
 
 .PHONY: fmt
 fmt: $(VENV) ## Format Rust and Python
@@ -184,6 +185,10 @@ test: lab-ahead test-fast sanity ## Run every test, on OpenZFS 2.3
 .PHONY: test-zfs
 test-zfs: dist ## Run all tests of what is done with ZFS on another one (ZFS=2.1, 2.3, 2.4)
 	$(LAB_PYTEST) $(EVERY_ZFS)
+
+.PHONY: test-aarch64
+test-aarch64: dist ## Run the demo and each program once on emulated machines of aarch64 with real OpenZFS: minutes, and not part of make test
+	FERRO_LAB_ARCH=aarch64 $(PYTEST) tests/integration/test_every_program.py tests/integration/test_demo.py
 
 .PHONY: e2e
 e2e: dist ## Run the end-to-end tests: roles and playbooks on three hosts with systemd (ZFS=2.1: on those of Debian 12)

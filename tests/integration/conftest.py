@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from policy_box import HOST, Box
-from zfs_hosts import HOSTS, NATIVE, ROOT, Hosts, Lab
+from zfs_hosts import HOSTS, PATIENCE, ROOT, Hosts, Lab, program
 
 # One file of tests is run without make, which would say where Ansible is.
 os.environ["PATH"] = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
@@ -18,7 +18,7 @@ os.environ["PATH"] = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
 def lab() -> Iterator[Lab]:
     with Lab(f"it-{os.getpid()}") as lab:
         for host in HOSTS:
-            lab.copy(host, NATIVE / "zfs_replicate_x86_64", "/usr/local/bin/zfs_replicate")
+            lab.copy(host, program("zfs_replicate"), "/usr/local/bin/zfs_replicate")
         yield lab
 
 
@@ -30,7 +30,7 @@ def hosts(lab: Lab) -> Iterator[Hosts]:
     yield hosts
     for host in HOSTS:
         # A remote end learns a moment later that its connection is gone.
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 2 * PATIENCE
         while (left := hosts.leftovers(host)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert left == "", f"left behind on {host}"
@@ -53,7 +53,7 @@ def policy_lab() -> Iterator[Lab]:
     try:
         with_one_host.up([HOST])
         for module in ("zfs_policy_snapshot", "zfs_prune", "zfs_replicate"):
-            with_one_host.copy(HOST, NATIVE / f"{module}_x86_64", f"/usr/local/bin/{module}")
+            with_one_host.copy(HOST, program(module), f"/usr/local/bin/{module}")
         yield with_one_host
     finally:
         with_one_host.down()

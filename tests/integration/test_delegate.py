@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 PERMISSIONS = ["bookmark", "compression", "hold", "mount", "receive", "send", "snapshot", "userprop", "@backup"]
 WHO = {"users": ["archive", "nohome", "54321", "DOM\\jane doe"], "groups": ["archive", "65432", "domain users"]}
@@ -23,8 +23,8 @@ JOBS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def binaries(lab: Any) -> None:
-    lab.copy("source", NATIVE / "zfs_delegate_x86_64", "/usr/local/bin/zfs_delegate")
-    lab.copy("backup", NATIVE / "zfs_delegate_x86_64", "/usr/local/bin/zfs_delegate")
+    lab.copy("source", program("zfs_delegate"), "/usr/local/bin/zfs_delegate")
+    lab.copy("backup", program("zfs_delegate"), "/usr/local/bin/zfs_delegate")
     lab.run("source", ACCOUNTS)
 
 
@@ -291,7 +291,7 @@ def policy(hosts: Hosts, module: str, **args: Any) -> dict[str, Any]:
 
 def test_snapshot_and_prune_jobs(hosts: Hosts) -> None:
     for module in ("zfs_policy_snapshot", "zfs_prune"):
-        hosts.lab.copy("source", NATIVE / f"{module}_x86_64", f"/usr/local/bin/{module}")
+        hosts.lab.copy("source", program(module), f"/usr/local/bin/{module}")
     hosts.pool("source", "tank")
     hosts.sh("source", "zfs create tank/d; zfs create tank/d/c; for n in 1 2; do zfs snapshot -r tank/d@autosnap_2026-01-0${n}_00:00:00_hourly; done")
     datasets = {"datasets": [{"dataset": name, "policy": "high"} for name in ("tank/d", "tank/d/c")]}

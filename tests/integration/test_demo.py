@@ -3,11 +3,11 @@
 import re
 import subprocess
 
-from zfs_hosts import ROOT
+from zfs_hosts import PATIENCE, ROOT
 
 
 def test_the_demo_proves_itself() -> None:
-    done = subprocess.run([ROOT / "tools/demo"], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([ROOT / "tools/demo"], capture_output=True, text=True, timeout=300 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("the same data as on the source:") == 3
     assert len(re.findall(r"tank/secrets: ok, full, 2 snapshots up to @tuesday", done.stdout)) == 2

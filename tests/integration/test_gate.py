@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, ROOT, Hosts
+from zfs_hosts import NATIVE, ROOT, Hosts, program
 
 ATTACKS = ROOT / "tests/it/fixtures/attacks.txt"
 # As version 0.1 says it, which is still understood, and as it is said now.
@@ -31,7 +31,7 @@ while (defined recv(S, $m, 9000, 0)) { print L "$m\n" }'"""
 @pytest.fixture(autouse=True, scope="module")
 def binaries(lab: Any) -> Iterator[None]:
     for host in ("source", "offsite"):
-        lab.copy(host, NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+        lab.copy(host, program("zfs_gate"), "/usr/local/bin/zfs_gate")
     yield
     for host in ("source", "offsite"):
         lab.run(host, "rm -f /etc/ssh/authorized_keys.d/root")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, Lab
+from zfs_hosts import Lab, program
 
 HOST = "source"
 Result = dict[str, Any]
@@ -68,7 +68,7 @@ def box(running: Lab) -> Box:
     # A host that a suspended pool made hang is rebooted, and has its first root again.
     for module in ("zfs_info", "zfs_policy_snapshot", "zfs_replicate"):
         if running.run(HOST, f"test -x /usr/local/bin/{module}", check=False).returncode != 0:
-            running.copy(HOST, NATIVE / f"{module}_x86_64", f"/usr/local/bin/{module}")
+            running.copy(HOST, program(module), f"/usr/local/bin/{module}")
     running.run(HOST, "rm -rf /etc/ferro-zfs /var/lib/ferro-zfs")
     return Box(running)
 
@@ -306,7 +306,7 @@ def with_systemd() -> Iterator[Lab]:
     try:
         with_timers.up([HOST])
         for module in ("zfs_info", "zfs_policy_snapshot"):
-            with_timers.copy(HOST, NATIVE / f"{module}_x86_64", f"/usr/local/bin/{module}")
+            with_timers.copy(HOST, program(module), f"/usr/local/bin/{module}")
         yield with_timers
     finally:
         with_timers.down()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, Hosts, Lab
+from zfs_hosts import Hosts, Lab, program
 
 POLICIES = {"production": {"hourly": 3, "daily": 2}}
 SANOID = """
@@ -30,7 +30,7 @@ def peers() -> Iterator[Hosts]:
     with Lab(f"migrate-{os.getpid()}", image="peers") as lab:
         for host in ("source", "backup"):
             for name in ("zfs_replicate", "zfs_policy_snapshot", "zfs_prune"):
-                lab.copy(host, NATIVE / f"{name}_x86_64", f"/usr/local/bin/{name}")
+                lab.copy(host, program(name), f"/usr/local/bin/{name}")
         hosts = Hosts(lab)
         hosts.pool("source", "tank")
         hosts.pool("backup", "vault")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from streaming import KILLER
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 KEY = "-o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key"
 TREE = {"source": ["tank/e"], "target": "vault/in"}
@@ -132,7 +132,7 @@ def test_the_gate_lets_a_swap_through_and_nothing_else(hosts: Hosts) -> None:
         "source",
         f"echo 'a long password' > /run/key; zfs create {KEY} tank/e; zfs create -p tank/e/c/d; zfs create tank/other; zfs snapshot tank/e/c/d@s1 tank/other@s1",
     )
-    hosts.lab.copy("backup", NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+    hosts.lab.copy("backup", program("zfs_gate"), "/usr/local/bin/zfs_gate")
     hosts.sh("source", "rm -f /root/gate_key*; ssh-keygen -q -t ed25519 -N '' -f /root/gate_key")
     public = hosts.sh("source", "cat /root/gate_key.pub")
     gate = f'command="/usr/local/bin/zfs_gate --mode receive --dataset vault/in",restrict {public}'

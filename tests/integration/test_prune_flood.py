@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, Lab
+from zfs_hosts import Lab, program
 
 HOST = "offsite"
 PRUNE = "/usr/local/bin/zfs_prune"
@@ -22,7 +22,7 @@ def running() -> Iterator[Lab]:
     one_host = Lab(f"flood-{os.getpid()}")
     try:
         one_host.up([HOST])
-        one_host.copy(HOST, NATIVE / "zfs_prune_x86_64", PRUNE)
+        one_host.copy(HOST, program("zfs_prune"), PRUNE)
         yield one_host
     finally:
         one_host.down()

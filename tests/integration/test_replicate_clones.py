@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from test_gate import guard
 from test_gate import key as key
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 LOCAL: dict[str, Any] = {"source": ["tank"], "target": "vault"}
 SSH = {"identity_file": "/root/gate_key"}
@@ -16,7 +16,7 @@ SSH = {"identity_file": "/root/gate_key"}
 @pytest.fixture(autouse=True, scope="module")
 def gate(lab: Any) -> Iterator[None]:
     for host in ("source", "offsite"):
-        lab.copy(host, NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+        lab.copy(host, program("zfs_gate"), "/usr/local/bin/zfs_gate")
     yield
     lab.run("source", "rm -f /etc/ssh/authorized_keys.d/root")
     lab.run("offsite", "rm -f /etc/ssh/authorized_keys.d/root")

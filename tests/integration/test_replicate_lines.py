@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from streaming import PULL, pools, result_of, start, wait_for_a_stream, wait_until
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 # A dead line is noticed after two seconds instead of a minute.
 ALERT: dict[str, Any] = {"ssh": {"connect_timeout": 1, "options": ["ServerAliveInterval=1", "ServerAliveCountMax=2"]}}
@@ -104,7 +104,7 @@ def test_power_cut_of_the_receiving_host(own_sshd: Hosts, arguments: dict[str, A
         running.communicate(timeout=20)
     finally:
         hosts.lab.start("backup")
-        hosts.lab.copy("backup", NATIVE / "zfs_replicate_x86_64", "/usr/local/bin/zfs_replicate")
+        hosts.lab.copy("backup", program("zfs_replicate"), "/usr/local/bin/zfs_replicate")
     hosts.sh("backup", "zpool import -f vault")
     report = hosts.replicated(host, **arguments)["tank/big"]
     # What was synced is there after all: nothing of it is sent twice.

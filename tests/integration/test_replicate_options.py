@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from streaming import can_be_resumed, cut
-from zfs_hosts import HELD, NATIVE, Hosts
+from zfs_hosts import HELD, Hosts, program
 
 LOCAL = {"source": ["tank"], "target": "vault"}
 PULL = {"source_host": "root@source", "source": "tank", "target": "vault"}
@@ -132,7 +132,7 @@ def test_compress_without_zstd_is_refused_clearly(hosts: Hosts, pull: dict[str, 
 
 def gated(hosts: Hosts, host: str, mode: str, dataset: str) -> dict[str, Any]:
     """A key from backup that reaches a host only through a gate; gives the ssh options for it."""
-    hosts.lab.copy(host, NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+    hosts.lab.copy(host, program("zfs_gate"), "/usr/local/bin/zfs_gate")
     hosts.sh("backup", f"rm -f /tmp/{host}*; ssh-keygen -q -t ed25519 -N '' -f /tmp/{host}")
     line = f'command="/usr/local/bin/zfs_gate --mode {mode} --dataset {dataset}",restrict ' + hosts.sh("backup", f"cat /tmp/{host}.pub")
     hosts.sh(host, f"cp /root/.ssh/authorized_keys /tmp/keys; echo '{line.strip()}' >> /root/.ssh/authorized_keys")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from streaming import result_of, start, wait_until
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 CHECK = {"_ansible_check_mode": True}
 # What a pool has besides nothing. Features that others need cannot be disabled alone.
@@ -239,7 +239,7 @@ def test_through_the_gates(hosts: Hosts, has: str) -> None:
     pool(hosts, "offsite", "far", SOME[has])
     hosts.sh("offsite", "zfs create far/in")
     for host, options in (("source", "--mode send --dataset tank"), ("offsite", "--mode receive --dataset far/in")):
-        hosts.lab.copy(host, NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+        hosts.lab.copy(host, program("zfs_gate"), "/usr/local/bin/zfs_gate")
         hosts.sh("backup", f"rm -f /tmp/{host}*; ssh-keygen -q -t ed25519 -N '' -f /tmp/{host}")
         line = f'command="/usr/local/bin/zfs_gate {options}",restrict ' + hosts.sh("backup", f"cat /tmp/{host}.pub").strip()
         hosts.sh(host, f"cp /root/.ssh/authorized_keys /tmp/keys; echo '{line}' >> /root/.ssh/authorized_keys")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 LOCAL = {"source": ["tank"], "target": "vault"}
 KEY = "-o encryption=on -o keyformat=passphrase -o keylocation=file:///run/key"
@@ -259,7 +259,7 @@ def test_one_source_that_the_gate_refuses_does_not_keep_the_others(hosts: Hosts,
     hosts.sh("source", "zfs create tank/a; zfs create tank/secret; zfs snapshot -r tank@s1")
     hosts.sh("backup", "zfs create -o canmount=off vault/tank")
     mode = "send --dataset tank/a" if direction == "pull" else "receive --dataset vault/tank/a"
-    hosts.lab.copy(there, NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+    hosts.lab.copy(there, program("zfs_gate"), "/usr/local/bin/zfs_gate")
     hosts.sh(here, "rm -f /root/gate_key*; ssh-keygen -q -t ed25519 -N '' -f /root/gate_key")
     public = hosts.sh(here, "cat /root/gate_key.pub")
     hosts.lab.run(there, "cat > /etc/ssh/authorized_keys.d/root", input=f'command="/usr/local/bin/zfs_gate --mode {mode}",restrict {public}')

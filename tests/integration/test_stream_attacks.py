@@ -10,7 +10,7 @@ import crafted
 import pytest
 from test_gate import PREFIX, everything, guard
 from test_gate import key as key
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank/data"], "target": "vault/a", "recursive": False, "retries": 0}
 # A client whose `zfs send` says what its owner likes, and whose other answers are true.
@@ -19,7 +19,7 @@ EVIL_ZFS = """case $1 in send) case "$*" in *-nvP*) ;; *) cat /tmp/evil; exit 0;
 
 @pytest.fixture(autouse=True, scope="module")
 def gate(lab: Any) -> Iterator[None]:
-    lab.copy("offsite", NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+    lab.copy("offsite", program("zfs_gate"), "/usr/local/bin/zfs_gate")
     yield
     lab.run("offsite", "rm -f /etc/ssh/authorized_keys.d/root")
 

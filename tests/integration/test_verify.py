@@ -11,7 +11,7 @@ import pytest
 from test_gate import guard
 from test_gate import key as key
 from test_stream_attacks import put, sent
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 PULL: dict[str, Any] = {"source_host": "root@source", "source": ["tank"], "target": "vault"}
 BEFORE = "mount -t zfs; zfs list -Hp -t all -o name,guid"
@@ -19,7 +19,7 @@ BEFORE = "mount -t zfs; zfs list -Hp -t all -o name,guid"
 
 @pytest.fixture(autouse=True, scope="module")
 def binary(lab: Any) -> None:
-    lab.copy("backup", NATIVE / "zfs_verify_x86_64", "/usr/local/bin/zfs_verify")
+    lab.copy("backup", program("zfs_verify"), "/usr/local/bin/zfs_verify")
 
 
 def verify(hosts: Hosts, flags: str = "-", **args: Any) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def test_one_wrong_byte_is_found_plain_and_raw_and_what_cannot_be_read(pulled: H
 
 
 def test_a_gate_is_enough_and_a_killed_run_leaves_nothing(pulled: Hosts, key: Path) -> None:
-    pulled.lab.copy("source", NATIVE / "zfs_gate_x86_64", "/usr/local/bin/zfs_gate")
+    pulled.lab.copy("source", program("zfs_gate"), "/usr/local/bin/zfs_gate")
     guard(pulled, "source", key, "--mode send --dataset tank --raw-only")
     ssh = {"identity_file": "/root/gate_key", "options": ["IdentitiesOnly=yes", "ControlPersist=1"]}
     slow = {**PULL, "source": ["tank/data"], "ssh": ssh, "state_file": "/tmp/v.state", "bandwidth_limit": "500k"}

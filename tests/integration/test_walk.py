@@ -4,7 +4,7 @@ import os
 
 import pytest
 from walk import Walk
-from zfs_hosts import NATIVE, Hosts
+from zfs_hosts import Hosts, program
 
 ROUNDS = int(os.environ.get("FERRO_WALK_ROUNDS", "10"))
 SEEDS = [int(seed) for seed in os.environ.get("FERRO_WALK_SEED", "1").split(",")]
@@ -23,7 +23,7 @@ WAYS = {
 def test_a_random_walk(hosts: Hosts, way: str, seed: int) -> None:
     for host in ("source", "backup"):
         for binary in ("zfs_replicate", "zfs_prune", "zfs_gate"):
-            hosts.lab.copy(host, NATIVE / f"{binary}_x86_64", f"/usr/local/bin/{binary}")
+            hosts.lab.copy(host, program(binary), f"/usr/local/bin/{binary}")
     walk = Walk(hosts, seed, **WAYS[way])
     try:
         walk.begin()

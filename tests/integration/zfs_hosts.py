@@ -11,12 +11,20 @@ ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "plugins/module_utils/_native"
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
-from lab import HOSTS, Lab  # noqa: E402
+from lab import HOSTS, PATIENCE, Lab  # noqa: E402
 
-__all__ = ["HELD", "HOSTS", "NATIVE", "ROOT", "Hosts", "Lab"]
+__all__ = ["ARCHITECTURE", "HELD", "HOSTS", "NATIVE", "PATIENCE", "ROOT", "Hosts", "Lab", "program"]
+
+# Of the lab's hosts.
+ARCHITECTURE = os.environ.get("FERRO_LAB_ARCH", "x86_64")
 
 # What ZFS says of a held snapshot that it is to destroy.
 HELD = "dataset is busy" if os.environ.get("FERRO_LAB_ZFS") == "2.1" else "it's being held"
+
+
+def program(name: str) -> Path:
+    """The binary that the lab's hosts can run."""
+    return NATIVE / f"{name}_{ARCHITECTURE}"
 
 
 @dataclass

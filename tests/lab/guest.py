@@ -1,4 +1,4 @@
-"""One guest: a User-Mode Linux process with a throw-away root disk and a disk that outlives its power cuts."""
+"""One guest: a process with a throw-away root disk and a disk that outlives its power cuts. machines.py says what process."""
 
 import os
 import signal
@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from errors import LabError
+from machines import machine_of
 
-READY_SECONDS = 180  # a guest takes 1 to 3; on a busy machine, at a low priority, it may be a minute
 DISK_BYTES = 2 << 30
 
 
@@ -22,6 +22,9 @@ class Guest:
         self.directory = directory
         self.umid = f"{netns}-{host}"
         self.log = directory / "log"
+        self.root = directory / "root.cow"
+        self.disk = directory / "disk"
+        self._ready_seconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
     def pid(self) -> int | None:
@@ -38,27 +41,17 @@ class Guest:
     def start(self, image: Path, memory: str, systemd: bool, fresh_disk: bool, fresh_root: bool = True) -> None:
         """Starts the guest and returns at once; `wait_ready` waits for it."""
         self.directory.mkdir(exist_ok=True)
-        root, disk = self.directory / "root.cow", self.directory / "disk"
         if fresh_root:
-            root.unlink(missing_ok=True)
+            self.root.unlink(missing_ok=True)
         if fresh_disk:
-            disk.unlink(missing_ok=True)
-        if not disk.exists():
-            with disk.open("wb") as file:
+            self.disk.unlink(missing_ok=True)
+        if not self.disk.exists():
+            with self.disk.open("wb") as file:
                 file.truncate(DISK_BYTES)
-        cores = sorted(os.sched_getaffinity(0))
-        # Not pinned, a guest is two to three times slower.
-        core = cores[(self.number - 1) % len(cores)]
-        command = ["ip", "netns", "exec", self.netns, "taskset", "-c", str(core), str(image / "linux")]
-        command += [f"umid={self.umid}", f"uml_dir={self.directory}", f"mem={memory}", "seccomp=on"]
-        command += [f"ubd0={root},{image / 'root.img'}", f"ubd1={disk}", "root=/dev/ubda", "rootfstype=ext4", "rw"]
-        command += ["con=null", "con0=null,fd:1", "con1=null", "panic=-1", "quiet"]
-        # The same address after a restart, else the other hosts look for the old one until their
-        # ARP entries expire.
-        command += [f"vec0:transport=tap,ifname={self.host},depth=128,gro=1,mac=02:00:0a:63:00:{self.number:02x}"]
-        command += [f"lab.host={self.host}", f"lab.number={self.number}"]
-        command += ["init=/sbin/init" if systemd else "init=/lab-init"]
-        # The guest's memory is a file in TMPDIR, so that has to be a tmpfs.
+        machine = machine_of(image)
+        self._ready_seconds = machine.ready_seconds
+        command = machine.command(self, image, memory, "/sbin/init" if systemd else "/lab-init")
+        # A guest's memory may be a file in TMPDIR, so that has to be a tmpfs.
         environment = {"PATH": os.environ["PATH"], "HOME": "/root", "TMPDIR": str(self.directory)}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd="/", start_new_session=True)
@@ -66,14 +59,14 @@ class Guest:
 
     def wait_ready(self) -> None:
         """Returns when sshd answers; the guest says so on its console."""
-        end = time.monotonic() + READY_SECONDS
+        end = time.monotonic() + self._ready_seconds
         while f"lab: {self.host} is ready".encode() not in self.log.read_bytes():
             # Not pid(): the command line is empty for a moment while a process replaces itself, as
             # a guest does at its start.
             if self._process is None or self._process.poll() is not None:
                 raise LabError(f"{self.host} died while it started; the end of {self.log}:\n{self.log_tail()}")
             if time.monotonic() > end:
-                raise LabError(f"{self.host} is not up after {READY_SECONDS} s; the end of {self.log}:\n{self.log_tail()}")
+                raise LabError(f"{self.host} is not up after {self._ready_seconds:.0f} s; the end of {self.log}:\n{self.log_tail()}")
             time.sleep(0.02)
 
     def log_tail(self) -> str:

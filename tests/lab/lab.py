@@ -17,11 +17,14 @@ from errors import LabError
 from guest import Guest
 from network import Network, call
 
-__all__ = ["HOSTS", "Lab", "LabError"]
+__all__ = ["HOSTS", "PATIENCE", "Lab", "LabError"]
 
 HERE = Path(__file__).resolve().parent
 HOSTS = {"source": 1, "backup": 2, "offsite": 3}  # and the last number of their address; guest/hosts says the same
 SHM = Path("/dev/shm")  # a tmpfs: guests' memory and disks are sparse files in it
+
+# An emulated machine is slower, and is given more time.
+PATIENCE = 10 if os.environ.get("FERRO_LAB_ARCH") == "aarch64" else 1
 
 SSH_CONFIG = """\
 # Of the lab {name}; made by its start, gone with its end.
@@ -33,7 +36,7 @@ Host *
   UserKnownHostsFile {directory}/known_hosts
   GlobalKnownHostsFile none
   BatchMode yes
-  ConnectTimeout 30
+  ConnectTimeout {timeout}
   LogLevel ERROR
 """
 
@@ -78,7 +81,7 @@ class Lab:
         for file in ("id_ed25519", "known_hosts"):
             shutil.copy(image / file, self.directory)
         addresses = "".join(f"Host {host}\n  HostName 10.99.0.{number}\n" for host, number in HOSTS.items())
-        self.ssh_config.write_text(SSH_CONFIG.format(name=self.name, hosts=addresses, directory=self.directory))
+        self.ssh_config.write_text(SSH_CONFIG.format(name=self.name, hosts=addresses, directory=self.directory, timeout=30 * PATIENCE))
         self.network.create(hosts)
         self._boot(guests)
 
@@ -155,7 +158,8 @@ class Lab:
         self, host: str, command: str, user: str = "root", check: bool = True, input: str | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Runs a shell command on a host, over one connection per user that stays open."""
-        result = subprocess.run(self._ssh(host, user, command), input=input or "", capture_output=True, text=True, timeout=timeout, check=False)
+        ssh = self._ssh(host, user, command)
+        result = subprocess.run(ssh, input=input or "", capture_output=True, text=True, timeout=timeout * PATIENCE, check=False)
         if check and result.returncode != 0:
             raise LabError(f"{user}@{host}: {command}: exit status {result.returncode}\n{result.stdout}{result.stderr}")
         return result
