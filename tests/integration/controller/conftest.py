@@ -62,7 +62,10 @@ def core(request: pytest.FixtureRequest) -> str:
 
 
 def controller(core: str, scratch: Path, archive: Path, inventory: list[str], kind: str) -> Controller:
-    made = Controller(ROOT / core / "bin", scratch / f"{Path(core).name.strip('.')}-{kind}")
+    folder = scratch / f"{Path(core).name.strip('.')}-{kind}"
+    # Each core comes back with every file of tests where several files run at once.
+    shutil.rmtree(folder, ignore_errors=True)
+    made = Controller(ROOT / core / "bin", folder)
     made.install(archive)
     made.inventory += inventory
     return made
