@@ -132,7 +132,7 @@ unit: ## Run unit tests of Rust and Python
 	$(MAKE) --no-print-directory --output-sync --jobs 2 unit-rust unit-python
 
 unit-rust:
-	+RUST_TEST_THREADS=4 cargo test --quiet --workspace --locked
+	MAKEFLAGS= RUST_TEST_THREADS=4 cargo test --quiet --workspace --locked
 
 unit-python: $(VENV)
 	$(PYTEST) --numprocesses 2 --dist loadfile -m 'not slow' --ignore tests/unit/monitoring tests/unit

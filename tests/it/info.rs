@@ -147,6 +147,7 @@ fn a_suspended_pool_is_told_and_not_asked() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn a_pool_that_hangs_keeps_nobody_from_the_others() {
     let host = host("tank\n slow", &[("slow", "ONLINE"), ("tank", "ONLINE")]);
     let args = options(&host, json!({"timeout": "5s"}));

@@ -202,6 +202,7 @@ fn the_series_are_those_of_zfs_info() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn a_pool_that_hangs_is_unknown_and_keeps_nobody_waiting() {
     let host = host("tank\n ill", &[("tank", "ONLINE"), ("ill", "ONLINE")]);
     let more = json!({"timeout": "5s", "listing_timeout": "5s"});
@@ -233,6 +234,7 @@ fn pools_whose_disks_sleep_are_asked_nothing() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn what_a_job_leaves_is_seen_without_a_restart() {
     let host = host(STOPPED, &[("tank", "ONLINE")]);
     let monitor = start(&host, &json!({})).ready();
@@ -252,6 +254,7 @@ fn what_a_job_leaves_is_seen_without_a_restart() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn what_a_job_has_listed_is_not_listed_again() {
     let host = host(STOPPED, &[("tank", "ONLINE")]);
     let monitor = start(&host, &json!({})).ready();
@@ -354,6 +357,7 @@ fn pages_of_datasets() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn nonsense_is_refused_and_slow_readers_are_cut_off() {
     let host = host("tank", &[("tank", "ONLINE")]);
     let monitor = start(&host, &json!({})).ready();

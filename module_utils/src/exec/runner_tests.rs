@@ -58,6 +58,7 @@ fn endless_output_is_one_failure_that_names_the_limit() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn silence_is_given_up_and_whoever_ignores_that_is_killed() {
     let runner = Runner::with_silence(Duration::from_millis(300));
     for script in ["exec sleep 300", "trap '' TERM; sleep 300", "exec 1>&- 2>&-; exec sleep 300"] {
@@ -75,6 +76,7 @@ fn silence_is_given_up_and_whoever_ignores_that_is_killed() {
 }
 
 #[test]
+#[ignore = "takes seconds: `make slow` runs it"]
 fn what_is_cleaned_up_is_not_waited_for_forever() {
     let started = Instant::now();
     Runner::default().clean_up(&[

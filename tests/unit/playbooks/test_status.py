@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from test_validate import OFF, run
 
 # As if the programs were there: these tests run before any is built.
 INSTALLED = {**OFF, "zfs_native_path": "/usr/local/libexec/ferro-zfs"}
 
 
+@pytest.mark.slow
 def test_who_cannot_be_reached_is_unknown_and_red(tmp_path: Path) -> None:
     groups = {"zfs_backup_clients": {"hosts": {"nas": INSTALLED}}, "zfs-backup-servers": {"hosts": {"vault": OFF}}}
     answer = tmp_path / "status.json"

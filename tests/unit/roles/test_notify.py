@@ -225,6 +225,7 @@ def test_pings_have_start_success_and_failure_with_the_output(host: Host, receiv
     assert posted[0][2] == b"" and b"no space" in posted[2][2]
 
 
+@pytest.mark.slow
 def test_a_start_is_never_pinged_after_its_end(host: Host, receiver: Receiver) -> None:
     host.configure(f"ping pull@nas {receiver.url}/a-secret-hook/uuid")
     # Under load, what pings the start is slower than a quick job.

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools"))
 import archive
 
 ROOT = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.slow  # each of them starts Ansible
 
 FILES = {"README.md": "read", "plugins/b.py": "b", "plugins/a.py": "a", "plugins/module_utils/_native/zfs_x86_64": "\x7fELF"}
 
