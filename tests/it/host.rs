@@ -54,6 +54,7 @@ pub struct Run<'h> {
 }
 
 /// What came of it.
+#[derive(Debug)]
 pub struct Ended {
     pub stdout: String,
     pub stderr: String,

@@ -391,12 +391,10 @@ fn what_is_wrong_is_said_at_the_start() {
         (json!({"listen": ["127.0.0.1:10134"], "capacity": 1}), "option capacity: unsupported option"),
     ] {
         let ended = host.run(MONITOR, options(&host, &more)).without_text().ended();
-        assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
-        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+        assert!(ended.status == 1 && ended.stdout.is_empty() && ended.stderr.contains(part), "{ended:?}");
     }
     fs::write(host.path("wrong.json"), r#"{"scrub_max_age": "often"}"#).unwrap();
     let ended = host.program(&[MONITOR, "--check", host.path("wrong.json").to_str().unwrap()]).ended();
-    assert_eq!(ended.status, 1);
-    assert!(ended.stderr.contains("option scrub_max_age"), "{}", ended.stderr);
+    assert!(ended.status == 1 && ended.stderr.contains("option scrub_max_age"), "{ended:?}");
     assert!(host.program(&[MONITOR, "--help"]).ended().stdout.contains("127.0.0.1:10134"));
 }

@@ -3,6 +3,7 @@
 //! Rules: `entity_namecheck` in OpenZFS, module/zcommon/zfs_namecheck.c.
 
 pub mod absence;
+pub mod asked;
 pub mod bookmark_name;
 pub mod code;
 pub mod glob;
@@ -13,6 +14,7 @@ pub mod suggest;
 pub mod summed;
 pub mod units;
 
+use asked::Asked;
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -166,17 +168,12 @@ pub struct Version {
     pub guid: u64,
     /// Order: strictly increasing within one dataset. Says nothing across pools.
     pub createtxg: u64,
-    /// The initialisation vector set of an encrypted version, where it was asked for. A raw stream fits only where it is
-    /// equal on both sides; a plain receive of the same snapshot keeps the guid, yet makes a new set (openzfs/zfs#8758).
-    pub ivset: Option<u64>,
-    /// Bytes written between the snapshot before and this one, where it was asked for.
-    pub written: Option<u64>,
-    /// When it was taken, in seconds since 1970, where it was asked for.
-    pub created: Option<u64>,
+    /// What was asked for beyond that.
+    pub asked: Asked,
 }
 
 /// The two kinds of versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VersionKind {
     /// `dataset#name`: can only be the start of an incremental stream.
     Bookmark,
@@ -185,6 +182,12 @@ pub enum VersionKind {
 }
 
 impl Version {
+    /// What a listing says.
+    #[must_use]
+    pub fn listed(kind: VersionKind, name: String, guid: u64, createtxg: u64) -> Self {
+        Self { kind, name, guid, createtxg, asked: Asked::default() }
+    }
+
     /// True for a snapshot.
     #[must_use]
     pub fn is_snapshot(&self) -> bool {
@@ -304,6 +307,24 @@ impl Dataset {
             versions: Vec::new(),
         }
     }
+
+    /// True if it is encrypted with a key of its own, so that it may be moved anywhere.
+    #[must_use]
+    pub fn is_encryption_root(&self) -> bool {
+        self.encryption_root.as_ref() == Some(&self.name)
+    }
+
+    /// True if all that it holds is what an interrupted first receive left, and goes with it.
+    #[must_use]
+    pub fn is_only_partial(&self) -> bool {
+        self.partial.is_some() && !self.placeholder && self.snapshots().next().is_none()
+    }
+
+    /// Its snapshots, oldest first.
+    #[must_use]
+    pub fn snapshots(&self) -> impl DoubleEndedIterator<Item = &Version> {
+        self.versions.iter().filter(|version| version.is_snapshot())
+    }
 }
 
 /// A receive that was interrupted and could be resumed.
@@ -330,26 +351,6 @@ pub struct TokenContent {
     pub raw: bool,
     /// The stream has large blocks (`zfs send -L`).
     pub large_blocks: bool,
-}
-
-impl Dataset {
-    /// True if it is encrypted with a key of its own, so that it may be moved anywhere.
-    #[must_use]
-    pub fn is_encryption_root(&self) -> bool {
-        self.encryption_root.as_ref() == Some(&self.name)
-    }
-
-    /// True if all that it holds is what an interrupted first receive left, and goes with it.
-    #[must_use]
-    pub fn is_only_partial(&self) -> bool {
-        self.partial.is_some() && !self.placeholder && self.snapshots().next().is_none()
-    }
-
-    /// Its snapshots, oldest first.
-    #[must_use]
-    pub fn snapshots(&self) -> impl DoubleEndedIterator<Item = &Version> {
-        self.versions.iter().filter(|version| version.is_snapshot())
-    }
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ fn fits(
 ) -> Result<(), NoOrigin> {
     let raw = wish.raw.applies_to(source);
     let (origin, place) = (origin.to_owned(), there.name.clone());
-    let are_alike = ours.ivset.is_some() && ours.ivset == twin.ivset;
+    let are_alike = ours.asked.ivset.is_some() && ours.asked.ivset == twin.asked.ivset;
     if source.encrypted && raw != are_alike {
         return Err(NoOrigin::OtherMode { origin, place, raw });
     }

@@ -12,15 +12,8 @@ fn dataset(name: &str, points: &str) -> Dataset {
     let versions = points.split_whitespace().zip(1..).map(|(point, createtxg)| {
         let kind = if point.starts_with('@') { VersionKind::Snapshot } else { VersionKind::Bookmark };
         let name = point[1..].to_owned();
-        Version {
-            kind,
-            guid: u64::from(name.as_bytes()[0]),
-            name,
-            createtxg,
-            ivset: None,
-            written: None,
-            created: None,
-        }
+        let guid = u64::from(name.as_bytes()[0]);
+        Version::listed(kind, name, guid, createtxg)
     });
     Dataset { versions: versions.collect(), ..Dataset::empty(name.parse().unwrap(), 1) }
 }
@@ -97,7 +90,7 @@ fn what_arrives_in_the_same_run_counts() {
 fn raw_and_plain_do_not_mix_and_keys_must_be_there() {
     let ivset = |mut dataset: Dataset, ivset: u64| {
         dataset.encrypted = true;
-        dataset.versions.iter_mut().for_each(|version| version.ivset = Some(ivset));
+        dataset.versions.iter_mut().for_each(|version| version.asked.ivset = Some(ivset));
         dataset
     };
     let base = ivset(dataset("t/o", "@b"), 1);

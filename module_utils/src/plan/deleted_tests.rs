@@ -16,14 +16,8 @@ const MONTH: Duration = Duration::from_hours(30 * 24);
 fn dataset(line: &str) -> Dataset {
     let mut words = line.split_whitespace();
     let (name, guid) = (words.next().unwrap(), words.next().unwrap());
-    let version = |(word, txg): (&str, u64)| Version {
-        kind: VersionKind::Snapshot,
-        name: word[1..].to_owned(),
-        guid: word[1..].parse().unwrap(),
-        createtxg: txg,
-        ivset: None,
-        written: None,
-        created: None,
+    let version = |(word, txg): (&str, u64)| {
+        Version::listed(VersionKind::Snapshot, word[1..].to_owned(), word[1..].parse().unwrap(), txg)
     };
     let versions = words.zip(1..).map(version).collect();
     Dataset { versions, ..Dataset::empty(name.parse().unwrap(), guid.parse().unwrap()) }

@@ -4,7 +4,8 @@ use super::common::{common_base, newer_on_target};
 use super::mapping::Mapping;
 use super::swap::There;
 use super::wish::Wish;
-use crate::model::{Dataset, DatasetName, Partial, TokenContent, Version};
+use crate::model::asked::Known;
+use crate::model::{Dataset, DatasetName, Partial, TokenContent, Version, VersionKind};
 use std::collections::{BTreeSet, HashMap};
 
 /// Both sides as they were listed.
@@ -111,10 +112,10 @@ fn full(dataset: &Dataset, version: &Version) -> String {
 impl Answers {
     /// Adds what was answered to what was listed.
     pub fn add_to(self, sources: &mut There, targets: &mut There) {
-        note(sources, &self.source_ivsets, |version| &mut version.ivset);
-        note(sources, &self.created, |version| &mut version.created);
-        note(targets, &self.target_ivsets, |version| &mut version.ivset);
-        note(targets, &self.written, |version| &mut version.written);
+        note(sources, &self.source_ivsets, |asked| &mut asked.ivset);
+        note(sources, &self.created, |asked| &mut asked.created);
+        note(targets, &self.target_ivsets, |asked| &mut asked.ivset);
+        note(targets, &self.written, |asked| &mut asked.written);
         for partial in targets.values_mut().filter_map(|target| target.partial.as_mut()) {
             if let Some(decoded) = self.tokens.get(&partial.token) {
                 (partial.content, partial.bytes) = decoded.clone();
@@ -123,12 +124,23 @@ impl Answers {
     }
 }
 
-fn note(there: &mut There, answers: &HashMap<String, u64>, field: impl Fn(&mut Version) -> &mut Option<u64>) {
-    let answered = |dataset: &Dataset, version: &Version| answers.get(&full(dataset, version)).copied();
-    for dataset in there.values_mut().filter(|_| !answers.is_empty()) {
-        let found: Vec<Option<u64>> = dataset.versions.iter().map(|version| answered(dataset, version)).collect();
-        for (version, found) in dataset.versions.iter_mut().zip(found) {
-            *field(version) = found;
+fn note(there: &mut There, answers: &HashMap<String, u64>, field: impl Fn(&mut Known) -> &mut Option<u64>) {
+    let mut of_datasets: HashMap<&str, HashMap<(VersionKind, &str), u64>> = HashMap::new();
+    for (full, answer) in answers {
+        let (kind, parts) = match full.split_once('@') {
+            Some(parts) => (VersionKind::Snapshot, Some(parts)),
+            None => (VersionKind::Bookmark, full.split_once('#')),
+        };
+        if let Some((dataset, name)) = parts {
+            of_datasets.entry(dataset).or_default().insert((kind, name), *answer);
+        }
+    }
+    for dataset in there.values_mut() {
+        let Some(answers) = of_datasets.get(dataset.name.as_str()) else { continue };
+        for version in &mut dataset.versions {
+            if let Some(answer) = answers.get(&(version.kind, version.name.as_str())) {
+                *field(&mut version.asked) = Some(*answer);
+            }
         }
     }
 }

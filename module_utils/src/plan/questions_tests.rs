@@ -21,15 +21,7 @@ fn there(text: &str) -> There {
             } else {
                 let kind = if word.starts_with('@') { VersionKind::Snapshot } else { VersionKind::Bookmark };
                 let (name, guid) = (word[1..].to_owned(), u64::from(word.as_bytes()[1]));
-                dataset.versions.push(Version {
-                    kind,
-                    name,
-                    guid,
-                    createtxg,
-                    ivset: None,
-                    written: None,
-                    created: None,
-                });
+                dataset.versions.push(Version::listed(kind, name, guid, createtxg));
             }
         }
         (dataset.name.clone(), dataset)
@@ -121,7 +113,7 @@ fn answers_go_where_they_were_asked() {
     answers.add_to(&mut sources, &mut targets);
     let facts = |there: &There| {
         let versions = there.values().flat_map(|dataset| &dataset.versions);
-        versions.map(|version| (version.signed(), version.ivset, version.written)).collect::<Vec<_>>()
+        versions.map(|version| (version.signed(), version.asked.ivset, version.asked.written)).collect::<Vec<_>>()
     };
     let named = |name: &str, ivset, written| (name.to_owned(), ivset, written);
     assert_eq!(facts(&sources), [named("#1", None, None), named("@1", Some(11), None), named("@2", None, None)]);

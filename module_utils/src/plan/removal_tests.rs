@@ -6,15 +6,7 @@ use proptest::prelude::{Strategy, prop, prop_assert, proptest};
 use std::collections::BTreeSet;
 
 fn dataset(name: &str) -> Dataset {
-    let version = |name: &str| Version {
-        kind: VersionKind::Snapshot,
-        name: name.to_owned(),
-        guid: 1,
-        createtxg: 1,
-        ivset: None,
-        written: None,
-        created: None,
-    };
+    let version = |name: &str| Version::listed(VersionKind::Snapshot, name.to_owned(), 1, 1);
     Dataset { versions: vec![version("1"), version("2")], ..Dataset::empty(name.parse().unwrap(), 1) }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::plan) fn there(text: &str) -> There {
             } else {
                 let kind = if word.starts_with('@') { VersionKind::Snapshot } else { VersionKind::Bookmark };
                 let (name, guid) = (word[1..].to_owned(), u64::from(word.as_bytes()[1]));
-                let version = Version { kind, name, guid, createtxg, ivset: None, written: None, created: None };
+                let version = Version::listed(kind, name, guid, createtxg);
                 dataset.versions.push(version);
             }
         }

@@ -327,16 +327,16 @@ fn refuse_what_the_kernel_would(
     later: &[(&Version, bool)],
     raw: bool,
 ) -> Result<(), Conflict> {
-    let there: HashMap<String, u64> =
-        target.snapshots().map(|snapshot| (snapshot.name.clone(), snapshot.guid)).collect();
+    let there: HashMap<&str, u64> =
+        target.snapshots().map(|snapshot| (snapshot.name.as_str(), snapshot.guid)).collect();
     for (snapshot, _) in later.iter().filter(|(_, wanted)| *wanted) {
-        if let Some(&target_guid) = there.get(&snapshot.name) {
+        if let Some(&target_guid) = there.get(snapshot.name.as_str()) {
             return Err(Conflict::NameTaken { name: snapshot.name.clone(), source_guid: snapshot.guid, target_guid });
         }
     }
     let newer = newer_on_target(target, twin);
     // Newer snapshots that hold nothing do no harm, except to a raw stream, which needs its base to be the very newest.
-    if !newer.is_empty() && (raw || newer.iter().any(|snapshot| snapshot.written != Some(0))) {
+    if !newer.is_empty() && (raw || newer.iter().any(|snapshot| snapshot.asked.written != Some(0))) {
         let source_only = source.snapshots().filter(|snapshot| snapshot.createtxg > base.createtxg);
         return Err(Conflict::Diverged {
             common: twin.signed(),
@@ -347,7 +347,7 @@ fn refuse_what_the_kernel_would(
     if target.written > 0 {
         return Err(Conflict::Modified { common: twin.signed(), written: target.written });
     }
-    match (base.ivset, twin.ivset) {
+    match (base.asked.ivset, twin.asked.ivset) {
         (Some(ours), theirs) if raw && theirs != Some(ours) => Err(Conflict::RawOntoPlain { common: twin.signed() }),
         (Some(ours), Some(theirs)) if !raw && theirs == ours => Err(Conflict::PlainOntoRaw { common: twin.signed() }),
         _ => Ok(()),

@@ -43,7 +43,7 @@ fn dataset(name: &str, points: &str) -> Dataset {
             None => (rest, u64::from(rest.bytes().next().unwrap())),
         };
         let kind = if sign == "@" { VersionKind::Snapshot } else { VersionKind::Bookmark };
-        Version { kind, name: name.to_owned(), guid, createtxg: txg, ivset: None, written: None, created: None }
+        Version::listed(kind, name.to_owned(), guid, txg)
     });
     Dataset { versions: versions.collect(), ..Dataset::empty(name.parse().unwrap(), 1) }
 }
@@ -126,13 +126,13 @@ fn what_is_wanted() {
 fn newer_snapshots_on_the_target_are_harmless_only_if_empty() {
     let ours = source("@a @b");
     let mut theirs = target("@a @x");
-    theirs.versions[1].written = Some(0);
+    theirs.versions[1].asked.written = Some(0);
     assert_eq!(shown(plan(&ours, Some(&theirs), &wish())), "incremental @a b");
     // Without encryption there is nothing raw about a raw stream.
     assert_eq!(shown(plan(&ours, Some(&theirs), &Wish { raw: RawMode::Always, ..wish() })), "incremental @a b");
     let secret = encrypted(source("@a @b"), "tank");
     assert_eq!(shown(plan(&secret, Some(&theirs), &wish())), "Diverged");
-    theirs.versions[1].written = Some(1);
+    theirs.versions[1].asked.written = Some(1);
     assert_eq!(shown(plan(&ours, Some(&theirs), &wish())), "Diverged");
 }
 
@@ -240,7 +240,7 @@ proptest! {
 fn raw_and_plain_do_not_mix() {
     let with_ivset = |mut dataset: Dataset, ivset| {
         dataset.encrypted = true;
-        dataset.versions[0].ivset = Some(ivset);
+        dataset.versions[0].asked.ivset = Some(ivset);
         dataset
     };
     let ours = with_ivset(source("@a @b"), 7);

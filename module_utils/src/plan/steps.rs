@@ -92,15 +92,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn version(kind: VersionKind, txg: u64) -> Version {
-        Version {
-            kind,
-            name: txg.to_string(),
-            guid: 100 + txg,
-            createtxg: txg,
-            ivset: None,
-            written: None,
-            created: None,
-        }
+        Version::listed(kind, txg.to_string(), 100 + txg, txg)
     }
 
     /// `"0 1 x2 3"`: base 0 (`#0` a bookmark, `-` none), then later snapshots, `x` where not wanted.

@@ -4,14 +4,8 @@ use crate::model::{Dataset, Version, VersionKind};
 /// `"v/t P"`: a placeholder; `"v/t @s1"`: a replica with a snapshot; a last word is the encryption root.
 fn dataset(line: &str) -> Dataset {
     let words: Vec<&str> = line.split(' ').collect();
-    let version = |name: &str| Version {
-        kind: VersionKind::Snapshot,
-        name: name[1..].to_owned(),
-        guid: u64::from(*name.as_bytes().last().unwrap()),
-        createtxg: 1,
-        ivset: None,
-        written: None,
-        created: None,
+    let version = |name: &str| {
+        Version::listed(VersionKind::Snapshot, name[1..].to_owned(), u64::from(*name.as_bytes().last().unwrap()), 1)
     };
     let root = words.get(2).map(|root| root.parse().unwrap());
     Dataset {

@@ -36,7 +36,7 @@ fn narrow(all: &mut [(&Version, bool)], wish: &Wish) {
         let older = all.iter_mut().rev().filter(|(_, wanted)| *wanted).skip(1);
         // Of what has no age, it was not asked, or it is gone by now.
         let is_old = |version: &Version| {
-            version.created.is_some_and(|created| i64::try_from(created).is_ok_and(|at| at < since))
+            version.asked.created.is_some_and(|created| i64::try_from(created).is_ok_and(|at| at < since))
         };
         older.for_each(|(version, wanted)| *wanted = !is_old(version));
     }

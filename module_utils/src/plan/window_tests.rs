@@ -12,7 +12,9 @@ fn source(points: &str) -> Dataset {
         let (name, created) = point.split_once('^').map_or((point, None), |(name, at)| (name, at.parse().ok()));
         let guid = u64::from(name.as_bytes()[0]);
         let kind = VersionKind::Snapshot;
-        Version { kind, name: name.to_owned(), guid, createtxg, ivset: None, written: None, created }
+        let mut version = Version::listed(kind, name.to_owned(), guid, createtxg);
+        version.asked.created = created;
+        version
     };
     let versions = points.split_whitespace().zip(1..).map(version).collect();
     Dataset { versions, ..Dataset::empty("tank/a".parse().unwrap(), 1) }

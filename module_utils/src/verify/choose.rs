@@ -141,7 +141,7 @@ mod tests {
             let kind = if name.starts_with('#') { VersionKind::Bookmark } else { VersionKind::Snapshot };
             let name = name.trim_start_matches('#').to_owned();
             let (guid, createtxg) = (guid.parse().unwrap(), at as u64);
-            dataset.versions.push(Version { kind, name, guid, createtxg, ivset: None, written: None, created: None });
+            dataset.versions.push(Version::listed(kind, name, guid, createtxg));
         }
         dataset
     }

@@ -136,15 +136,7 @@ mod tests {
 
     fn dataset(name: &str, guids: &[u64]) -> (crate::model::DatasetName, Dataset) {
         let mut dataset = Dataset::empty(name.parse().unwrap(), 99);
-        let version = |guid: &u64| Version {
-            kind: VersionKind::Snapshot,
-            name: format!("s{guid}"),
-            guid: *guid,
-            createtxg: *guid,
-            ivset: None,
-            written: None,
-            created: None,
-        };
+        let version = |guid: &u64| Version::listed(VersionKind::Snapshot, format!("s{guid}"), *guid, *guid);
         dataset.versions = guids.iter().map(version).collect();
         (dataset.name.clone(), dataset)
     }

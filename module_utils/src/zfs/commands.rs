@@ -4,6 +4,7 @@ use super::allow::{self, Block};
 use super::batches;
 use super::parse::{self, Row};
 use super::properties;
+use super::versions;
 use crate::exec::cmd::Cmd;
 use crate::exec::foreign;
 use crate::exec::limits::Expect;
@@ -85,10 +86,12 @@ impl Zfs<'_> {
         if roots.is_empty() {
             return Ok(Versions::new());
         }
-        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", parse::VERSION_COLUMNS]);
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", versions::VERSION_COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
         let cmd = cmd.args(roots);
-        let versions = self.list(&cmd, parse::versions)?;
+        let mut listing = versions::VersionListing::default();
+        self.rows(&cmd, versions::VERSION_COLUMNS, &mut |fields| listing.row(fields))?;
+        let versions = listing.sorted();
         self.only_asked_for(&cmd, roots, recursive, versions.keys())?;
         Ok(versions)
     }

@@ -8,3 +8,4 @@ pub mod parse;
 pub mod pools;
 pub mod properties;
 pub mod snapshots;
+pub mod versions;

@@ -2,7 +2,7 @@
 
 use crate::exec::foreign;
 use crate::model::marks::SMALL;
-use crate::model::{Dataset, DatasetName, Kind, TokenContent, Version, VersionKind, check_version_name};
+use crate::model::{Dataset, DatasetName, Kind, TokenContent};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -113,47 +113,6 @@ fn optional(text: &str) -> Result<Option<u64>, std::num::ParseIntError> {
     if text == "-" { Ok(None) } else { text.parse().map(Some) }
 }
 
-/// The columns that [`versions`] reads: only those that ZFS knows without opening each snapshot.
-pub const VERSION_COLUMNS: &str = "name,guid,createtxg";
-
-/// Reads `zfs list -Hp -t snapshot,bookmark -o VERSION_COLUMNS` into the versions of each dataset, oldest first.
-pub fn versions(stdout: &str) -> Result<HashMap<DatasetName, Vec<Version>>, Unexpected> {
-    let mut all: HashMap<&str, Vec<Version>> = HashMap::new();
-    for line in stdout.lines() {
-        let wrong = || unexpected("zfs list", VERSION_COLUMNS, line);
-        let mut fields = line.split('\t');
-        let (Some(full), Some(guid), Some(txg), None) = (fields.next(), fields.next(), fields.next(), fields.next())
-        else {
-            return Err(wrong());
-        };
-        let (dataset, kind, name) = split_version(full).ok_or_else(wrong)?;
-        check_version_name(name).map_err(|_| wrong())?;
-        let version = Version {
-            kind,
-            name: name.to_owned(),
-            guid: guid.parse().map_err(|_| wrong())?,
-            createtxg: txg.parse().map_err(|_| wrong())?,
-            ivset: None,
-            written: None,
-            created: None,
-        };
-        all.entry(dataset).or_default().push(version);
-    }
-    all.into_iter()
-        .map(|(dataset, mut versions)| {
-            versions.sort_unstable_by(|a, b| (a.createtxg, a.kind, &a.name).cmp(&(b.createtxg, b.kind, &b.name)));
-            let name = dataset.parse().map_err(|_| unexpected("zfs list", "a dataset name", dataset))?;
-            Ok((name, versions))
-        })
-        .collect()
-}
-
-fn split_version(full: &str) -> Option<(&str, VersionKind, &str)> {
-    let at = full.find(['@', '#'])?;
-    let kind = if full.as_bytes()[at] == b'@' { VersionKind::Snapshot } else { VersionKind::Bookmark };
-    Some((&full[..at], kind, &full[at + 1..]))
-}
-
 /// Snapshots that bear the hold `tag`, in `zfs holds -H`: name, tag and a date for people.
 pub fn holds(stdout: &str, tag: &str) -> Result<Vec<String>, Unexpected> {
     let mut snapshots = Vec::new();
@@ -247,9 +206,9 @@ pub fn token_bytes(output: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_version_name, datasets, estimate, numbers, sent, token, token_bytes, versions};
-    use crate::model::{DatasetName, Kind, TokenContent};
-    use proptest::prelude::{any, prop, prop_assert, proptest};
+    use super::{datasets, estimate, numbers, sent, token, token_bytes};
+    use crate::model::{Kind, TokenContent};
+    use proptest::prelude::{any, prop, proptest};
 
     #[test]
     fn datasets_are_read() {
@@ -316,14 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_sorted_by_createtxg_with_the_bookmark_first() {
-        let all = versions("t/a@z\t3\t7\nt/a@a\t9\t12\nt/a#z\t3\t7\nt/b@x y\t1\t1\n").unwrap();
-        let shown: Vec<_> = all[&"t/a".parse().unwrap()].iter().map(crate::model::Version::signed).collect();
-        assert_eq!(shown, ["#z", "@z", "@a"]);
-        assert_eq!(all[&"t/b".parse().unwrap()][0].name, "x y");
-    }
-
-    #[test]
     fn what_is_not_understood_is_an_error() {
         for wrong in [
             "tank\tfilesystem\n",
@@ -332,9 +283,6 @@ mod tests {
         ] {
             assert!(datasets(wrong, 0).is_err(), "{wrong}");
         }
-        assert!(versions("tank\t1\t2\n").is_err());
-        assert!(versions("tank@a\t1\n").is_err());
-        assert!(versions("tank@a@b\t1\t2\n").is_err());
         let error = numbers("tank@a\tmuch\n").unwrap_err().to_string();
         assert_eq!(error, "unexpected output of zfs get: expected a name and a number, got \"tank@a\\tmuch\"");
     }
@@ -372,13 +320,6 @@ mod tests {
             let line = fields.join("\t");
             for output in [text.as_str(), line.as_str(), &format!("{line}\n{text}\n")] {
                 let _ = (datasets(output, 0), datasets(output, 1), numbers(output), estimate(output), sent(output), token(output));
-                // What is taken for a version is one by ZFS's rules, of a dataset that is one.
-                for (dataset, of_dataset) in versions(output).unwrap_or_default() {
-                    prop_assert!(dataset.as_str().parse::<DatasetName>().is_ok());
-                    for version in of_dataset {
-                        prop_assert!(check_version_name(&version.name).is_ok());
-                    }
-                }
             }
         }
     }

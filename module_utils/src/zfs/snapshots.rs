@@ -79,7 +79,7 @@ impl Zfs<'_> {
         })
     }
 
-    fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {
+    pub(super) fn rows(&self, cmd: &Cmd, columns: &'static str, read: &mut ReadRow<'_>) -> Result<(), Failure> {
         let attempt = Attempt { stage: "list", host: self.host, cmd };
         let mut lines = Lines { rest: Vec::new(), wrong: None, read };
         let (status, stderr) =

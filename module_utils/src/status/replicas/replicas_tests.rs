@@ -13,14 +13,8 @@ fn dataset(fields: [&str; 7], snapshots: &[&str]) -> (Dataset, bool) {
     let [name, encryption, key, written, token, placeholder, replica] = fields;
     let line = [name, "filesystem", "7", encryption, "-", key, written, "-", token, placeholder, replica].join("\t");
     let (mut dataset, token) = parse::datasets(&line, 0).unwrap().remove(0);
-    let version = |(number, name): (usize, &&str)| Version {
-        kind: VersionKind::Snapshot,
-        name: (*name).to_owned(),
-        guid: number as u64,
-        createtxg: number as u64,
-        ivset: None,
-        written: None,
-        created: None,
+    let version = |(number, name): (usize, &&str)| {
+        Version::listed(VersionKind::Snapshot, (*name).to_owned(), number as u64, number as u64)
     };
     dataset.versions = snapshots.iter().enumerate().map(version).collect();
     (dataset, token.is_some())
