@@ -16,16 +16,18 @@ MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 ARCHIVE := dist/ferro-zfs-$(VERSION).tar.gz
 PYTEST := $(PYTHON) -m pytest -q
 MONITORING := .cache/monitoring-tools
-# JOBS=2 runs two files of tests at once: for machines with more than two cores. A file's tests
-# build on each other.
-JOBS ?= 0
+# Two files of tests at once: a host of the lab keeps one core busy at most. A file's tests build on
+# each other.
+JOBS ?= 2
 LAB_PYTEST = $(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+# What needs no lab: first, for on a fresh machine the lab is still being built.
+WITHOUT_LAB := tests/integration/controller $(addprefix tests/integration/test_,fleet_scale.py site_slips.py)
+LONGEST := $(addprefix tests/integration/test_,histories.py walk.py)
+IN_LAB := $(LONGEST) $(filter-out $(WITHOUT_LAB) $(LONGEST),$(wildcard tests/integration/test_*.py)) tests/lab
 # ZFS=2.1 (2.3, 2.4) is the lab's OpenZFS in whatever is made, its Debian with it.
 ifdef ZFS
 export FERRO_LAB_ZFS := $(ZFS)
 endif
-# First, while the lab may still be built.
-WITHOUT_LAB := tests/integration/controller $(addprefix tests/integration/test_,fleet_scale.py site_slips.py)
 # What must hold with every OpenZFS: each of its commands that the binaries and playbooks use, each
 # of its outputs that they read, and each promise about data. Left out is what has no ZFS in it.
 EVERY_ZFS := $(filter-out $(addprefix tests/integration/test_,$(addsuffix .py,demo fleet_scale migration site_slips)), \
@@ -180,7 +182,11 @@ lab-ahead: $(VENV) $(MONITORING)/promtool
 
 .PHONY: test
 test: lab-ahead test-fast sanity ## Run every test, on OpenZFS 2.3
-	$(LAB_PYTEST) $(WITHOUT_LAB) tests/lab tests/integration/e2e $(filter-out $(WITHOUT_LAB),$(wildcard tests/integration/test_*.py))
+	failed=0; \
+	$(LAB_PYTEST) $(WITHOUT_LAB) || failed=1; \
+	$(PYTEST) tests/integration/e2e || failed=1; \
+	$(LAB_PYTEST) $(IN_LAB) || failed=1; \
+	exit $$failed
 
 .PHONY: test-zfs
 test-zfs: dist ## Run all tests of what is done with ZFS on another one (ZFS=2.1, 2.3, 2.4)

@@ -18,7 +18,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the process may have in memory at most.
-const KILOBYTES: i64 = 200 << 10;
+const KILOBYTES: i64 = 100 << 10;
 
 /// Numbers of datasets and of snapshots of each; which of them each side has.
 struct Shape {
