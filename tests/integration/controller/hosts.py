@@ -104,7 +104,7 @@ class Sshd:
         return (self.scratch / f"{name}.pub").read_text(encoding="utf-8").strip()
 
     def _wait(self) -> None:
-        for _attempt in range(100):
+        for _attempt in range(600):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return

@@ -74,7 +74,7 @@ def test_nothing_goes_on_when_ansible_gives_up(released: Controller, sshd: Sshd 
     name = f"slow{len(sshd.hosts)}"
     released.inventory.append(sshd.add(name, programs={"zfs": 'echo $$ > "$HOME/zfs.pid"; exec sleep 60'}))
     lock = sshd.home(name) / "lock"
-    task = f"- name: it\n  ferro.zfs.zfs_replicate: {{source: tank, target: backup, lock: {lock}}}\n  timeout: 3\n"
+    task = f"- name: it\n  ferro.zfs.zfs_replicate: {{source: tank, target: backup, lock: {lock}}}\n  timeout: 6\n"
     assert released.play(name, task).one("it").outcome == "failed"
     child = Path("/proc") / (sshd.home(name) / "zfs.pid").read_text(encoding="utf-8").strip()
     for _attempt in range(100):
