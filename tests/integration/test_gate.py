@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zfs_hosts import NATIVE, ROOT, Hosts, program
+from zfs_hosts import APPEND, NATIVE, ROOT, Hosts, program
 
 ATTACKS = ROOT / "tests/it/fixtures/attacks.txt"
 # As version 0.1 says it, which is still understood, and as it is said now.
@@ -280,8 +280,7 @@ def test_a_thief_of_the_hubs_key_can_neither_destroy_nor_alter_what_offsite_hold
 def test_a_gate_before_an_account_that_can_only_append(hosts: Hosts, key: Path) -> None:
     source_pool(hosts, "backup")
     hosts.pool("offsite", "vault")
-    append = "canmount,create,mount,readonly,receive:append,userprop"
-    hosts.sh("offsite", f"zfs create -o canmount=off vault/in; zfs allow -u archive {append} vault/in")
+    hosts.sh("offsite", f"zfs create -o canmount=off vault/in; zfs allow -u archive canmount,create,mount,readonly,{APPEND},userprop vault/in")
     guard(hosts, "offsite", key, "--mode receive --dataset vault/in", "archive")
     push = {**PUSH, "target_host": "archive@offsite"}
     first = hosts.replicate("backup", **push)

@@ -13,10 +13,13 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 
 from lab import HOSTS, PATIENCE, Lab  # noqa: E402
 
-__all__ = ["ARCHITECTURE", "HELD", "HOSTS", "NATIVE", "PATIENCE", "ROOT", "Hosts", "Lab", "program"]
+__all__ = ["APPEND", "ARCHITECTURE", "HELD", "HOSTS", "NATIVE", "PATIENCE", "ROOT", "Hosts", "Lab", "program"]
 
 # Of the lab's hosts.
 ARCHITECTURE = os.environ.get("FERRO_LAB_ARCH", "x86_64")
+
+# The least that may receive: 2.1 knows no other permission for it.
+APPEND = "receive" if os.environ.get("FERRO_LAB_ZFS") == "2.1" else "receive:append"
 
 # What ZFS says of a held snapshot that it is to destroy.
 HELD = "dataset is busy" if os.environ.get("FERRO_LAB_ZFS") == "2.1" else "it's being held"
