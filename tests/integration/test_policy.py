@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from policy_box import Box, Result, without_seconds
+from zfs_hosts import HELD
 
 # --- bad days ---
 
@@ -42,7 +43,9 @@ def test_what_is_held_in_the_last_moment_does_not_keep_the_rest(box: Box, others
     both = {"tank/a": "one", **{f"tank/{other}": "one" for other in others}}
     result = box.prune(both, policies={"one": {"hourly": 1}}, before=path, _ansible_verbosity=1)
     assert not result.get("failed")
-    assert {"snapshot": f"tank/a@{names[4]}", "reasons": ["held"]} in result["kept"]
+    # Of a hold, `zfs destroy` of 2.1 says no more than that.
+    reason = "busy" if HELD == "dataset is busy" and not others else "held"
+    assert {"snapshot": f"tank/a@{names[4]}", "reasons": [reason]} in result["kept"]
     assert box.snapshots("tank/a") == [f"tank/a@{names[4]}", f"tank/a@{names[9]}"]
     assert len(box.snapshots()) == 2 + len(others)
 
