@@ -29,7 +29,8 @@ ifdef ZFS
 export FERRO_LAB_ZFS := $(ZFS)
 endif
 # What must hold with every OpenZFS: each of its commands that the binaries and playbooks use, each
-# of its outputs that they read, and each promise about data. Left out is what has no ZFS in it.
+# of its outputs that they read, and each promise about data. Left out is what has no ZFS in it, what
+# is about other tools (migration), and what shows the same to people (demo).
 EVERY_ZFS := $(filter-out $(addprefix tests/integration/test_,$(addsuffix .py,demo fleet_scale migration site_slips)), \
   $(wildcard tests/integration/test_*.py))
 

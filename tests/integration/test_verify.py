@@ -161,7 +161,7 @@ def test_a_gate_is_enough_and_a_killed_run_leaves_nothing(pulled: Hosts, key: Pa
         # Its streams flow, for some six seconds.
         pulled.sh("source", "for i in $(seq 600); do pgrep -f '[z]fs send .*@b' >/dev/null && break; sleep 0.1; done; sleep 2")
         pulled.sh("backup", f"pkill -{signal} -x zfs_verify")
-        process.wait(timeout=60)
+        process.wait(timeout=20)
         # Its `zfs send` ends when it writes to nobody, and must not be taken for the next one's.
         pulled.sh("source", "for i in $(seq 600); do pgrep -f '[z]fs send .*@b' >/dev/null || exit 0; sleep 0.1; done; exit 1")
     assert json.loads(pulled.sh("backup", "cat /tmp/v.state"))["replicas"][0]["pass"]["object"] > 0

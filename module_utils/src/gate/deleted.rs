@@ -83,7 +83,7 @@ fn vanished(place: &DatasetName) -> Denied {
 fn look(place: &DatasetName) -> Result<Vec<Found>, Denied> {
     let (name, marks) = (place.as_str(), format!("{MISSING},{PLACEHOLDER}"));
     let listed = ask(&["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", "name,guid", name])?;
-    let versions = ask(&["list", "-Hp", "-r", "-t", "snapshot", "-o", versions::VERSION_COLUMNS, name])?;
+    let versions = ask(&["list", "-Hp", "-r", "-t", "snapshot", "-o", versions::COLUMNS, name])?;
     let set = ["get", "-Hp", "-r", "-t", "filesystem,volume", "-s", "local", "-o", "name,property,value"];
     let set = ask(&[&set[..], &[&marks, name]].concat())?;
     if !(listed.status.success() && versions.status.success() && set.status.success()) {
@@ -93,7 +93,7 @@ fn look(place: &DatasetName) -> Result<Vec<Found>, Denied> {
 }
 
 fn found(listed: &str, versions: &str, set: &str) -> Result<Vec<Found>, String> {
-    let versions = versions::versions(versions).map_err(|error| error.to_string())?;
+    let versions = versions::read(versions).map_err(|error| error.to_string())?;
     let set = parse::settings(set).map_err(|error| error.to_string())?;
     let guids: HashMap<String, Option<u64>> = parse::numbers(listed).map_err(|error| error.to_string())?;
     let one = |line: &str| {

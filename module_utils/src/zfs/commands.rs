@@ -86,11 +86,11 @@ impl Zfs<'_> {
         if roots.is_empty() {
             return Ok(Versions::new());
         }
-        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", versions::VERSION_COLUMNS]);
+        let cmd = Cmd::new("zfs").args(["list", "-Hp", "-t", "snapshot,bookmark", "-o", versions::COLUMNS]);
         let cmd = if recursive { cmd.arg("-r") } else { cmd.args(["-d", "1"]) };
         let cmd = cmd.args(roots);
-        let mut listing = versions::VersionListing::default();
-        self.rows(&cmd, versions::VERSION_COLUMNS, &mut |fields| listing.row(fields))?;
+        let mut listing = versions::Listing::default();
+        self.rows(&cmd, versions::COLUMNS, &mut |fields| listing.row(fields))?;
         let versions = listing.sorted();
         self.only_asked_for(&cmd, roots, recursive, versions.keys())?;
         Ok(versions)

@@ -4,28 +4,28 @@ use super::parse::{Unexpected, unexpected};
 use crate::model::{DatasetName, Version, VersionKind, check_version_name};
 use std::collections::HashMap;
 
-/// The columns that [`versions`] reads: only those that ZFS knows without opening each snapshot.
-pub const VERSION_COLUMNS: &str = "name,guid,createtxg";
+/// The columns that [`read`] reads: only those that ZFS knows without opening each snapshot.
+pub const COLUMNS: &str = "name,guid,createtxg";
 
-/// Reads `zfs list -Hp -t snapshot,bookmark -o VERSION_COLUMNS` into the versions of each dataset, oldest first.
-pub fn versions(stdout: &str) -> Result<HashMap<DatasetName, Vec<Version>>, Unexpected> {
-    let mut listing = VersionListing::default();
+/// Reads `zfs list -Hp -t snapshot,bookmark -o COLUMNS` into the versions of each dataset, oldest first.
+pub fn read(stdout: &str) -> Result<HashMap<DatasetName, Vec<Version>>, Unexpected> {
+    let mut listing = Listing::default();
     for line in stdout.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
-        listing.row(&fields).ok_or_else(|| unexpected("zfs list", VERSION_COLUMNS, line))?;
+        listing.row(&fields).ok_or_else(|| unexpected("zfs list", COLUMNS, line))?;
     }
     Ok(listing.sorted())
 }
 
 /// The same, line by line: a listing may have a million of them.
 #[derive(Debug, Default)]
-pub struct VersionListing {
+pub struct Listing {
     all: HashMap<DatasetName, Vec<Version>>,
     /// Of the dataset that the last line was about; most lines are about the same as the one before.
     current: Option<(DatasetName, Vec<Version>)>,
 }
 
-impl VersionListing {
+impl Listing {
     /// Takes the fields of a line; none if they are not understood.
     pub fn row(&mut self, fields: &[&str]) -> Option<()> {
         let [full, guid, createtxg] = fields else { return None };
@@ -71,13 +71,13 @@ fn split_version(full: &str) -> Option<(&str, VersionKind, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::versions;
+    use super::read;
     use crate::model::{DatasetName, check_version_name};
     use proptest::prelude::{any, prop, prop_assert, proptest};
 
     #[test]
     fn versions_are_sorted_by_createtxg_with_the_bookmark_first() {
-        let all = versions("t/a@z\t3\t7\nt/a@a\t9\t12\nt/a#z\t3\t7\nt/b@x y\t1\t1\n").unwrap();
+        let all = read("t/a@z\t3\t7\nt/a@a\t9\t12\nt/a#z\t3\t7\nt/b@x y\t1\t1\n").unwrap();
         let shown: Vec<_> = all[&"t/a".parse().unwrap()].iter().map(crate::model::Version::signed).collect();
         assert_eq!(shown, ["#z", "@z", "@a"]);
         assert_eq!(all[&"t/b".parse().unwrap()][0].name, "x y");
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_an_error() {
-        assert!(versions("tank\t1\t2\n").is_err());
-        assert!(versions("tank@a\t1\n").is_err());
-        assert!(versions("tank@a@b\t1\t2\n").is_err());
+        assert!(read("tank\t1\t2\n").is_err());
+        assert!(read("tank@a\t1\n").is_err());
+        assert!(read("tank@a@b\t1\t2\n").is_err());
     }
 
     proptest! {
@@ -95,7 +95,7 @@ mod tests {
         fn what_is_taken_for_a_version_is_one_of_a_dataset(text in any::<String>(), fields in prop::collection::vec("[a-z0-9@#/. -]{0,9}", 1..9)) {
             let line = fields.join("\t");
             for output in [text.as_str(), line.as_str(), &format!("{line}\n{text}\n")] {
-                for (dataset, of_dataset) in versions(output).unwrap_or_default() {
+                for (dataset, of_dataset) in read(output).unwrap_or_default() {
                     prop_assert!(dataset.as_str().parse::<DatasetName>().is_ok());
                     for version in of_dataset {
                         prop_assert!(check_version_name(&version.name).is_ok());
