@@ -7,5 +7,6 @@ pub mod deleted;
 pub mod parse;
 pub mod pools;
 pub mod properties;
+pub mod rows;
 pub mod snapshots;
 pub mod versions;
