@@ -4,7 +4,7 @@
 use super::coverage::{Now, Said, cover};
 use super::kept::Kept;
 use super::model::{self, At, Confirmed, Dataset, Part, Pool, PoolProperties, PoolState, PoolStatus, Role, Unreadable};
-use super::snapshots::{Tally, Times};
+use super::snapshots::{Counted, Tally, Times};
 use crate::model::marks::PLACEHOLDER;
 use crate::zfs::parse::Unexpected;
 use std::collections::{BTreeMap, HashSet};
@@ -186,7 +186,8 @@ pub fn unmanaged(datasets: &[Dataset]) -> Vec<String> {
 
 impl Listing {
     fn fill_in(&self, dataset: &mut Dataset, kept: &Kept) {
-        let counted = self.tally.of(&dataset.name);
+        let none = Counted::default();
+        let counted = self.tally.of(&dataset.name).unwrap_or(&none);
         let mut snapshots = counted.snapshots(&dataset.name, &self.times);
         if let Some(since) = self.begun.and_then(|begun| kept.after(&dataset.name, begun)) {
             let newest = since.newest.iter().chain(&snapshots.newest).max_by_key(|newest| newest.created_at).cloned();

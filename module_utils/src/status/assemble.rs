@@ -149,14 +149,13 @@ pub fn facts(wish: &Wish, gathered: Gathered<'_>, now: &Now) -> Facts {
     let said = &gathered.jobs.said;
     let is_known = gathered.states.is_some();
     let mut unreadable = [gathered.jobs.unreadable.clone(), gathered.unreadable].concat();
-    let (mut pools, mut datasets, mut times) = (Vec::new(), Vec::new(), Times::new());
-    let mut listed_pools = HashSet::new();
+    let (mut pools, mut datasets, mut times): (Vec<_>, Vec<_>, Vec<&Times>) = Default::default();
+    let (mut listed_pools, none) = (HashSet::new(), Answers::default());
     for (name, state) in gathered.states.unwrap_or_default() {
-        let none = Answers::default();
         let answers = gathered.answers.get(&name).unwrap_or(&none);
         let mut pool = answers.pool(&name, state);
         unreadable.extend(answers.unreadable(&pool.state).cloned());
-        times.extend(answers.times().into_iter().flatten().map(|(name, at)| (name.clone(), *at)));
+        times.extend(answers.times());
         if let Some(of_pool) = answers.datasets(said, &gathered.jobs.kept, now, wish.lists_snapshots()) {
             pool.created_at = answers::created_at(&name, &of_pool);
             pool.unmanaged = answers::unmanaged(&of_pool);
@@ -184,7 +183,7 @@ fn of_jobs(wish: &Wish, known: &BTreeMap<String, Known>, timers: Option<&Timers>
     known.iter().map(|(name, known)| jobs::job(name, known, timers, wish.job_max_age, now.at)).collect()
 }
 
-fn replicas(of: &Jobs, jobs: &[Job], datasets: &[Dataset], times: &Times, said: &Said, now: &Now) -> Vec<Replica> {
+fn replicas(of: &Jobs, jobs: &[Job], datasets: &[Dataset], times: &[&Times], said: &Said, now: &Now) -> Vec<Replica> {
     let here: Here<'_> = datasets.iter().map(|dataset| (dataset.name.as_str(), dataset)).collect();
     let of_course = |(name, course): &(String, Course)| {
         let job = jobs.iter().find(|job| job.name == *name)?;

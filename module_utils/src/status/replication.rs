@@ -153,8 +153,8 @@ pub struct Evidence<'a> {
     pub known: &'a Known,
     /// The datasets of this host.
     pub here: &'a Here<'a>,
-    /// When snapshots of this host were taken.
-    pub times: &'a Times,
+    /// When snapshots of this host were taken, pool by pool.
+    pub times: &'a [&'a Times],
     /// Length of the shortest interval.
     pub frequently_minutes: u32,
     /// The moment.
@@ -236,12 +236,15 @@ fn newest(
     (source, target): &(String, String),
     report: &Map<String, Value>,
     local: Option<&Dataset>,
-    times: &Times,
+    times: &[&Times],
 ) -> Option<Snapshot> {
     let to = report.get("to").and_then(Value::as_str).map(|to| to.trim_start_matches('@'));
     let guid = |key: &str| report.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let told = to.and_then(|to| {
-        let here = || course.local(source, target).and_then(|name| times.get(&format!("{name}@{to}"))).copied();
+        let here = || {
+            let name = format!("{}@{to}", course.local(source, target)?);
+            times.iter().find_map(|of_pool| of_pool.get(&name)).copied()
+        };
         let created = created(report).or_else(here)?;
         Some(Snapshot { name: to.to_owned(), guid: guid("to_guid"), created_at: Some(created) })
     });

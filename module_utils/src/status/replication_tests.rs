@@ -35,7 +35,7 @@ fn found(options: ReplicateOptions, known: &Known, all: &[Dataset], times: &Time
     let here: Here<'_> = all.iter().map(|dataset| (dataset.name.as_str(), dataset)).collect();
     replicas(
         &Course::new(options).unwrap(),
-        &Evidence { job, known, here: &here, times, frequently_minutes: 15, now: NOW },
+        &Evidence { job, known, here: &here, times: &[times], frequently_minutes: 15, now: NOW },
     )
 }
 

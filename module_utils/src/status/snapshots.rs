@@ -93,10 +93,10 @@ impl Tally {
         Some(())
     }
 
-    /// What a dataset has; nothing if it was not seen.
+    /// What a dataset has; none if it was not seen.
     #[must_use]
-    pub fn of(&self, dataset: &str) -> Counted {
-        self.of.get(dataset).cloned().unwrap_or_default()
+    pub fn of(&self, dataset: &str) -> Option<&Counted> {
+        self.of.get(dataset)
     }
 
     /// The snapshots whose times are worth asking for, in full.
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(tally.add(&["tank@a", "7", "x"]), None);
         assert_eq!(tally.add(&["tank@a", "7"]), None);
         assert_eq!(tally.telling().len(), 4);
-        let counted = tally.of("tank");
+        let counted = tally.of("tank").unwrap();
         let times = Times::from([("tank@autosnap_2026-01-01_00:00:00_daily".to_owned(), At(99))]);
         let told = counted.snapshots("tank", &times);
         assert_eq!((told.total, told.other, told.newest.unwrap().name.as_str()), (3, 1, "manual"));
@@ -211,6 +211,6 @@ mod tests {
         let confirmed: Vec<_> = counted.confirmed().map(|(_, txg, _)| txg).collect();
         assert_eq!(confirmed, [10, 30]);
         assert_eq!(tally.bookmarks().len(), 2);
-        assert_eq!(tally.of("other").snapshots("other", &times).total, 0);
+        assert!(tally.of("other").is_none());
     }
 }

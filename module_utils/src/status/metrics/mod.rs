@@ -15,6 +15,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::fmt;
+use std::sync::Arc;
 
 /// Above this many datasets only pools, jobs and replication have series.
 const MOST_DATASETS: usize = 2_000;
@@ -99,14 +100,23 @@ impl From<f64> for Number {
 
 /// Families in the order in which they were begun. They are const: what is gone leaves no series behind.
 #[derive(Debug, Default)]
-struct Families(Vec<Family>);
+struct Families {
+    all: Vec<Family>,
+    /// Of the last sample: that of the next family, more often than not.
+    at: usize,
+    /// Of the last sample: those of the next one, too, more often than not.
+    labels: Labels,
+}
+
+/// Labels that many samples have in common: there are ten thousand, of a thousand datasets.
+type Labels = Arc<[(String, String)]>;
 
 #[derive(Debug)]
 struct Family {
     name: &'static str,
     help: &'static str,
     kind: MetricType,
-    samples: Vec<(Vec<(String, String)>, Number)>,
+    samples: Vec<(Labels, Number)>,
 }
 
 impl Families {
@@ -135,12 +145,21 @@ impl Families {
     }
 
     fn add(&mut self, name: &'static str, help: &'static str, kind: MetricType, labels: &[Label<'_>], value: Number) {
-        let at = self.0.iter().position(|family| family.name == name).unwrap_or_else(|| {
-            self.0.push(Family { name, help, kind, samples: Vec::new() });
-            self.0.len() - 1
+        self.at = self.place(name).unwrap_or_else(|| {
+            self.all.push(Family { name, help, kind, samples: Vec::new() });
+            self.all.len() - 1
         });
-        let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
-        self.0[at].samples.push((labels, value));
+        let is_same = |((kept, of), (label, value)): (&(String, String), &Label<'_>)| kept == label && of == value;
+        if labels.len() != self.labels.len() || !self.labels.iter().zip(labels).all(is_same) {
+            self.labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
+        }
+        self.all[self.at].samples.push((Arc::clone(&self.labels), value));
+    }
+
+    /// Where the family of that name is. It is looked for from the last one on: each dataset has its samples in the same order.
+    fn place(&self, name: &str) -> Option<usize> {
+        let count = self.all.len();
+        (1..=count).map(|step| (self.at + step) % count).find(|at| self.all[*at].name == name)
     }
 
     fn text(self, format: Format) -> String {
@@ -158,12 +177,13 @@ impl Families {
 
 impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for Family { name, help, kind, samples } in &self.0 {
+        for Family { name, help, kind, samples } in &self.all {
             // The encoders put it back.
             let name = name.strip_suffix("_total").unwrap_or(name);
             let mut family = encoder.encode_descriptor(name, help, None, *kind)?;
             for (labels, number) in samples {
-                let mut sample = family.encode_family(labels)?;
+                let labels = &**labels;
+                let mut sample = family.encode_family(&labels)?;
                 match (kind, *number) {
                     (MetricType::Counter, Number::Whole(value)) => {
                         sample.encode_counter::<NoLabelSet, _, u64>(&value.unsigned_abs(), None)?;
