@@ -214,8 +214,8 @@ soak: dist ## Run a long random walk on real ZFS (FERRO_WALK_SEED=n), and every 
 	  $(PYTEST) -s tests/integration/test_walk.py tests/integration/test_histories.py
 
 .PHONY: fuzz
-fuzz: ## Fuzz the stream parser for a minute (FERRO_FUZZ_SECONDS)
-	tests/fuzz/run stream $${FERRO_FUZZ_SECONDS:-60}
+fuzz: ## Fuzz the gate, the parsers and the reader of streams, a minute each (FERRO_FUZZ_SECONDS)
+	for target in gate parsers stream; do tests/fuzz/run $$target $${FERRO_FUZZ_SECONDS:-60} || exit 1; done
 
 .PHONY: bench
 bench: dist ## Run the benchmarks of docs/benchmarks.md
