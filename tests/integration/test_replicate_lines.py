@@ -114,6 +114,20 @@ def test_power_cut_of_the_receiving_host(own_sshd: Hosts, arguments: dict[str, A
     sender_ends(hosts)
 
 
+@pytest.mark.parametrize("host", ["source", "backup"])
+def test_ssh_is_not_started_for_each_command(hosts: Hosts, host: str) -> None:
+    pools(hosts, megabytes=10)
+    hosts.sh("source", "for i in 1 2 3 4 5 6; do zfs create tank/$i; done; zfs snapshot -r tank@s2")
+    hosts.sh(
+        host, "mkdir -p /run/counted; printf '#!/bin/sh\\necho >>/run/counted/starts; exec /usr/bin/ssh \"$@\"\\n' >/run/counted/ssh; chmod +x /run/counted/ssh"
+    )
+    result = hosts.replicate(host, before="PATH=/run/counted:$PATH", **(PUSH if host == "source" else PULL))
+    assert not result.get("failed") and result["summary"]["replicated"] == 8, result["msg"]
+    # Once, to log in; who is started in that very moment does not know of it yet.
+    assert hosts.sh(host, "wc -l </run/counted/starts") in ("1\n", "2\n")
+    assert hosts.leftovers(host) == ""
+
+
 @pytest.mark.parametrize("own_sshd", ["MaxSessions 1"], indirect=True)
 def test_an_sshd_that_takes_one_session_for_each_connection(own_sshd: Hosts) -> None:
     pools(own_sshd, megabytes=10)

@@ -13,8 +13,7 @@ use crate::ansible::outcome::{Outcome, Shown};
 use crate::ansible::status_file::Record;
 use crate::ansible::task::{Task, settle, sum_up};
 use crate::ansible::validate;
-use crate::exec::foreign;
-use crate::exec::{atomic_file, clock};
+use crate::exec::{atomic_file, clock, foreign, session};
 use crate::terminal::look::Look;
 use crate::terminal::table::{Cell, Tone};
 use jiff::Timestamp;
@@ -75,6 +74,9 @@ pub fn main_as<A: Arguments, E: Display + AsRef<dyn Error>>(
     check: impl Fn(A, Task) -> Result<(), String>,
     run: impl FnOnce(A, Task) -> Result<Outcome, E>,
 ) -> ExitCode {
+    if let Some(status) = session::run() {
+        return status;
+    }
     let started = clock::now();
     let spec = match Spec::read(program.spec) {
         Ok(spec) => spec,

@@ -1,7 +1,9 @@
 //! Commands as data: equal in tests, printable in errors, never a shell string, except where ssh needs one.
 
+use crate::exec::session;
 use std::fmt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Where the system tools may lie although a login's `PATH` lacks it: Debian gives ordinary users no `sbin`.
@@ -13,13 +15,15 @@ pub struct Cmd {
     argv: Vec<String>,
     /// The only `PATH`; nothing else is in the environment either.
     only_path: Option<&'static str>,
+    /// For `ssh`: where the socket of the connection is that it may use.
+    socket: Option<PathBuf>,
 }
 
 impl Cmd {
     /// The program, found through `PATH`.
     #[must_use]
     pub fn new(program: &str) -> Self {
-        Self { argv: vec![program.to_owned()], only_path: None }
+        Self { argv: vec![program.to_owned()], only_path: None, socket: None }
     }
 
     /// Adds one argument.
@@ -54,6 +58,12 @@ impl Cmd {
         Self { only_path: Some(path), ..self }
     }
 
+    /// The same, for `ssh`, over the connection that has its socket there, once it has.
+    #[must_use]
+    pub fn over(self, socket: PathBuf) -> Self {
+        Self { socket: Some(socket), ..self }
+    }
+
     /// The command as a program to spawn here. `LC_ALL=C` is what makes its messages readable for us.
     #[must_use]
     pub fn local(&self) -> Command {
@@ -63,7 +73,8 @@ impl Cmd {
         // With a path instead of a name, and only then, std can spawn without copying our page tables, whose cost grows with what
         // we hold in memory.
         let found = std::env::split_paths(&path).map(|folder| folder.join(self.program())).find(|file| file.is_file());
-        let mut command = Command::new(found.unwrap_or_else(|| self.program().into()));
+        let shared = self.socket.as_deref().and_then(session::over);
+        let mut command = shared.unwrap_or_else(|| Command::new(found.unwrap_or_else(|| self.program().into())));
         if self.only_path.is_some() {
             command.env_clear();
         }
@@ -82,7 +93,7 @@ impl Cmd {
     /// The command of these words; none without a word.
     #[must_use]
     pub fn of(argv: &[String]) -> Option<Self> {
-        (!argv.is_empty()).then(|| Self { argv: argv.to_vec(), only_path: None })
+        (!argv.is_empty()).then(|| Self { argv: argv.to_vec(), only_path: None, socket: None })
     }
 }
 

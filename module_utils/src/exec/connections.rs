@@ -53,7 +53,8 @@ impl Drop for Connections<'_> {
         }
         let lanes = self.remotes.iter().flat_map(|remote| (0..MOST_LANES).map(|number| remote.lane(number)));
         let connected: Vec<Remote> = lanes.filter(Remote::is_connected).collect();
-        self.runner.clean_up(&connected.iter().map(Remote::disconnect).collect::<Vec<_>>());
+        let stay: Vec<_> = connected.iter().filter(|remote| !remote.dismiss()).map(Remote::disconnect).collect();
+        self.runner.clean_up(&stay);
         wait_for_end(&connected);
         if let Some(folder) = &self.folder {
             let _ = fs::remove_dir_all(folder);

@@ -19,6 +19,7 @@ pub mod own_folder;
 pub mod pipeline;
 pub mod runner;
 pub mod scripts;
+pub mod session;
 pub mod signals;
 pub mod ssh;
 pub mod stderr;

@@ -2,6 +2,7 @@
 
 use crate::exec::cmd::Cmd;
 use crate::exec::elevation::Elevation;
+use crate::exec::session;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -115,9 +116,16 @@ impl Remote {
             .args(["-o", "ControlMaster=auto", "-o", &persist, "-T", "-a", "-x", "--"])
             .arg(&self.destination)
             .arg(self.elevation.of(cmd).for_login_shell())
+            .over(self.control_path.clone())
     }
 
-    /// Ends the shared connection.
+    /// Ends the shared connection without `ssh`; false where that was not understood.
+    #[must_use]
+    pub fn dismiss(&self) -> bool {
+        session::dismiss(&self.control_path)
+    }
+
+    /// The command that ends the shared connection.
     #[must_use]
     pub fn disconnect(&self) -> Cmd {
         self.ssh().args(["-O", "exit", "--"]).arg(&self.destination)

@@ -40,7 +40,7 @@ fn dataset(name: &str, days: i64, snapshots: &[(&str, i64)]) -> Dataset {
         tally.add(&[&full, "1", &txg.to_string()]).unwrap();
         times.insert(full, At(now().at - ago));
     }
-    dataset.snapshots = Some(tally.of(name).unwrap().snapshots(name, &times));
+    dataset.snapshots = Some(tally.of(name).cloned().unwrap_or_default().snapshots(name, &times));
     dataset
 }
 
