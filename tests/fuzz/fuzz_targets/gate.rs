@@ -61,7 +61,9 @@ fn check(rules: &Rules, line: &str, permitted: &Permit) {
     assert!(OF_BOTH.contains(&verb) || of_mode.contains(&verb), "{words:?}");
     // A token is no name, and is looked into before it is used.
     if verb != "send" || !args.iter().any(|word| word.starts_with('-') && word.contains('t')) {
-        args.iter().for_each(|word| within(rules, word));
+        // What `-x` leaves out is a property.
+        let is_name = |at: &usize| args[..*at].last() != Some(&"-x");
+        (0..args.len()).filter(is_name).for_each(|at| within(rules, args[at]));
     }
     let has = |flag: &str| args.contains(&flag);
     assert!(!(has("-R") || has("-f") || has("-rf") || has("-Rf")) || verb == "send", "{words:?}");
