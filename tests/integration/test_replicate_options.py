@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from streaming import can_be_resumed, cut
+from streaming import can_be_resumed, cut, wait_until
 from zfs_hosts import HELD, Hosts, program
 
 LOCAL = {"source": ["tank"], "target": "vault"}
@@ -202,5 +202,6 @@ def test_progress_of_several_at_once(hosts: Hosts) -> None:
         time.sleep(0.3)
     both = [state for state in seen if state["parallel"] == 2]
     assert both and all(state["bytes"] <= state["bytes_estimated"] * 1.1 and state["of"] == 3 for state in both), seen
-    assert hosts.sh("source", "ls /tmp/progress.json 2>&1 || true").count("No such file") == 1
+    # The result comes first.
+    wait_until(hosts, "source", "! test -e /tmp/progress.json")
     assert json.loads(hosts.sh("source", "cat /tmp/result"))["summary"]["replicated"] == 3
