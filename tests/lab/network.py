@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from errors import LabError
 
 CONTROLLER = "10.99.0.254/24"
+BRIDGE = "02:00:00:00:00:fe"
 
 
 # A packet to everybody, twice a second. A guest whose kernel has lost a timer sleeps until something
@@ -40,7 +41,10 @@ class Network:
 
     def create(self, hosts: Iterable[str]) -> None:
         ip("netns", "add", self.name)
-        commands = ["link set lo up", "link add bridge type bridge", f"address add {CONTROLLER} dev bridge", "link set bridge up"]
+        # With an address of its own, or else it takes that of a host, and another one when the line of that is cut: the other hosts would
+        # not find us for as long as they remember the old one, up to a minute.
+        bridge = f"link add bridge address {BRIDGE} type bridge"
+        commands = ["link set lo up", bridge, f"address add {CONTROLLER} dev bridge", "link set bridge up"]
         for host in hosts:
             commands += [f"tuntap add dev {host} mode tap", f"link set {host} master bridge up"]
         for command in commands:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab import HOSTS, Lab, LabError
+from network import call
 
 NAME = "selftest"
 
@@ -122,6 +123,17 @@ def test_lines_can_be_cut_and_slowed(clean: Lab) -> None:
     assert clean.run("source", ssh, check=False).returncode == 255
     clean.net("backup", "heal")
     clean.run("source", ssh)
+
+
+def test_a_cut_line_is_nobody_elses(clean: Lab) -> None:
+    """Whichever it is: our own address for the others does not change with it."""
+    ours = ["ip", "-n", clean.network.name, "-o", "link", "show", "dev", "bridge"]
+    address = {call(ours).split("link/ether ")[1].split()[0]}
+    for host in ("source", "backup", "offsite"):
+        clean.cut_line(host)
+        address.add(call(ours).split("link/ether ")[1].split()[0])
+        clean.heal_line(host)
+    assert len(address) == 1
 
 
 def test_ansible_style_programs_run_in_the_labs_network(lab: Lab) -> None:
