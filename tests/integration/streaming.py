@@ -61,8 +61,9 @@ def cut(hosts: Hosts, host: str, signal: str, until: str, **args: Any) -> None:
 
 
 def can_be_resumed(dataset: str) -> str:
-    """True where a receive has something that could be resumed."""
-    return f"zfs get -H -o value receive_resume_token {dataset} 2>/dev/null | grep -q ^1-"
+    """True where a receive has something that could be resumed: a token is there before that, and means nothing if the receive ends then."""
+    token = f"zfs get -H -o value receive_resume_token {dataset} 2>/dev/null | grep ^1-"
+    return f"token=$({token}) && zfs send -nvt $token 2>&1 | grep -q 'bytes = 0x[1-9a-f]'"
 
 
 def wait_for_a_stream(hosts: Hosts, host: str, dataset: str = "vault/tank/big") -> None:

@@ -296,8 +296,13 @@ zfs list -H -t volume -o name -r {root} | while read -r volume; do zfs list -H -
 for i in $(seq 100); do
   {{ {DEVICES} ; }} > /run/devices 2>/dev/null || true
   cut -d' ' -f2 /run/devices | grep -vxFf - /run/wanted > /run/missing || break
+  # A volume that was renamed may keep none for its snapshots until it is asked for them anew.
+  [ $i != 20 ] || for volume in $(cut -d@ -f1 /run/missing | sort -u); do
+    zfs set snapdev=hidden $volume; zfs inherit snapdev $volume
+  done
   sleep 0.1
 done
+[ ! -s /run/missing ] || {{ echo "no device for $(cat /run/missing)" >&2; exit 1; }}
 while read -r device snapshot; do
   grep -qxF "$snapshot" /run/wanted || continue
   sum=$(sha256sum < $device)
