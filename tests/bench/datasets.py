@@ -80,7 +80,9 @@ class Bench:
                 seconds[phase].setdefault(name, []).append(time.monotonic() - begin)
         for name in names:
             self.lab.run(target, f"zfs destroy -r vault/{PLACES[name]}{place}; zpool sync vault", timeout=600)
-        self.lab.run("source", "zfs list -H -t bookmark -o name -r tank/d | xargs -r -n 1 zfs destroy; true", timeout=600)
+        # The next turn has as many snapshots as this one.
+        self.lab.run("source", f"zfs destroy -r tank/d@s{self.taken}; zfs list -H -t bookmark -o name -r tank/d | xargs -r -n 1 zfs destroy; true", timeout=600)
+        self.taken -= 1
 
 
 def main() -> None:

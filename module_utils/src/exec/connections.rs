@@ -53,7 +53,13 @@ impl Drop for Connections<'_> {
         }
         let lanes = self.remotes.iter().flat_map(|remote| (0..MOST_LANES).map(|number| remote.lane(number)));
         let connected: Vec<Remote> = lanes.filter(Remote::is_connected).collect();
-        let stay: Vec<_> = connected.iter().filter(|remote| !remote.dismiss()).map(Remote::disconnect).collect();
+        // Where one does not answer, nobody waits for each of the others: ssh asks them all at once.
+        let mut answers = true;
+        let stays = |remote: &&Remote| {
+            answers = answers && remote.dismiss();
+            !answers
+        };
+        let stay: Vec<_> = connected.iter().filter(stays).map(Remote::disconnect).collect();
         self.runner.clean_up(&stay);
         wait_for_end(&connected);
         if let Some(folder) = &self.folder {

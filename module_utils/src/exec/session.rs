@@ -63,8 +63,6 @@ pub fn over(socket: &Path) -> Option<Command> {
 pub fn dismiss(socket: &Path) -> bool {
     let ask = || -> io::Result<bool> {
         let mut holder = greeted(socket)?;
-        // Who does not answer at once is asked by ssh, which may wait.
-        holder.set_read_timeout(Some(PATIENCE))?;
         holder.write_all(&packet(&[Field::Number(TERMINATE), Field::Number(0)]))?;
         Ok(number(&read(&mut holder)?, 0) == Some(DONE))
     };
@@ -100,6 +98,8 @@ impl Session {
     /// Has the command run with our standard streams. An error means that it has not begun.
     fn open(socket: &Path, command: &str) -> io::Result<Self> {
         let mut holder = greeted(socket)?;
+        // From here on the other host has its say.
+        holder.set_read_timeout(None)?;
         holder.write_all(&new_session(command))?;
         send(&holder, io::stdin().as_fd())?;
         send(&holder, io::stdout().as_fd())?;
@@ -124,7 +124,7 @@ impl Session {
     }
 }
 
-/// Whoever holds the connection, once both have said that they speak this protocol.
+/// Whoever holds the connection, once both have said that they speak this protocol; it has to answer soon.
 fn greeted(socket: &Path) -> io::Result<UnixStream> {
     let mut holder = UnixStream::connect(socket)?;
     holder.set_read_timeout(Some(PATIENCE))?;
@@ -133,7 +133,6 @@ fn greeted(socket: &Path) -> io::Result<UnixStream> {
     if number(&greeting, 0) != Some(HELLO) || number(&greeting, 1) != Some(VERSION) {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    holder.set_read_timeout(None)?;
     Ok(holder)
 }
 
@@ -215,6 +214,7 @@ mod tests {
     use std::io::{IoSliceMut, Write};
     use std::mem::MaybeUninit;
     use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::Path;
     use std::thread;
 
     /// A byte, with one of the client's streams.
@@ -225,9 +225,8 @@ mod tests {
         ancillary.drain().count()
     }
 
-    /// What a holder of a connection says, and what came of it: the exit status, or none where the command has not begun.
-    fn held(version: u32, answer: impl Into<Option<u32>>, after: &[Vec<u8>]) -> Option<u8> {
-        let answer = answer.into();
+    /// What comes of asking a holder of a connection that speaks this version and then does that.
+    fn asked<T>(version: u32, holder: impl FnOnce(UnixStream) + Send, ask: impl FnOnce(&Path) -> T) -> T {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -236,16 +235,25 @@ mod tests {
                 let (mut client, _) = listener.accept().unwrap();
                 client.write_all(&packet(&[Field::Number(HELLO), Field::Number(version)])).unwrap();
                 assert_eq!(read(&mut client).unwrap(), [0, 0, 0, 1, 0, 0, 0, 4]);
-                let Ok(asked) = read(&mut client) else { return };
-                assert_eq!(number(&asked, 0), Some(NEW_SESSION));
-                assert!(asked.ends_with(b"\0\0\0\x08zfs list"), "{asked:?}");
-                assert_eq!([stream(&client), stream(&client), stream(&client)], [1, 1, 1]);
-                let Some(answer) = answer else { return };
-                let opened = packet(&[Field::Number(answer), Field::Number(0), Field::Number(7)]);
-                client.write_all(&[&[opened], after].concat().concat()).unwrap();
+                holder(client);
             });
-            Session::open(&socket, "zfs list").ok().map(Session::end)
+            ask(&socket)
         })
+    }
+
+    /// What a holder says to a command, and what came of it: the exit status, or none where the command has not begun.
+    fn held(version: u32, answer: impl Into<Option<u32>>, after: &[Vec<u8>]) -> Option<u8> {
+        let answer = answer.into();
+        let holder = |mut client: UnixStream| {
+            let Ok(asked) = read(&mut client) else { return };
+            assert_eq!(number(&asked, 0), Some(NEW_SESSION));
+            assert!(asked.ends_with(b"\0\0\0\x08zfs list"), "{asked:?}");
+            assert_eq!([stream(&client), stream(&client), stream(&client)], [1, 1, 1]);
+            let Some(answer) = answer else { return };
+            let opened = packet(&[Field::Number(answer), Field::Number(0), Field::Number(7)]);
+            client.write_all(&[&[opened], after].concat().concat()).unwrap();
+        };
+        asked(version, holder, |socket| Session::open(socket, "zfs list").ok().map(Session::end))
     }
 
     fn exit(status: u32) -> Vec<u8> {
@@ -269,28 +277,20 @@ mod tests {
         assert_eq!(held(VERSION, 0x8000_0003, &[]), None);
         assert_eq!(held(VERSION, 0x8000_0002, &[]), None);
         assert_eq!(held(VERSION + 1, SESSION_OPENED, &[]), None);
-        assert!(Session::open(std::path::Path::new("/nonexistent/socket"), "id").is_err());
+        assert!(Session::open(Path::new("/nonexistent/socket"), "id").is_err());
     }
 
     #[test]
     fn a_connection_is_ended_where_its_holder_says_so() {
         let ended = |answer: u32| {
-            let folder = tempfile::tempdir().unwrap();
-            let socket = folder.path().join("socket");
-            let listener = UnixListener::bind(&socket).unwrap();
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    let (mut client, _) = listener.accept().unwrap();
-                    client.write_all(&packet(&[Field::Number(HELLO), Field::Number(VERSION)])).unwrap();
-                    read(&mut client).unwrap();
-                    assert_eq!(number(&read(&mut client).unwrap(), 0), Some(TERMINATE));
-                    client.write_all(&packet(&[Field::Number(answer), Field::Number(0)])).unwrap();
-                });
-                dismiss(&socket)
-            })
+            let holder = |mut client: UnixStream| {
+                assert_eq!(number(&read(&mut client).unwrap(), 0), Some(TERMINATE));
+                client.write_all(&packet(&[Field::Number(answer), Field::Number(0)])).unwrap();
+            };
+            asked(VERSION, holder, dismiss)
         };
         assert!(ended(DONE));
         assert!(!ended(0x8000_0003));
-        assert!(!dismiss(std::path::Path::new("/nonexistent/socket")));
+        assert!(!dismiss(Path::new("/nonexistent/socket")));
     }
 }
