@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 
@@ -12,22 +11,6 @@ from errors import LabError
 
 CONTROLLER = "10.99.0.254/24"
 BRIDGE = "02:00:00:00:00:fe"
-
-
-# A packet to everybody, twice a second. A guest whose kernel has lost a timer sleeps until something
-# else wakes it, and where nobody says anything that can take a minute: seen while the line to the
-# only other host was cut.
-PULSE = """
-import socket, time
-pulse = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-pulse.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-while True:
-    time.sleep(0.5)
-    try:
-        pulse.sendto(b"", ("10.99.0.255", 9))
-    except OSError:
-        pass
-"""
 
 
 class Network:
@@ -49,14 +32,6 @@ class Network:
             commands += [f"tuntap add dev {host} mode tap", f"link set {host} master bridge up"]
         for command in commands:
             ip("-n", self.name, *command.split())
-        # Ends with the namespace.
-        subprocess.Popen(
-            ["ip", "netns", "exec", self.name, sys.executable, "-c", PULSE],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
 
     def remove(self) -> None:
         """Ends what still runs in the namespace (connections, shells), then the namespace, and with it all devices."""
