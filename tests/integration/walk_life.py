@@ -134,7 +134,11 @@ class Life:
             self.serial += 1
             origin = f"{dataset}@{chance.choice(snapshots).name}"
             if self.is_encrypted(dataset) or self.takes_plain(parent):
-                self.tried(self.source, f"zfs clone {origin} {parent}/c{self.serial}")
+                clone = f"{parent}/c{self.serial}"
+                self.tried(self.source, f"zfs clone {origin} {clone}")
+                # Outside its origin's encryption root it is one of its own, whose key is not loaded: nothing could be made below it.
+                is_locked = f'[ "$(zfs get -H -o value keystatus {clone} 2>/dev/null)" = unavailable ]'
+                self.sh(self.source, f"if {is_locked}; then zfs load-key -L file:///run/key {clone}; fi")
 
     def promote(self, chance: random.Random) -> None:
         """The clone gets its origin's snapshots and their bookmarks, which that loses."""
