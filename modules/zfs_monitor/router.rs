@@ -98,7 +98,7 @@ async fn metrics(State(viewer): State<Arc<Viewer>>, headers: HeaderMap) -> Respo
         Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
     };
-    ([(CONTENT_TYPE, kind), (VARY, "Accept")], viewer.now().metrics(format).to_string()).into_response()
+    ([(CONTENT_TYPE, kind), (VARY, "Accept")], viewer.now().metrics(format)).into_response()
 }
 
 async fn only_with_token(State(token): State<Option<Token>>, request: Request, next: Next) -> Response {

@@ -3,6 +3,7 @@
 use crate::collect::now;
 use crate::settings::Settings;
 use crate::store::{Known, Run, Store};
+use axum::body::Bytes;
 use module_utils::exec::timezone;
 use module_utils::status::answers::Question;
 use module_utils::status::assemble::{self, Gathered, unknown};
@@ -28,18 +29,18 @@ pub struct View {
     /// Whether everything has been looked at once.
     pub is_complete: bool,
     watch: Watch,
-    prometheus: OnceLock<Arc<str>>,
-    open_metrics: OnceLock<Arc<str>>,
+    prometheus: OnceLock<Bytes>,
+    open_metrics: OnceLock<Bytes>,
 }
 
 impl View {
     /// All series.
-    pub fn metrics(&self, format: Format) -> Arc<str> {
+    pub fn metrics(&self, format: Format) -> Bytes {
         let kept = match format {
             Format::Prometheus => &self.prometheus,
             Format::OpenMetrics => &self.open_metrics,
         };
-        Arc::clone(kept.get_or_init(|| metrics::watched(&self.status, &self.watch, format).into()))
+        kept.get_or_init(|| metrics::watched(&self.status, &self.watch, format).into()).clone()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Series of jobs and of replication. Those that jobs write themselves with `--metrics` have the same names.
 
-use super::{Families, flag};
+use super::{Families, Label, flag};
 use crate::ansible::status_file::{FAILED_RUNS_TOTAL, RUNS_TOTAL, SENDER, SENT_BYTES_TOTAL, Series};
 use crate::status::model::{Job, Replica, Totals};
 use crate::status::report::Status;
@@ -71,7 +71,7 @@ fn of_job(job: &Job, families: &mut Families) {
     totals(job, &labels, families);
 }
 
-fn totals(job: &Job, labels: &[(&str, &str)], families: &mut Families) {
+fn totals(job: &Job, labels: &[Label<'_>], families: &mut Families) {
     let mut total = |(name, help): Series, figure: fn(&Totals) -> u64| {
         families.counter(name, help, labels, job.totals.as_ref().map(figure));
     };
@@ -130,7 +130,7 @@ fn of_replica(replica: &Replica, families: &mut Families) {
     );
 }
 
-fn verification(replica: &Replica, labels: &[(&str, &str)], families: &mut Families) {
+fn verification(replica: &Replica, labels: &[Label<'_>], families: &mut Families) {
     let of = replica.verification.as_ref();
     families.known(
         "ferro_zfs_replica_verified_timestamp_seconds",

@@ -1,6 +1,6 @@
 //! Series of datasets and their snapshots.
 
-use super::{Families, flag};
+use super::{Families, Label, flag};
 use crate::plan::period::Interval;
 use crate::status::model::{Dataset, OfInterval, Snapshot, Snapshots};
 use crate::status::report::Status;
@@ -136,7 +136,7 @@ fn counts(dataset: &Dataset, snapshots: &Snapshots, families: &mut Families) {
 }
 
 /// What is wanted and not there has the time 0: never. What is there and of which nobody knows the time has none.
-fn times(labels: &[(&str, &str)], of: &OfInterval, families: &mut Families) {
+fn times(labels: &[Label<'_>], of: &OfInterval, families: &mut Families) {
     let at = |snapshot: &Option<Snapshot>| match snapshot {
         None => (of.wanted > 0).then_some(0),
         Some(snapshot) => snapshot.created_at.map(|at| at.0),

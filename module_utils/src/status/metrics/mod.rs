@@ -15,7 +15,6 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::fmt;
-use std::sync::Arc;
 
 /// Above this many datasets only pools, jobs and replication have series.
 const MOST_DATASETS: usize = 2_000;
@@ -72,7 +71,7 @@ fn of(status: &Status, collectors: impl FnOnce(&mut Families)) -> Families {
 }
 
 /// A label and its value.
-type Label<'a> = (&'a str, &'a str);
+type Label<'a> = (&'static str, &'a str);
 
 /// A number of a sample.
 #[derive(Clone, Copy, Debug)]
@@ -104,19 +103,51 @@ struct Families {
     all: Vec<Family>,
     /// Of the last sample: that of the next family, more often than not.
     at: usize,
-    /// Of the last sample: those of the next one, too, more often than not.
     labels: Labels,
 }
-
-/// Labels that many samples have in common: there are ten thousand, of a thousand datasets.
-type Labels = Arc<[(String, String)]>;
 
 #[derive(Debug)]
 struct Family {
     name: &'static str,
     help: &'static str,
     kind: MetricType,
-    samples: Vec<(Labels, Number)>,
+    /// Each with its place in [`Labels`].
+    samples: Vec<(usize, Number)>,
+}
+
+/// The labels of all samples, which most have in common with others: there are ten thousand, of a thousand datasets.
+#[derive(Debug, Default)]
+struct Labels {
+    /// The values of all labels, one after another.
+    values: String,
+    /// Each label, and where its value ends.
+    each: Vec<(&'static str, usize)>,
+    /// Where the labels of a sample end.
+    ends: Vec<usize>,
+}
+
+impl Labels {
+    /// The place of these labels, which are those of the sample before, more often than not.
+    fn place(&mut self, labels: &[Label<'_>]) -> usize {
+        let is_same = self.ends.len().checked_sub(1).is_some_and(|last| self.at(last).eq(labels.iter().copied()));
+        if !is_same {
+            for (label, value) in labels {
+                self.values.push_str(value);
+                self.each.push((label, self.values.len()));
+            }
+            self.ends.push(self.each.len());
+        }
+        self.ends.len() - 1
+    }
+
+    fn at(&self, place: usize) -> impl Iterator<Item = Label<'_>> {
+        let begin = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        (begin..self.ends[place]).map(|index| {
+            let from = index.checked_sub(1).map_or(0, |before| self.each[before].1);
+            let (label, end) = self.each[index];
+            (label, &self.values[from..end])
+        })
+    }
 }
 
 impl Families {
@@ -149,11 +180,8 @@ impl Families {
             self.all.push(Family { name, help, kind, samples: Vec::new() });
             self.all.len() - 1
         });
-        let is_same = |((kept, of), (label, value)): (&(String, String), &Label<'_>)| kept == label && of == value;
-        if labels.len() != self.labels.len() || !self.labels.iter().zip(labels).all(is_same) {
-            self.labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
-        }
-        self.all[self.at].samples.push((Arc::clone(&self.labels), value));
+        let labels = self.labels.place(labels);
+        self.all[self.at].samples.push((labels, value));
     }
 
     /// Where the family of that name is. It is looked for from the last one on: each dataset has its samples in the same order.
@@ -177,12 +205,15 @@ impl Families {
 
 impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut labels: Vec<Label<'_>> = Vec::new();
         for Family { name, help, kind, samples } in &self.all {
             // The encoders put it back.
             let name = name.strip_suffix("_total").unwrap_or(name);
             let mut family = encoder.encode_descriptor(name, help, None, *kind)?;
-            for (labels, number) in samples {
-                let labels = &**labels;
+            for (place, number) in samples {
+                labels.clear();
+                labels.extend(self.labels.at(*place));
+                let labels = labels.as_slice();
                 let mut sample = family.encode_family(&labels)?;
                 match (kind, *number) {
                     (MetricType::Counter, Number::Whole(value)) => {
