@@ -135,10 +135,11 @@ def test_commands_do_not_grow_with_datasets_that_need_nothing(hosts: Hosts) -> N
         assert again["changed"] is False
         counts.append((len(first["commands"]), len(again["commands"])))
     # Nothing to do: two listings a side (an empty target has no snapshots to list). Something: one
-    # more for the parents of what is missing; one for what the target's pool can take; one for all
-    # bookmarks; for each dataset the two ends of the stream; one question for all whether they
-    # arrived; one for the end of all older bookmarks, where there are any.
-    assert counts == [(3 + 1 + 1 + 1 + 2 * 3 + 1, 4), (4 + 1 + 1 + 1 + 2 * 16 + 1 + 1, 4)]
+    # more for the parents of what is missing; one for what the target's pool can take; one for four
+    # bookmarks, for eight more, for the rest; for each dataset the two ends of the stream; one
+    # question for all whether they arrived; one for the end of all older bookmarks, where there are
+    # any.
+    assert counts == [(3 + 1 + 1 + 1 + 2 * 3 + 1, 4), (4 + 1 + 1 + 3 + 2 * 16 + 1 + 1, 4)]
 
 
 def test_which_snapshots(hosts: Hosts) -> None:

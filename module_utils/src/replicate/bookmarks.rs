@@ -11,44 +11,99 @@ use crate::model::{Dataset, DatasetName, Version};
 use crate::plan::transfer::Plan;
 use crate::zfs::commands::{Unmet, Zfs};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Our bookmarks of what is about to be sent, by the source datasets.
-pub type Bookmarks = BTreeMap<DatasetName, Bookmark>;
+/// Our bookmarks of what is about to be sent, made a little ahead of the streams: whenever we are killed, the newest snapshot that a
+/// target may have is bookmarked, and survives its destruction on the source.
+#[derive(Debug, Default)]
+pub struct Bookmarks {
+    /// By the source datasets, each with its place in `missing` if it is not there yet.
+    of: BTreeMap<DatasetName, (Bookmark, Option<usize>)>,
+    /// What to make: of which snapshot which bookmark.
+    missing: Vec<[String; 2]>,
+    made: Mutex<Made>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    /// So many of those that were missing have been tried.
+    tried: usize,
+    unmet: Unmet,
+}
 
 /// Our bookmark of what is about to be sent to one target.
 #[derive(Debug)]
 pub struct Bookmark(BookmarkName);
 
-/// Bookmarks what is about to be sent, for all datasets at once. Done before, not after: whenever we are killed, the newest snapshot
-/// that a target may have is bookmarked, and survives its destruction on the source. `pool` is the guid of the target's pool.
-pub fn before(zfs: Zfs<'_>, entries: &[Entry<'_>], pool: u64, warn: &mut dyn FnMut(Cause, String)) -> Bookmarks {
-    let mut bookmarks = Bookmarks::new();
-    let mut missing = Vec::new();
-    for entry in entries {
-        let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
-        let Some(to) = transfer.steps.last() else { continue };
-        let source = &entry.source.name;
-        let name = BookmarkName { target: TargetTag::new(pool, entry.target.as_str()), snapshot: to.to_guid };
-        let exists = ours(entry.source).any(|(_, there)| there == name);
-        if !exists {
-            missing.push([format!("{source}@{}", to.to), format!("{source}#{name}")]);
+/// So many are made before the first stream, then twice as many each time: each command costs a round trip, and no stream waits for long.
+const FIRST: usize = 4;
+
+impl Bookmarks {
+    /// Those of all that is to be sent. `pool` is the guid of the target's pool.
+    #[must_use]
+    pub fn planned(entries: &[Entry<'_>], pool: u64) -> Self {
+        let mut all = Self::default();
+        for entry in entries {
+            let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
+            let Some(to) = transfer.steps.last() else { continue };
+            let source = &entry.source.name;
+            let name = BookmarkName { target: TargetTag::new(pool, entry.target.as_str()), snapshot: to.to_guid };
+            let exists = ours(entry.source).any(|(_, there)| there == name);
+            let place = (!exists).then(|| {
+                all.missing.push([format!("{source}@{}", to.to), format!("{source}#{name}")]);
+                all.missing.len() - 1
+            });
+            all.of.insert(source.clone(), (Bookmark(name), place));
         }
-        bookmarks.insert(source.clone(), Bookmark(name));
+        all
     }
-    let unmet = match zfs.bookmark(&missing) {
-        Ok(unmet) => unmet,
-        Err(failure) => Unmet {
-            names: missing.iter().map(|[_, name]| name.clone()).collect(),
-            reasons: format!("cannot create bookmarks: {}", failure.reason()),
-        },
-    };
-    bookmarks.retain(|source, bookmark| !unmet.names.contains(&format!("{source}#{}", bookmark.0)));
-    for (reason, cause, names) in by_reason(&unmet) {
-        let kept: Vec<&str> =
-            missing.iter().filter(|[_, name]| names.contains(&name.as_str())).map(|[s, _]| s.as_str()).collect();
-        warn(cause, format!("{NO_BOOKMARK}: {} ({})", foreign::quoted(reason), first(&kept)));
+
+    /// Makes them, in the order of the datasets.
+    pub fn make(&self, zfs: Zfs<'_>) {
+        let (mut rest, mut size) = (&self.missing[..], FIRST);
+        while !rest.is_empty() {
+            let now = &rest[..size.min(rest.len())];
+            let (tried, unmet) = match zfs.bookmark(now) {
+                Ok(unmet) => (now.len(), unmet),
+                // It would be no other with those after them.
+                Err(failure) => (rest.len(), none_of(rest, format!("cannot create bookmarks: {}", failure.reason()))),
+            };
+            (rest, size) = (&rest[tried..], 2 * size);
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.tried += tried;
+            made.unmet.add(unmet);
+            drop(made);
+            self.moved.notify_all();
+        }
     }
-    bookmarks
+
+    /// That of a dataset, once it is there; none where it could not be made.
+    pub fn once_made(&self, source: &DatasetName) -> Option<&Bookmark> {
+        let (bookmark, place) = self.of.get(source)?;
+        let Some(place) = *place else { return Some(bookmark) };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        while made.tried <= place {
+            made = self.moved.wait(made).unwrap_or_else(PoisonError::into_inner);
+        }
+        (!made.unmet.names.contains(&self.missing[place][1])).then_some(bookmark)
+    }
+
+    /// What could not be made, one warning for each cause.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(Cause, String)> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |(reason, cause, names): (&str, Cause, Vec<&str>)| {
+            let is_one = |[_, name]: &&[String; 2]| names.contains(&name.as_str());
+            let kept: Vec<&str> = self.missing.iter().filter(is_one).map(|[snapshot, _]| snapshot.as_str()).collect();
+            (cause, format!("{NO_BOOKMARK}: {} ({})", foreign::quoted(reason), first(&kept)))
+        };
+        by_reason(&made.unmet).into_iter().map(warning).collect()
+    }
+}
+
+fn none_of(missing: &[[String; 2]], reasons: String) -> Unmet {
+    Unmet { names: missing.iter().map(|[_, name]| name.clone()).collect(), reasons }
 }
 
 /// What could not be done, by why. Of very many only the last are explained: the others fail for the same reason, as far as is known.
@@ -114,24 +169,26 @@ pub fn take_along(
     }
     let is_made = |(pair, _): &(&[String; 2], &String)| !unmet.names.contains(&pair[1]);
     let gone: Vec<String> = made.iter().zip(&stale).filter(is_made).map(|(_, stale)| stale.clone()).collect();
-    sweep(zfs, &gone, warn);
+    for (cause, warning) in of_those_that_stay(&sweep(zfs, &gone)) {
+        warn(cause, warning);
+    }
 }
 
-/// Removes our older bookmarks, once newer ones have taken their place.
-pub fn sweep(zfs: Zfs<'_>, superseded: &[String], warn: &mut dyn FnMut(Cause, String)) {
-    match zfs.destroy_bookmarks(superseded) {
-        Ok(unmet) => {
-            // What is gone already is no news.
-            for (reason, cause, names) in
-                by_reason(&unmet).into_iter().filter(|(_, cause, _)| *cause != Cause::DoesNotExist)
-            {
-                warn(cause, format!("{STAYS}: {} ({})", foreign::quoted(reason), first(&names)));
-            }
-        }
-        Err(failure) => {
-            warn(failure.cause, format!("{STAYS}: {} ({})", foreign::quoted(&failure.reason()), first(superseded)));
-        }
-    }
+/// Removes our older bookmarks, once newer ones have taken their place; gives those that stay.
+#[must_use]
+pub fn sweep(zfs: Zfs<'_>, superseded: &[String]) -> Unmet {
+    zfs.destroy_bookmarks(superseded)
+        .unwrap_or_else(|failure| Unmet { names: superseded.to_vec(), reasons: failure.reason() })
+}
+
+/// What of them stays, one warning for each cause.
+#[must_use]
+pub fn of_those_that_stay(unmet: &Unmet) -> Vec<(Cause, String)> {
+    // What is gone already is no news.
+    let stays = by_reason(unmet).into_iter().filter(|(_, cause, _)| *cause != Cause::DoesNotExist);
+    stays
+        .map(|(reason, cause, names)| (cause, format!("{STAYS}: {} ({})", foreign::quoted(reason), first(&names))))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Carries the datasets of one pass over, several at once and parents before children, and verifies what has arrived.
 
-use super::commands;
 use super::gather::Sides;
 use super::holds::{Changes, Holds};
 use super::lines::Told;
@@ -11,17 +10,31 @@ use super::report::{DatasetError, DatasetReport, Discarded, Status};
 use super::request::{Lane, Request};
 use super::scheduler;
 use super::transfer::Carrier;
-use super::verify::{self, Arrival};
+use super::verify::{self, Arrival, Settled};
+use super::{bookmarks, commands};
 use crate::exec::runner::Failure;
 use crate::exec::signals;
 use crate::exec::stderr::Cause;
 use crate::plan::resume::Discard;
 use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::Zfs;
+use std::sync::PoisonError;
 use std::time::Instant;
 
+/// Carries all datasets over. Bookmarks are made ahead of the streams meanwhile, and what has arrived is settled.
+pub fn carry_and_settle(pass: &Pass<'_>, entries: &[Entry<'_>]) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass.bookmarks.make(Zfs { host: &pass.request.source, runner: pass.runner }));
+        scope.spawn(|| settle_meanwhile(pass));
+        carry_all(pass, entries);
+        pass.state().is_carried = true;
+        pass.bell.notify_all();
+    });
+    settle(pass, entries);
+}
+
 /// Each dataset, parents before their children.
-pub fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
+fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
     let waits_for: Vec<Vec<usize>> = (0..entries.len()).map(|index| before(entries, index)).collect();
     let Request { parallel, .. } = *pass.request;
     let ahead = if pass.request.is_local() { 0 } else { AHEAD };
@@ -60,6 +73,7 @@ fn foresee(pass: &Pass<'_>, entries: &[Entry<'_>]) {
 
 fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
     let mut report = entry.report();
+    let mut arrival = None;
     let name = &entry.source.name;
     if let Some(discard) = entry.plan.as_ref().ok().and_then(Plan::leftover) {
         discard_leftover(pass, carrier, discard, &mut report);
@@ -80,7 +94,7 @@ fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
                     state.again.insert(name.clone());
                 }
             }
-            None => stream(pass, carrier, entry, transfer, &mut report),
+            None => arrival = stream(pass, carrier, entry, transfer, &mut report),
         }
         pass.progress.end(name.as_str());
     }
@@ -91,6 +105,9 @@ fn carry(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>) {
         verify::after(before, &mut report);
     }
     state.done.insert(name.clone(), report);
+    // Not before its report is there, which may have to take back what it says.
+    state.arrived.extend(arrival);
+    pass.bell.notify_all();
 }
 
 /// Discards what is of no use where nothing is to be sent. It only takes up room, so if it has to stay, that is no failure.
@@ -105,12 +122,18 @@ fn discard_leftover(pass: &Pass<'_>, carrier: &Carrier<'_>, discard: &Discard, r
     }
 }
 
-fn stream(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &Transfer, report: &mut DatasetReport) {
+fn stream(
+    pass: &Pass<'_>,
+    carrier: &Carrier<'_>,
+    entry: &Entry<'_>,
+    transfer: &Transfer,
+    report: &mut DatasetReport,
+) -> Option<Arrival> {
     let started = Instant::now();
     let result = carrier.carry(entry, transfer, report);
     report.seconds = started.elapsed().saturating_sub(carrier.waited.get()).as_secs_f64();
     match result {
-        Ok(arrival) => pass.state().arrived.extend(arrival),
+        Ok(arrival) => arrival,
         Err(failure) => {
             // Whoever was asked to stop while he waited for his turn has not begun.
             let has_begun = carrier.has_flowed.get() || failure.cause != Cause::Stopped;
@@ -123,35 +146,72 @@ fn stream(pass: &Pass<'_>, carrier: &Carrier<'_>, entry: &Entry<'_>, transfer: &
             if matches!(failure.cause, Cause::ConnectionLost | Cause::Stopped) {
                 state.lost.get_or_insert(failure);
             }
+            None
         }
     }
 }
 
-/// Finds out what has arrived; only then do older bookmarks and holds go.
-pub fn settle(pass: &Pass<'_>, entries: &[Entry<'_>]) {
+/// So many that have arrived are settled at once while others flow, which costs a command on each side.
+const SETTLED: usize = 16;
+
+/// Settles what has arrived while the rest flows, so that little is left to do at the end. Holds are moved all at once: they wait.
+fn settle_meanwhile(pass: &Pass<'_>) {
+    if pass.holds.is_some() {
+        return;
+    }
+    loop {
+        let mut state = pass.state();
+        while state.arrived.len() < SETTLED && !state.is_carried {
+            state = pass.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.is_carried {
+            return;
+        }
+        let arrived = std::mem::take(&mut state.arrived);
+        drop(state);
+        settle_these(pass, arrived);
+    }
+}
+
+/// Finds out what has arrived; only then do older bookmarks go. Gives what has.
+fn settle_these(pass: &Pass<'_>, arrived: Vec<Arrival>) -> Vec<Arrival> {
+    if signals::received().is_some() {
+        return Vec::new();
+    }
+    let [source, target] = [&pass.request.source, &pass.request.target].map(|host| Zfs { host, runner: pass.runner });
+    let Settled { verdicts, stay } = verify::settle(source, target, arrived);
+    pass.state().stay.add(stay);
+    let there = |(arrival, verdict): (Arrival, Result<(), Failure>)| match verdict {
+        Ok(()) => Some(arrival),
+        Err(failure) => {
+            not_arrived(pass, &arrival, &failure);
+            None
+        }
+    };
+    verdicts.into_iter().filter_map(there).collect()
+}
+
+/// Settles the rest; then older holds go.
+fn settle(pass: &Pass<'_>, entries: &[Entry<'_>]) {
     if signals::received().is_some() {
         return;
     }
-    let [source, target] = [&pass.request.source, &pass.request.target].map(|host| Zfs { host, runner: pass.runner });
     let arrived = std::mem::take(&mut pass.state().arrived);
-    let settled = verify::settle(source, target, arrived, &mut |cause, warning| {
+    let there = settle_these(pass, arrived);
+    let stay = std::mem::take(&mut pass.state().stay);
+    for (cause, warning) in bookmarks::of_those_that_stay(&stay) {
         if !is_said(pass.said, cause, &warning) {
             pass.warn(warning);
         }
-    });
+    }
+    let [source, target] = [&pass.request.source, &pass.request.target].map(|host| Zfs { host, runner: pass.runner });
     let mut changes = [Changes::default(), Changes::default()];
     let mut add = |more: [Changes; 2]| changes.iter_mut().zip(more).for_each(|(all, more)| all.add(more));
-    for (arrival, verdict) in settled {
-        match (verdict, pass.holds) {
-            (Ok(()), Some(holds)) => {
-                let kept = Some(arrival.snapshot.as_str());
-                add(holds.after((&arrival.source, kept), (&arrival.target, kept)));
-            }
-            (Ok(()), None) => {}
-            (Err(failure), _) => not_arrived(pass, &arrival, &failure),
-        }
-    }
     let Some(holds) = pass.holds else { return };
+    for arrival in there {
+        let kept = Some(arrival.snapshot.as_str());
+        add(holds.after((&arrival.source, kept), (&arrival.target, kept)));
+    }
     for entry in entries {
         let plan = entry.plan.as_ref().ok();
         plan.and_then(|plan| of_up_to_date(holds, pass.sides, entry, plan)).into_iter().for_each(&mut add);

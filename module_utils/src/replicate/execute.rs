@@ -1,7 +1,7 @@
 //! Carries plans out, each dataset with its own outcome, planned anew after whatever may pass.
 
-use super::bookmarks::{self, Bookmarks};
-use super::carry::{carry_all, is_said, of_up_to_date, settle};
+use super::bookmarks::Bookmarks;
+use super::carry::{carry_and_settle, is_said, of_up_to_date};
 use super::chosen::{self, LeftOutReport};
 use super::deleted::{Mirror, Mirrored};
 use super::diagnose::diagnose;
@@ -27,7 +27,7 @@ use crate::plan::swap::Swap;
 use crate::plan::transfer::{Plan, Transfer};
 use crate::zfs::commands::{SWAP, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a run did.
@@ -279,14 +279,8 @@ impl Execution<'_> {
             self.run.changed |= !names.is_empty();
             self.run.warnings.extend(holds::hold(source, holds.tag(), names));
         }
-        let bookmarks = match sides.target_pool.filter(|_| self.request.bookmarks) {
-            Some(pool) => bookmarks::before(source, &entries, pool, &mut |cause, warning| {
-                if !is_said(&self.run.warnings, cause, &warning) {
-                    self.run.warnings.push(warning);
-                }
-            }),
-            None => Bookmarks::new(),
-        };
+        let pool = sides.target_pool.filter(|_| self.request.bookmarks);
+        let bookmarks = pool.map(|pool| Bookmarks::planned(&entries, pool)).unwrap_or_default();
         let pass = Pass {
             request: self.request,
             runner: self.runner,
@@ -298,10 +292,15 @@ impl Execution<'_> {
             may_retry,
             said: &self.run.warnings,
             state: Mutex::new(State { done: std::mem::take(&mut self.done), ..State::default() }),
+            bell: Condvar::new(),
         };
-        carry_all(&pass, &entries);
-        settle(&pass, &entries);
+        carry_and_settle(&pass, &entries);
         let state = pass.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (cause, warning) in bookmarks.warnings() {
+            if !is_said(&self.run.warnings, cause, &warning) {
+                self.run.warnings.push(warning);
+            }
+        }
         self.run.changed |= state.changed;
         self.run.warnings.extend(state.warnings);
         self.done = state.done;

@@ -12,9 +12,9 @@ use super::request::Request;
 use super::verify::Arrival;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::DatasetName;
-use crate::zfs::commands::{SWAP, Zfs};
+use crate::zfs::commands::{SWAP, Unmet, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What all datasets of one pass share.
 pub struct Pass<'a> {
@@ -34,6 +34,8 @@ pub struct Pass<'a> {
     /// What the run has warned of before its streams.
     pub(super) said: &'a [String],
     pub(super) state: Mutex<State>,
+    /// Rings when something has arrived, and when no more will.
+    pub(super) bell: Condvar,
 }
 
 /// What has come of a pass so far.
@@ -47,7 +49,12 @@ pub struct State {
     pub unsettled: Vec<DatasetName>,
     pub(super) warnings: Vec<String>,
     pub(super) done: BTreeMap<DatasetName, DatasetReport>,
+    /// What has arrived and is not settled yet.
     pub(super) arrived: Vec<Arrival>,
+    /// All datasets have been carried.
+    pub(super) is_carried: bool,
+    /// Older bookmarks of ours that could not be removed.
+    pub(super) stay: Unmet,
     pub(super) again: BTreeSet<DatasetName>,
     pub(super) lost: Option<Failure>,
 }

@@ -126,6 +126,7 @@ impl<'a> Carrier<'a> {
         let there = self.pass.sides.targets.get(&entry.target);
         let is_beside = matches!(transfer.replaces, Replaces::Beside(_));
         let mut first = is_beside || there.is_none_or(|there| there.snapshots().next().is_none());
+        let bookmark = self.pass.bookmarks.once_made(&entry.source.name);
         let planned = std::mem::take(&mut report.snapshots);
         let begun = self.pass.progress.begin(entry.source.name.as_str());
         for (index, step) in transfer.steps.iter().enumerate() {
@@ -141,7 +142,6 @@ impl<'a> Carrier<'a> {
         }
         debug_assert_eq!(report.snapshots, planned);
         self.pass.state().created.push(entry.target.clone());
-        let bookmark = self.pass.bookmarks.get(&entry.source.name);
         Ok(transfer.steps.last().map(|last| Arrival {
             source: entry.source.name.clone(),
             target: entry.target.clone(),

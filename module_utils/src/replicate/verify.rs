@@ -5,9 +5,8 @@ use super::refusal::Obstacle;
 use super::report::{DatasetReport, RolledBack};
 use crate::exec::runner::Failure;
 use crate::exec::ssh::Host;
-use crate::exec::stderr::Cause;
 use crate::model::DatasetName;
-use crate::zfs::commands::Zfs;
+use crate::zfs::commands::{Unmet, Zfs};
 use std::collections::HashMap;
 
 /// A dataset whose streams have all been received.
@@ -27,16 +26,20 @@ pub struct Arrival {
     pub superseded: Vec<String>,
 }
 
-/// Asks the target, once for all datasets, whether their snapshots are really there, and gives what came of each. What has arrived
-/// has its older bookmarks removed; those that stay are told to `warn`.
-pub fn settle(
-    source: Zfs<'_>,
-    target: Zfs<'_>,
-    arrived: Vec<Arrival>,
-    warn: &mut dyn FnMut(Cause, String),
-) -> Vec<(Arrival, Result<(), Failure>)> {
+/// What has come of some arrivals.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Whether they are really there.
+    pub verdicts: Vec<(Arrival, Result<(), Failure>)>,
+    /// Older bookmarks of ours that could not be removed.
+    pub stay: Unmet,
+}
+
+/// Asks the target, once for all of them, whether their snapshots are really there, and gives what came of each. What has arrived has
+/// its older bookmarks removed; those that stay are given too.
+pub fn settle(source: Zfs<'_>, target: Zfs<'_>, arrived: Vec<Arrival>) -> Settled {
     if arrived.is_empty() {
-        return Vec::new();
+        return Settled::default();
     }
     let snapshots: Vec<String> = arrived.iter().map(Arrival::snapshot).collect();
     let guids = target.numbers("guid", &snapshots);
@@ -44,17 +47,16 @@ pub fn settle(
         arrival.judge(guids.as_ref().map_err(Clone::clone)?, target.host)?;
         if arrival.over_placeholder { target.unmark_placeholder(&arrival.target) } else { Ok(()) }
     };
-    let mut settled = Vec::new();
+    let mut verdicts = Vec::new();
     let mut superseded = Vec::new();
     for arrival in arrived {
         let verdict = verdict(&arrival);
         if verdict.is_ok() {
             superseded.extend(arrival.superseded.iter().cloned());
         }
-        settled.push((arrival, verdict));
+        verdicts.push((arrival, verdict));
     }
-    bookmarks::sweep(source, &superseded, warn);
-    settled
+    Settled { verdicts, stay: bookmarks::sweep(source, &superseded) }
 }
 
 impl Arrival {
