@@ -46,8 +46,9 @@ fn carry_all(pass: &Pass<'_>, entries: &[Entry<'_>]) {
     });
 }
 
-/// Over a line, so many datasets beyond those that flow are made ready, over the same connections: sshd lets ten sessions share one.
-const AHEAD: usize = 3;
+/// Over a line, so many datasets beyond those that flow are made ready, over the same connections: sshd lets ten sessions share one,
+/// and bookmarks and what is settled need one each.
+const AHEAD: usize = 6;
 
 /// So many streams are asked about, at most: each costs a command before the first of them.
 const FORESEEN: usize = 500;
