@@ -24,6 +24,8 @@ mod in_the_way;
 mod interrupted;
 #[path = "replicate/list.rs"]
 mod list;
+#[path = "replicate/many.rs"]
+mod many;
 #[path = "replicate/over_ssh.rs"]
 mod over_ssh;
 #[path = "replicate/placeholders.rs"]
