@@ -3,6 +3,7 @@
 use super::planned::Entry;
 use super::preflight::{NO_BOOKMARK, STAYS};
 use super::request::Request;
+use crate::exec::failure::Failure;
 use crate::exec::foreign;
 use crate::exec::stderr::{Cause, Complaint, complaints, reason};
 use crate::model::bookmark_name::{BookmarkName, TargetTag};
@@ -29,7 +30,38 @@ pub struct Bookmarks {
 struct Made {
     /// So many of those that were missing have been tried.
     tried: usize,
-    unmet: Unmet,
+    undone: Undone,
+}
+
+/// Bookmarks that could not be made or removed, by why, of several commands.
+#[derive(Debug, Default)]
+pub struct Undone(Vec<(String, Cause, Vec<String>)>);
+
+impl Undone {
+    /// More of them.
+    pub fn add(&mut self, more: Self) {
+        for (reason, cause, names) in more.0 {
+            match self.0.iter_mut().find(|(other, ..)| *other == reason) {
+                Some((.., all)) => all.extend(names),
+                None => self.0.push((reason, cause, names)),
+            }
+        }
+    }
+
+    /// Those of one command.
+    fn of(unmet: &Unmet) -> Self {
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        Self(by_reason(unmet).into_iter().map(|(why, cause, names)| (why.to_owned(), cause, owned(names))).collect())
+    }
+
+    /// All of a command that failed as such.
+    fn all(names: Vec<String>, failure: &Failure, begin: &str) -> Self {
+        Self(vec![(format!("{begin}{}", failure.reason()), failure.cause, names)])
+    }
+
+    fn has(&self, name: &String) -> bool {
+        self.0.iter().any(|(.., names)| names.contains(name))
+    }
 }
 
 /// Our bookmark of what is about to be sent to one target.
@@ -64,15 +96,18 @@ impl Bookmarks {
         let (mut rest, mut size) = (&self.missing[..], FIRST);
         while !rest.is_empty() {
             let now = &rest[..size.min(rest.len())];
-            let (tried, unmet) = match zfs.bookmark(now) {
-                Ok(unmet) => (now.len(), unmet),
+            let (tried, undone) = match zfs.bookmark(now) {
+                Ok(unmet) => (now.len(), Undone::of(&unmet)),
                 // It would be no other with those after them.
-                Err(failure) => (rest.len(), none_of(rest, format!("cannot create bookmarks: {}", failure.reason()))),
+                Err(failure) => {
+                    let names = rest.iter().map(|[_, name]| name.clone()).collect();
+                    (rest.len(), Undone::all(names, &failure, "cannot create bookmarks: "))
+                }
             };
             (rest, size) = (&rest[tried..], 2 * size);
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
             made.tried += tried;
-            made.unmet.add(unmet);
+            made.undone.add(undone);
             drop(made);
             self.moved.notify_all();
         }
@@ -86,24 +121,20 @@ impl Bookmarks {
         while made.tried <= place {
             made = self.moved.wait(made).unwrap_or_else(PoisonError::into_inner);
         }
-        (!made.unmet.names.contains(&self.missing[place][1])).then_some(bookmark)
+        (!made.undone.has(&self.missing[place][1])).then_some(bookmark)
     }
 
     /// What could not be made, one warning for each cause.
     #[must_use]
     pub fn warnings(&self) -> Vec<(Cause, String)> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let warning = |(reason, cause, names): (&str, Cause, Vec<&str>)| {
-            let is_one = |[_, name]: &&[String; 2]| names.contains(&name.as_str());
+        let warning = |(reason, cause, names): &(String, Cause, Vec<String>)| {
+            let is_one = |[_, name]: &&[String; 2]| names.contains(name);
             let kept: Vec<&str> = self.missing.iter().filter(is_one).map(|[snapshot, _]| snapshot.as_str()).collect();
-            (cause, format!("{NO_BOOKMARK}: {} ({})", foreign::quoted(reason), first(&kept)))
+            (*cause, format!("{NO_BOOKMARK}: {} ({})", foreign::quoted(reason), first(&kept)))
         };
-        by_reason(&made.unmet).into_iter().map(warning).collect()
+        made.undone.0.iter().map(warning).collect()
     }
-}
-
-fn none_of(missing: &[[String; 2]], reasons: String) -> Unmet {
-    Unmet { names: missing.iter().map(|[_, name]| name.clone()).collect(), reasons }
 }
 
 /// What could not be done, by why. Of very many only the last are explained: the others fail for the same reason, as far as is known.
@@ -176,24 +207,26 @@ pub fn take_along(
 
 /// Removes our older bookmarks, once newer ones have taken their place; gives those that stay.
 #[must_use]
-pub fn sweep(zfs: Zfs<'_>, superseded: &[String]) -> Unmet {
-    zfs.destroy_bookmarks(superseded)
-        .unwrap_or_else(|failure| Unmet { names: superseded.to_vec(), reasons: failure.reason() })
+pub fn sweep(zfs: Zfs<'_>, superseded: &[String]) -> Undone {
+    match zfs.destroy_bookmarks(superseded) {
+        Ok(unmet) => Undone::of(&unmet),
+        Err(failure) => Undone::all(superseded.to_vec(), &failure, ""),
+    }
 }
 
 /// What of them stays, one warning for each cause.
 #[must_use]
-pub fn of_those_that_stay(unmet: &Unmet) -> Vec<(Cause, String)> {
+pub fn of_those_that_stay(undone: &Undone) -> Vec<(Cause, String)> {
     // What is gone already is no news.
-    let stays = by_reason(unmet).into_iter().filter(|(_, cause, _)| *cause != Cause::DoesNotExist);
+    let stays = undone.0.iter().filter(|(_, cause, _)| *cause != Cause::DoesNotExist);
     stays
-        .map(|(reason, cause, names)| (cause, format!("{STAYS}: {} ({})", foreign::quoted(reason), first(&names))))
+        .map(|(reason, cause, names)| (*cause, format!("{STAYS}: {} ({})", foreign::quoted(reason), first(names))))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::by_reason;
+    use super::{Undone, by_reason, of_those_that_stay};
     use crate::exec::stderr::Cause;
     use crate::zfs::commands::Unmet;
 
@@ -213,5 +246,23 @@ mod tests {
         let summed: Vec<_> =
             by_reason(&unmet).into_iter().map(|(why, cause, names)| (why, cause, names.len())).collect();
         assert_eq!(summed, [("pool is read-only", Cause::ReadOnly, 149), ("out of space", Cause::NoSpace, 1)]);
+    }
+
+    #[test]
+    fn each_command_has_its_own_reasons_and_the_same_one_is_said_once() {
+        let refused = |name: &str| {
+            let reasons = format!("cannot destroy bookmark '{name}': permission denied\n");
+            Undone::of(&Unmet { names: vec![name.to_owned()], reasons })
+        };
+        let lost =
+            |name: &str| Undone(vec![("the line is cut".to_owned(), Cause::ConnectionLost, vec![name.to_owned()])]);
+        let mut all = Undone::default();
+        for more in [refused("a#1"), lost("b#1"), refused("c#1"), lost("d#1")] {
+            all.add(more);
+        }
+        let said = of_those_that_stay(&all);
+        assert_eq!(said.len(), 2);
+        assert!(said[0].0 == Cause::Permission && said[0].1.ends_with("permission denied (a#1, c#1)"), "{said:?}");
+        assert!(said[1].0 == Cause::ConnectionLost && said[1].1.ends_with("the line is cut (b#1, d#1)"), "{said:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! One pass over all datasets: what they share, and what has come of it so far.
 
-use super::bookmarks::Bookmarks;
+use super::bookmarks::{Bookmarks, Undone};
 use super::gather::Sides;
 use super::holds::Holds;
 use super::lines::Tell;
@@ -12,7 +12,7 @@ use super::request::Request;
 use super::verify::Arrival;
 use crate::exec::runner::{Failure, Runner};
 use crate::model::DatasetName;
-use crate::zfs::commands::{SWAP, Unmet, Zfs};
+use crate::zfs::commands::{SWAP, Zfs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -54,7 +54,7 @@ pub struct State {
     /// All datasets have been carried.
     pub(super) is_carried: bool,
     /// Older bookmarks of ours that could not be removed.
-    pub(super) stay: Unmet,
+    pub(super) stay: Undone,
     pub(super) again: BTreeSet<DatasetName>,
     pub(super) lost: Option<Failure>,
 }

@@ -1,12 +1,12 @@
 //! What has been streamed is asked for: that the target has the guid that was sent, and nothing else, is success.
 
-use super::bookmarks;
+use super::bookmarks::{self, Undone};
 use super::refusal::Obstacle;
 use super::report::{DatasetReport, RolledBack};
 use crate::exec::runner::Failure;
 use crate::exec::ssh::Host;
 use crate::model::DatasetName;
-use crate::zfs::commands::{Unmet, Zfs};
+use crate::zfs::commands::Zfs;
 use std::collections::HashMap;
 
 /// A dataset whose streams have all been received.
@@ -32,7 +32,7 @@ pub struct Settled {
     /// Whether they are really there.
     pub verdicts: Vec<(Arrival, Result<(), Failure>)>,
     /// Older bookmarks of ours that could not be removed.
-    pub stay: Unmet,
+    pub stay: Undone,
 }
 
 /// Asks the target, once for all of them, whether their snapshots are really there, and gives what came of each. What has arrived has

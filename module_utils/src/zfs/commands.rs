@@ -42,17 +42,6 @@ pub struct Unmet {
     pub reasons: String,
 }
 
-impl Unmet {
-    /// More of them.
-    pub fn add(&mut self, more: Self) {
-        if !more.names.is_empty() {
-            self.names.extend(more.names);
-            self.reasons.push_str(&more.reasons);
-            self.reasons.push('\n');
-        }
-    }
-}
-
 /// Snapshots and bookmarks of each dataset, oldest first.
 pub type Versions = HashMap<DatasetName, Vec<Version>>;
 
@@ -277,8 +266,12 @@ impl Zfs<'_> {
         let mut unmet = Unmet::default();
         for batch in batches {
             let output = self.run(stage, &script.of(batch))?;
-            let names = output.stdout.lines().map(foreign::clean).collect();
-            unmet.add(Unmet { names, reasons: own(&output.stderr).to_owned() });
+            let names: Vec<String> = output.stdout.lines().map(foreign::clean).collect();
+            if !names.is_empty() {
+                unmet.names.extend(names);
+                unmet.reasons.push_str(own(&output.stderr));
+                unmet.reasons.push('\n');
+            }
         }
         Ok(unmet)
     }
