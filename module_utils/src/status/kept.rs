@@ -63,10 +63,10 @@ impl Kept {
 fn read(dataset: Dataset) -> Snapshots {
     let of = |(interval, of): (Interval, OfOne)| {
         let (newest, oldest) = (Some(end(of.newest)), Some(end(of.oldest)));
-        (interval, OfInterval { kept: of.kept, newest, oldest, ..OfInterval::default() })
+        (interval, Box::new(OfInterval { kept: of.kept, newest, oldest, ..OfInterval::default() }))
     };
-    let there: BTreeMap<Interval, OfInterval> = dataset.intervals.into_iter().map(of).collect();
-    let none = Interval::ALL.into_iter().map(|interval| (interval, OfInterval::default()));
+    let there: BTreeMap<Interval, Box<OfInterval>> = dataset.intervals.into_iter().map(of).collect();
+    let none = Interval::ALL.into_iter().map(|interval| (interval, Box::default()));
     let newest = there.values().filter_map(|of| of.newest.clone()).max_by_key(|newest| newest.created_at);
     let intervals = none.chain(there).collect();
     Snapshots { total: dataset.total, other: dataset.other, newest, intervals }

@@ -267,7 +267,7 @@ fn newest(
 /// The shortest interval that snapshots come in.
 fn finest(local: Option<&Dataset>) -> Interval {
     let Some(snapshots) = local.and_then(|dataset| dataset.snapshots.as_ref()) else { return UNKNOWN_INTERVAL };
-    let kept = || snapshots.intervals.iter().find(|(_, of)| of.kept > 0).map(|(interval, _)| *interval);
+    let kept = || snapshots.each().find(|(_, of)| of.kept > 0).map(|(interval, _)| interval);
     snapshots.finest_wanted().map(|(interval, _)| interval).or_else(kept).unwrap_or(UNKNOWN_INTERVAL)
 }
 

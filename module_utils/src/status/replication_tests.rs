@@ -25,7 +25,8 @@ fn known(datasets: Value) -> Known {
 fn here(name: &str, role: Role, seconds: Option<i64>) -> Dataset {
     let newest = seconds.map(|seconds| snapshot("newest", seconds));
     let hourly = OfInterval { kept: 1, newest: newest.clone(), ..OfInterval::default() };
-    let intervals = if newest.is_some() { BTreeMap::from([(Interval::Hourly, hourly)]) } else { BTreeMap::new() };
+    let intervals =
+        if newest.is_some() { BTreeMap::from([(Interval::Hourly, Box::new(hourly))]) } else { BTreeMap::new() };
     let snapshots = Some(Snapshots { total: u64::from(newest.is_some()), other: 0, newest, intervals });
     let pool = name.split('/').next().unwrap().to_owned();
     Dataset { name: name.to_owned(), pool, role, policy: None, snapshots, ..dataset() }

@@ -81,7 +81,7 @@ fn summary(facts: &Facts, problems: &[Problem]) -> Summary {
         .into_iter()
         .flatten()
         .filter(|(dataset, _)| dataset.role == Role::Source)
-        .flat_map(|(_, snapshots)| snapshots.intervals.values().filter_map(super::model::OfInterval::compliance))
+        .flat_map(|(_, snapshots)| snapshots.each().filter_map(|(_, of)| of.compliance()))
         .collect();
     Summary {
         pools: facts.pools.as_ref().map(Vec::len),

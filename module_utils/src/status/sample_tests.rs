@@ -114,7 +114,7 @@ pub fn dataset() -> Dataset {
             total: 28,
             other: 1,
             newest: Some(snapshot("h24", 600)),
-            intervals: BTreeMap::from([(Interval::Hourly, hourly), (Interval::Daily, daily)]),
+            intervals: BTreeMap::from([(Interval::Hourly, Box::new(hourly)), (Interval::Daily, Box::new(daily))]),
         }),
         confirmed: Vec::new(),
     }

@@ -159,12 +159,12 @@ impl Counted {
         };
         let of = |interval: Interval| {
             let ends = &self.intervals[interval as usize];
-            OfInterval {
+            Box::new(OfInterval {
                 kept: ends.count,
                 newest: told(&ends.newest),
                 oldest: told(&ends.oldest),
                 ..OfInterval::default()
-            }
+            })
         };
         Snapshots {
             total: self.all.count,

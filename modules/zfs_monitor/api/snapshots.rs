@@ -37,17 +37,17 @@ struct Report {
 impl Report {
     fn of(dataset: &Dataset, snapshots: &Snapshots) -> Self {
         let each = |of: fn(&module_utils::status::model::OfInterval) -> u64| {
-            snapshots.intervals.iter().map(|(interval, one)| (*interval, of(one))).collect()
+            snapshots.each().map(|(interval, one)| (interval, of(one))).collect()
         };
-        let compliance = |(interval, of): (&Interval, &module_utils::status::model::OfInterval)| {
-            Some((*interval, (of.compliance()? * 100.0).round()))
+        let compliance = |(interval, of): (Interval, &module_utils::status::model::OfInterval)| {
+            Some((interval, (of.compliance()? * 100.0).round()))
         };
         Self {
             dataset: dataset.name.clone(),
             policy: dataset.policy.clone(),
             counts: each(|of| of.kept),
             retention: each(|of| of.wanted),
-            compliance: snapshots.intervals.iter().filter_map(compliance).collect(),
+            compliance: snapshots.each().filter_map(compliance).collect(),
             total_snapshots: snapshots.total,
             overdue: snapshots.is_overdue(),
             newest: snapshots.newest.clone(),

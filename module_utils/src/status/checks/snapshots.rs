@@ -53,8 +53,7 @@ fn some(names: &[String]) -> String {
 /// One problem for each dataset: critical if the shortest interval that is wanted is overdue, for then nothing is taken at all.
 fn overdue(dataset: &Dataset, now: i64, found: &mut Found) {
     let Some(snapshots) = &dataset.snapshots else { return };
-    let late: Vec<(Interval, &OfInterval)> =
-        snapshots.intervals.iter().filter(|(_, of)| of.overdue).map(|(interval, of)| (*interval, of)).collect();
+    let late: Vec<(Interval, &OfInterval)> = snapshots.each().filter(|(_, of)| of.overdue).collect();
     let Some((interval, of)) = late.first() else { return };
     let is_finest = snapshots.finest_wanted().is_some_and(|(finest, _)| finest == *interval);
     let severity = if is_finest { Severity::Critical } else { Severity::Warning };
@@ -92,10 +91,9 @@ fn piling_up(dataset: &Dataset, found: &mut Found) {
         return;
     }
     let Some(snapshots) = &dataset.snapshots else { return };
-    let many = |(_, of): &(&Interval, &OfInterval)| of.wanted > 0 && of.kept > 2 * of.wanted + 10;
+    let many = |(_, of): &(Interval, &OfInterval)| of.wanted > 0 && of.kept > 2 * of.wanted + 10;
     let many: Vec<String> = snapshots
-        .intervals
-        .iter()
+        .each()
         .filter(many)
         .map(|(interval, of)| format!("{} {}, of which {} are wanted", of.kept, interval, of.wanted))
         .collect();

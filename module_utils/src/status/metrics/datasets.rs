@@ -11,8 +11,8 @@ pub fn add(status: &Status, families: &mut Families) {
     for dataset in status.facts.datasets.iter().flatten() {
         space(dataset, families);
         about(dataset, families);
-        for (interval, of) in dataset.snapshots.iter().flat_map(|snapshots| &snapshots.intervals) {
-            allowed.extend(of.max_age_seconds.map(|seconds| (*interval, seconds)));
+        for (interval, of) in dataset.snapshots.iter().flat_map(Snapshots::each) {
+            allowed.extend(of.max_age_seconds.map(|seconds| (interval, seconds)));
         }
     }
     for (interval, seconds) in allowed {
@@ -101,7 +101,7 @@ fn about(dataset: &Dataset, families: &mut Families) {
 
 fn counts(dataset: &Dataset, snapshots: &Snapshots, families: &mut Families) {
     let role = dataset.role.word();
-    for (interval, of) in &snapshots.intervals {
+    for (interval, of) in snapshots.each() {
         let word = interval.to_string();
         let labels =
             [("pool", dataset.pool.as_str()), ("dataset", &dataset.name), ("interval", word.as_str()), ("role", role)];
@@ -117,7 +117,7 @@ fn counts(dataset: &Dataset, snapshots: &Snapshots, families: &mut Families) {
             of.compliance(),
         );
         times(&labels, of, families);
-        let is_finest = snapshots.finest_wanted().is_some_and(|(finest, _)| finest == *interval);
+        let is_finest = snapshots.finest_wanted().is_some_and(|(finest, _)| finest == interval);
         let labels = [
             ("pool", dataset.pool.as_str()),
             ("dataset", &dataset.name),

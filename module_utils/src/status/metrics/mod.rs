@@ -120,8 +120,10 @@ struct Family {
 struct Labels {
     /// The values of all labels, one after another.
     values: String,
-    /// Each label, and where its value ends.
-    each: Vec<(&'static str, usize)>,
+    /// The names that there are; there are few.
+    names: Vec<&'static str>,
+    /// Each label: which name it has, and where its value ends.
+    each: Vec<(u32, u32)>,
     /// Where the labels of a sample end.
     ends: Vec<usize>,
 }
@@ -132,8 +134,12 @@ impl Labels {
         let is_same = self.ends.len().checked_sub(1).is_some_and(|last| self.at(last).eq(labels.iter().copied()));
         if !is_same {
             for (label, value) in labels {
+                let name = self.names.iter().position(|name| name == label).unwrap_or_else(|| {
+                    self.names.push(label);
+                    self.names.len() - 1
+                });
                 self.values.push_str(value);
-                self.each.push((label, self.values.len()));
+                self.each.push((short(name), short(self.values.len())));
             }
             self.ends.push(self.each.len());
         }
@@ -144,10 +150,15 @@ impl Labels {
         let begin = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         (begin..self.ends[place]).map(|index| {
             let from = index.checked_sub(1).map_or(0, |before| self.each[before].1);
-            let (label, end) = self.each[index];
-            (label, &self.values[from..end])
+            let (name, end) = self.each[index];
+            (self.names[name as usize], &self.values[from as usize..end as usize])
         })
     }
+}
+
+/// A place in what is never 4 GiB: two thousand datasets have a few MiB of labels.
+fn short(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 impl Families {

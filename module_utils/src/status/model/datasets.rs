@@ -143,15 +143,20 @@ pub struct Snapshots {
     pub other: u64,
     /// The newest, whatever it is.
     pub newest: Option<Snapshot>,
-    /// Of each interval that its policy wants or that there are some of.
-    pub intervals: BTreeMap<Interval, OfInterval>,
+    /// Of each interval that its policy wants or that there are some of. In boxes, for a map has room for eleven from the first one on.
+    pub intervals: BTreeMap<Interval, Box<OfInterval>>,
 }
 
 impl Snapshots {
+    /// Its intervals, the shortest first.
+    pub fn each(&self) -> impl Iterator<Item = (Interval, &OfInterval)> {
+        self.intervals.iter().map(|(interval, of)| (*interval, &**of))
+    }
+
     /// The shortest interval that its policy wants.
     #[must_use]
     pub fn finest_wanted(&self) -> Option<(Interval, &OfInterval)> {
-        self.intervals.iter().find(|(_, of)| of.wanted > 0).map(|(interval, of)| (*interval, of))
+        self.each().find(|(_, of)| of.wanted > 0)
     }
 
     /// True if a snapshot is missing that should have been taken.
