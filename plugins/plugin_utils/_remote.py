@@ -9,6 +9,7 @@ The scripts are POSIX sh (dash, bash and busybox were tried) on one line: the us
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
 import shlex
@@ -41,7 +42,12 @@ class Binaries:
         return self.contents[ARCHITECTURES[machine]]
 
     def sha256(self, machine: str) -> str:
-        return hashlib.sha256(self.content(machine)).hexdigest()
+        return self._sums[ARCHITECTURES[machine]]
+
+    @functools.cached_property
+    def _sums(self) -> dict[str, str]:
+        # Of some MiB each, and asked for by several names of a machine.
+        return {architecture: hashlib.sha256(content).hexdigest() for architecture, content in self.contents.items()}
 
 
 @dataclasses.dataclass(frozen=True)
