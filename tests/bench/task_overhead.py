@@ -54,10 +54,21 @@ def measure(controller: Controller, host: str, repeat: int, count: int) -> dict[
     return {name: statistics.median(values) for name, values in per_task.items()}
 
 
+def of_a_loop(controller: Controller, host: str, task: str, count: int, environment: dict[str, str]) -> float:
+    """Seconds for each item of a task that goes round so many times."""
+    start = time.monotonic()
+    run = controller.play(host, f"{task.rstrip()}\n  loop: '{{{{ range({count}) | list }}}}'\n", **environment)
+    took = time.monotonic() - start
+    # Each item has a record, and the whole.
+    assert len(run.records) == count + 1, run.output
+    return took / count
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=20)
+    parser.add_argument("--loop", type=int, default=200, help="how often one task goes round; 0 for not at all")
     options = parser.parse_args()
     archive = max((ROOT / "dist").glob("ferro-zfs-*.tar.gz"), key=lambda path: path.stat().st_mtime)
     scratch = Path(tempfile.mkdtemp(prefix="fz-"))
@@ -75,6 +86,9 @@ def main() -> None:
                 print(f"{host:6} {name:20} {value * 1000:6.0f} ms", flush=True)
             for name in ("ping", "ping, pipelining"):
                 print(f"{host:6} zfs_replicate / {name}: {took['zfs_replicate'] / took[name]:.2f}", flush=True)
+            for name, (task, environment) in CASES.items() if options.loop else ():
+                each = of_a_loop(controller, host, task, options.loop, environment)
+                print(f"{host:6} {name:20} {each * 1000:6.0f} ms for each of {options.loop} in a loop", flush=True)
     finally:
         sshd.stop()
         shutil.rmtree(scratch, ignore_errors=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -116,12 +117,14 @@ class Cost:
     """What an ansible-playbook took: seconds, and MiB of memory at their most."""
 
     seconds: float = 0
+    processor: float = 0  # seconds of it that the controller's processes took, without those of the hosts
     main: float = 0  # resident, of the process that one starts
     resident: float = 0  # of all processes, forks and ssh too, added up: what they share counts each time
     proportional: float = 0  # the same, with what they share counted once
 
     def __str__(self) -> str:
-        return f"{self.seconds:.0f} s; MiB at most: main process {self.main:.0f}, all {self.proportional:.0f} (sum of RSS {self.resident:.0f})"
+        memory = f"main process {self.main:.0f}, all {self.proportional:.0f} (sum of RSS {self.resident:.0f})"
+        return f"{self.seconds:.0f} s, of a processor {self.processor:.0f} s on the controller; MiB at most: {memory}"
 
 
 class Fleet:
@@ -199,7 +202,7 @@ class Fleet:
         began = time.monotonic()
         with (scratch / "output").open("w+", encoding="utf-8") as output:
             process = self.hosts.exec(command, env={**clean, **settings}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-            cost = Cost()
+            cost = Cost(processor=-processor_seconds())
             watched = threading.Thread(target=watch, args=(self.hosts, process, cost))
             watched.start()
             try:
@@ -208,6 +211,7 @@ class Fleet:
                 process.kill()
                 watched.join()
             cost.seconds = time.monotonic() - began
+            cost.processor += processor_seconds()
             output.seek(0)
             lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
             return Play(process.returncode, output.read(), [Record(**json.loads(line)) for line in lines]), cost
@@ -240,6 +244,12 @@ def watch(hosts: LightHosts, process: subprocess.Popen[str], cost: Cost) -> None
         cost.resident = max(cost.resident, resident)
         cost.proportional = max(cost.proportional, proportional)
         time.sleep(0.5)
+
+
+def processor_seconds() -> float:
+    """Of all children that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def children(pid: int) -> list[str]:
