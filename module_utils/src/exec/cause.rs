@@ -305,6 +305,12 @@ impl Cause {
         })
     }
 
+    /// True where nobody knows what came of the command, for its answer did not come.
+    #[must_use]
+    pub fn is_unanswered(self) -> bool {
+        matches!(self, Self::ConnectionLost | Self::NoAnswer | Self::Stopped)
+    }
+
     /// True where trying again, planned anew, may well succeed.
     #[must_use]
     pub fn is_transient(self) -> bool {

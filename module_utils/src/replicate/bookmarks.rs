@@ -31,6 +31,8 @@ struct Made {
     /// So many of those that were missing have been tried.
     tried: usize,
     undone: Undone,
+    /// Why the others will not be tried now.
+    lost: Option<Failure>,
 }
 
 /// Bookmarks that could not be made or removed, by why, of several commands.
@@ -96,32 +98,49 @@ impl Bookmarks {
         let (mut rest, mut size) = (&self.missing[..], FIRST);
         while !rest.is_empty() {
             let now = &rest[..size.min(rest.len())];
-            let (tried, undone) = match zfs.bookmark(now) {
-                Ok(unmet) => (now.len(), Undone::of(&unmet)),
+            let result = zfs.bookmark(now);
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let tried = match result {
+                Ok(unmet) => {
+                    made.undone.add(Undone::of(&unmet));
+                    now.len()
+                }
+                // The next try may make them.
+                Err(failure) if failure.cause.is_unanswered() => {
+                    made.lost = Some(failure);
+                    0
+                }
                 // It would be no other with those after them.
                 Err(failure) => {
                     let names = rest.iter().map(|[_, name]| name.clone()).collect();
-                    (rest.len(), Undone::all(names, &failure, "cannot create bookmarks: "))
+                    made.undone.add(Undone::all(names, &failure, "cannot create bookmarks: "));
+                    rest.len()
                 }
             };
-            (rest, size) = (&rest[tried..], 2 * size);
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
             made.tried += tried;
-            made.undone.add(undone);
+            let is_over = made.lost.is_some();
             drop(made);
             self.moved.notify_all();
+            if is_over {
+                return;
+            }
+            (rest, size) = (&rest[tried..], 2 * size);
         }
     }
 
-    /// That of a dataset, once it is there; none where it could not be made.
-    pub fn once_made(&self, source: &DatasetName) -> Option<&Bookmark> {
-        let (bookmark, place) = self.of.get(source)?;
-        let Some(place) = *place else { return Some(bookmark) };
+    /// That of a dataset, once it is there; none where it cannot be made. Where a lost connection kept it from being made, nothing may
+    /// be sent: the snapshot could be pruned on the source as soon as the target has it, and nothing would be left in common.
+    pub fn once_made(&self, source: &DatasetName) -> Result<Option<&Bookmark>, Failure> {
+        let Some((bookmark, place)) = self.of.get(source) else { return Ok(None) };
+        let Some(place) = *place else { return Ok(Some(bookmark)) };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         while made.tried <= place {
+            if let Some(failure) = &made.lost {
+                return Err(failure.clone());
+            }
             made = self.moved.wait(made).unwrap_or_else(PoisonError::into_inner);
         }
-        (!made.undone.has(&self.missing[place][1])).then_some(bookmark)
+        Ok((!made.undone.has(&self.missing[place][1])).then_some(bookmark))
     }
 
     /// What could not be made, one warning for each cause.

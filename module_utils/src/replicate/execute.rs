@@ -277,7 +277,7 @@ impl Execution<'_> {
         if let Some(holds) = &mut holds {
             let names = holds.before(&entries);
             self.run.changed |= !names.is_empty();
-            self.run.warnings.extend(holds::hold(source, holds.tag(), names));
+            self.run.warnings.extend(holds::hold_first(source, holds.tag(), names)?);
         }
         let pool = sides.target_pool.filter(|_| self.request.bookmarks);
         let bookmarks = pool.map(|pool| Bookmarks::planned(&entries, pool)).unwrap_or_default();

@@ -143,23 +143,35 @@ impl Changes {
     /// Holds, and only then releases. Gives what did not work, as warnings.
     #[must_use]
     pub fn apply(self, zfs: Zfs<'_>, tag: &str) -> Vec<String> {
-        let held = hold(zfs, tag, self.hold);
+        // What could not be held leaves its predecessor held.
+        if let Err(failure) = hold(zfs, tag, self.hold) {
+            return vec![warning(&failure)];
+        }
         let released = zfs.release(tag, &self.release.into_iter().collect::<Vec<_>>());
-        held.into_iter().chain(released.err().and_then(|failure| warning(&failure))).collect()
+        released.or_else(unless_gone).err().iter().map(warning).collect()
     }
 }
 
-/// Holds; gives what did not work, as a warning. A backup that is not held is better than none.
-#[must_use]
-pub fn hold(zfs: Zfs<'_>, tag: &str, names: BTreeSet<String>) -> Option<String> {
-    let held = zfs.hold(tag, &names.into_iter().collect::<Vec<_>>());
-    held.err().and_then(|failure| warning(&failure))
+/// Holds what is to be sent. A backup that is not held is better than none, so what cannot be held is a warning; but where only the
+/// connection was lost, the next try holds it.
+pub fn hold_first(zfs: Zfs<'_>, tag: &str, names: BTreeSet<String>) -> Result<Option<String>, Failure> {
+    match hold(zfs, tag, names) {
+        Err(failure) if failure.cause.is_unanswered() => Err(failure),
+        held => Ok(held.err().as_ref().map(warning)),
+    }
 }
 
-fn warning(failure: &Failure) -> Option<String> {
-    // What is gone needs no hold; another run may have been faster.
-    (failure.cause != Cause::DoesNotExist)
-        .then(|| format!("holds are not as they should be: {}", foreign::quoted(&failure.reason())))
+fn hold(zfs: Zfs<'_>, tag: &str, names: BTreeSet<String>) -> Result<(), Failure> {
+    zfs.hold(tag, &names.into_iter().collect::<Vec<_>>()).or_else(unless_gone)
+}
+
+/// What is gone needs no hold; another run may have been faster.
+fn unless_gone(failure: Failure) -> Result<(), Failure> {
+    if failure.cause == Cause::DoesNotExist { Ok(()) } else { Err(failure) }
+}
+
+fn warning(failure: &Failure) -> String {
+    format!("holds are not as they should be: {}", foreign::quoted(&failure.reason()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One dataset carried over: what is in the way cleared as planned, parents made, streams run one after the other.
 
+use super::bookmarks::Bookmark;
 use super::pass::Pass;
 use super::planned::Entry;
 use super::progress::{Begun, Follower};
@@ -56,8 +57,21 @@ impl<'a> Carrier<'a> {
     ) -> Result<Option<Arrival>, Failure> {
         // From here on it tells what happened, not what was planned.
         (report.discarded, report.rolled_back, report.set_aside) = (None, None, None);
-        self.clear(entry, transfer, report).inspect_err(|_| report.ends_at(0))?;
-        self.receive_all(entry, transfer, report)
+        let bookmark = self.prepare(entry, transfer, report).inspect_err(|_| report.ends_at(0))?;
+        self.receive_all(entry, transfer, bookmark, report)
+    }
+
+    /// All that comes before the first stream. Gives our bookmark of what is to be sent, if there can be one.
+    fn prepare(
+        &self,
+        entry: &Entry<'_>,
+        transfer: &Transfer,
+        report: &mut DatasetReport,
+    ) -> Result<Option<&'a Bookmark>, Failure> {
+        let bookmark = self.pass.bookmarks.once_made(&entry.source.name)?;
+        self.clear(entry, transfer, report)?;
+        self.create_parents(entry, transfer.key.plain_parents)?;
+        Ok(bookmark)
     }
 
     /// What is in the way gives way, as planned.
@@ -120,13 +134,12 @@ impl<'a> Carrier<'a> {
         &self,
         entry: &Entry<'_>,
         transfer: &Transfer,
+        bookmark: Option<&Bookmark>,
         report: &mut DatasetReport,
     ) -> Result<Option<Arrival>, Failure> {
-        self.create_parents(entry, transfer.key.plain_parents)?;
         let there = self.pass.sides.targets.get(&entry.target);
         let is_beside = matches!(transfer.replaces, Replaces::Beside(_));
         let mut first = is_beside || there.is_none_or(|there| there.snapshots().next().is_none());
-        let bookmark = self.pass.bookmarks.once_made(&entry.source.name);
         let planned = std::mem::take(&mut report.snapshots);
         let begun = self.pass.progress.begin(entry.source.name.as_str());
         for (index, step) in transfer.steps.iter().enumerate() {

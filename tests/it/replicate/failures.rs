@@ -40,7 +40,7 @@ fn failure_of_a_parent() {
     let host = Host::new("tank/a/b @1\n tank/a\n vault");
     plainly(&host, json!({"source": ["tank/a/b"]})).fails("create * vault/tank/a", "cannot create 'vault/tank/a': out of space").is("
         * failed        tank/a/b  -> vault/tank/a/b  create parent: no_space
-        failed: 1 dataset: 1 failed; 1 snapshot, BYTES in N s
+        failed: 1 dataset: 1 failed; 0 snapshots, BYTES in N s
         ! error: tank/a/b -> vault/tank/a/b: create parent failed: `zfs create -u -o 'canmount=off' -o 'ferro.zfs:placeholder=vault/tank/a' vault/tank/a` ended with exit status 1: cannot create 'vault/tank/a': out of space (the pool is full or a quota is reached there; make room, then run again)
         exit 1
         $ list -Hp -t filesystem,volume -o DATASET_COLUMNS -r tank/a/b

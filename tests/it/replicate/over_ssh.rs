@@ -173,3 +173,41 @@ fn ssh_stream_of_something_else_is_not_received() {
         = nas: tank @1=new
     ");
 }
+
+/// The first command of that verb never gets there.
+fn loses_the_first(host: &Host, verb: &str) {
+    let script = format!(
+        "case $SSH_ORIGINAL_COMMAND in *' {verb} '*) if mkdir {}; then \
+         echo 'Connection to nas closed by remote host.' >&2; exit 255; fi;; esac\n\
+         PATH=${{0%/gate}}:/usr/bin:/bin exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n",
+        host.path("lost").display()
+    );
+    std::fs::write(host.path("hosts/nas/gate"), script).unwrap();
+}
+
+#[test]
+fn nothing_is_sent_while_what_protects_it_on_the_source_was_lost_on_its_way() {
+    for (verb, options) in [("bookmark", json!({})), ("hold", json!({"holds": true, "bookmarks": false}))] {
+        let host = Host::new("home\n").reaches("nas", "tank @1\n tank/a @1\n");
+        std::fs::write(host.path("hosts/nas/id"), "#!/bin/sh\necho 'uid=0(root) gid=0(root) groups=0(root)'\n")
+            .unwrap();
+        loses_the_first(&host, verb);
+        let mut pull = json!({"source_host": "root@nas", "target": "home"});
+        pull.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        pull["retries"] = json!(0);
+        let ended = replicate(&host, pull.clone()).ended();
+        assert_ne!(ended.status, 0, "{}", ended.stdout);
+        assert!(!host.log().contains("send "), "{}", host.log());
+        std::fs::remove_dir(host.path("lost")).unwrap();
+        (pull["retries"], pull["retry_delay"]) = (json!(1), json!("0.1s"));
+        let ended = replicate(&host, pull).ended();
+        assert_eq!(ended.status, 0, "{}", ended.stderr);
+        let log = host.log();
+        for name in ["tank", "tank/a"] {
+            let at = |what: &str| log.find(&format!("nas: {what}")).unwrap_or_else(|| panic!("{what}: {log}"));
+            assert!(at(verb) < at(&format!("send -Lc {name}@1")), "{log}");
+        }
+        // What the first try had to leave is told by nobody: it was made up for.
+        assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+    }
+}
