@@ -220,7 +220,8 @@ fn settle(pass: &Pass<'_>, entries: &[Entry<'_>]) {
     for (zfs, changes) in [target, source].into_iter().zip(changes.into_iter().rev()) {
         pass.state().changed |= !changes.is_empty();
         let warnings = changes.apply(zfs, holds.tag());
-        pass.state().warnings.extend(warnings);
+        // What could not be held before the first stream cannot be now, and was told then.
+        pass.state().warnings.extend(warnings.into_iter().filter(|warning| !pass.said.contains(warning)));
     }
 }
 

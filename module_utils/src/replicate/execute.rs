@@ -6,7 +6,7 @@ use super::chosen::{self, LeftOutReport};
 use super::deleted::{Mirror, Mirrored};
 use super::diagnose::diagnose;
 use super::gather::{Sides, gather};
-use super::holds::{self, Changes, Holds};
+use super::holds::{Changes, Holds};
 use super::inheritance::{self, Heir, KeyTree};
 use super::lines::{Tell, Told};
 use super::notices::{Notices, notices};
@@ -275,9 +275,7 @@ impl Execution<'_> {
         self.note(only.is_none(), source, &sides, &entries);
         let mut holds = Holds::look(self.request, &sides, self.runner)?;
         if let Some(holds) = &mut holds {
-            let names = holds.before(&entries);
-            self.run.changed |= !names.is_empty();
-            self.run.warnings.extend(holds::hold_first(source, holds.tag(), names)?);
+            self.run.changed |= holds.hold_first(source, &entries, &mut self.run.warnings)?;
         }
         let pool = sides.target_pool.filter(|_| self.request.bookmarks);
         let bookmarks = pool.map(|pool| Bookmarks::planned(&entries, pool)).unwrap_or_default();

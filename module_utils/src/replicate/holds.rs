@@ -70,20 +70,37 @@ impl Holds {
         &self.tag
     }
 
-    /// Before anything is sent: all of the source that may be the target's newest at any moment from now on. From here on they
-    /// count as held.
-    pub fn before(&mut self, entries: &[Entry<'_>]) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
+    /// Holds, before anything is sent, all of the source that may be the target's newest at any moment from now on, and says whether
+    /// there was anything to hold. A backup that is not held is better than none, so what cannot be held is a warning, and its
+    /// predecessor stays held; but where only the connection was lost, the next try holds it.
+    pub fn hold_first(
+        &mut self,
+        zfs: Zfs<'_>,
+        entries: &[Entry<'_>],
+        warnings: &mut Vec<String>,
+    ) -> Result<bool, Failure> {
+        let mut coming = Held::new();
         for entry in entries {
             let Ok(Plan::Send(transfer)) = &entry.plan else { continue };
-            let held = self.source.entry(entry.source.name.clone()).or_default();
-            for name in sent(entry.source, transfer) {
-                if held.insert(name.to_owned()) {
-                    all.insert(format!("{}@{name}", entry.source.name));
+            let held = self.source.get(&entry.source.name);
+            let names = sent(entry.source, transfer).filter(|name| !held.is_some_and(|held| held.contains(*name)));
+            coming.entry(entry.source.name.clone()).or_default().extend(names.map(str::to_owned));
+        }
+        let full = |(dataset, names): (&DatasetName, &BTreeSet<String>)| {
+            names.iter().map(|name| format!("{dataset}@{name}")).collect::<Vec<_>>()
+        };
+        let names: BTreeSet<String> = coming.iter().flat_map(full).collect();
+        let is_any = !names.is_empty();
+        match hold(zfs, &self.tag, names) {
+            Ok(()) => {
+                for (dataset, names) in coming {
+                    self.source.entry(dataset).or_default().extend(names);
                 }
             }
+            Err(failure) if failure.cause.is_unanswered() => return Err(failure),
+            Err(failure) => warnings.push(warning(&failure)),
         }
-        all
+        Ok(is_any)
     }
 
     /// What the target of a rollback loses although we hold it.
@@ -149,15 +166,6 @@ impl Changes {
         }
         let released = zfs.release(tag, &self.release.into_iter().collect::<Vec<_>>());
         released.or_else(unless_gone).err().iter().map(warning).collect()
-    }
-}
-
-/// Holds what is to be sent. A backup that is not held is better than none, so what cannot be held is a warning; but where only the
-/// connection was lost, the next try holds it.
-pub fn hold_first(zfs: Zfs<'_>, tag: &str, names: BTreeSet<String>) -> Result<Option<String>, Failure> {
-    match hold(zfs, tag, names) {
-        Err(failure) if failure.cause.is_unanswered() => Err(failure),
-        held => Ok(held.err().as_ref().map(warning)),
     }
 }
 

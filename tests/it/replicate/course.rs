@@ -368,3 +368,19 @@ fn properties_go_along_locally_and_are_set_from_afar() {
         = nas: nasty/tank canmount=off readonly=on compression=lz4 ferro.zfs:replica=100 @1
     ");
 }
+
+#[test]
+fn a_hold_whose_successor_cannot_be_held_stays() {
+    for (pattern, is_released) in [("hold * tank@2", "vault/tank@1"), ("hold * vault/tank@2", "tank@1")] {
+        let host = Host::new("tank @1\n vault");
+        let options = json!({"holds": true, "bookmarks": false});
+        replicate(&host, options.clone()).ended();
+        host.zfs("snapshot tank@2");
+        let denied = "cannot hold snapshot: permission denied";
+        let ended = replicate(&host, options).fails(pattern, denied).ended();
+        assert_eq!((ended.status, ended.stderr.matches(denied).count()), (0, 1), "{}", ended.stderr);
+        let log = host.log();
+        let released: Vec<&str> = log.lines().filter(|line| line.starts_with("release ")).collect();
+        assert!(released.len() == 1 && released[0].ends_with(&format!(" {is_released}")), "{log}");
+    }
+}
