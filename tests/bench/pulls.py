@@ -23,12 +23,12 @@ BINARY = ROOT / "plugins/module_utils/_native/zfs_replicate_x86_64"
 SLOW_MBIT = 2
 SLOW_MEGABYTES = 10
 
-# What each job leaves: when it ended, after how many seconds, and how.
+# What each job leaves: when it ended, and how.
 JOB = """#!/bin/sh
 zfs_replicate --quiet "/run/jobs/$1.json" >"/run/out/$1" 2>&1; rc=$?
 read -r up rest </proc/uptime; echo "$1 $up $rc" >>/run/ended
 """
-# Resident memory of all runs and their ssh, waiting ones among them, and how many of them have begun to send.
+# Resident memory of all runs, waiting ones among them, and of their ssh, and how many of those there are.
 WATCH = """#!/bin/sh
 while [ ! -e /run/stop ]; do
   all=0; ssh=0

@@ -149,7 +149,7 @@ pub fn facts(wish: &Wish, gathered: Gathered<'_>, now: &Now) -> Facts {
     let said = &gathered.jobs.said;
     let is_known = gathered.states.is_some();
     let mut unreadable = [gathered.jobs.unreadable.clone(), gathered.unreadable].concat();
-    let (mut pools, mut datasets, mut times): (Vec<_>, Vec<Dataset>, Vec<&Times>) = Default::default();
+    let (mut pools, mut datasets, mut times): (Vec<_>, Vec<_>, Vec<&Times>) = Default::default();
     let (mut listed_pools, none) = (HashSet::new(), Answers::default());
     for (name, state) in gathered.states.unwrap_or_default() {
         let answers = gathered.answers.get(&name).unwrap_or(&none);
@@ -160,12 +160,7 @@ pub fn facts(wish: &Wish, gathered: Gathered<'_>, now: &Now) -> Facts {
             pool.created_at = answers::created_at(&name, &of_pool);
             pool.unmanaged = answers::unmanaged(&of_pool);
             listed_pools.insert(name);
-            // Of one pool, as a rule: then none of them is moved.
-            if datasets.is_empty() {
-                datasets = of_pool;
-            } else {
-                datasets.extend(of_pool);
-            }
+            datasets.extend(of_pool);
         }
         pools.push(pool);
     }
