@@ -143,7 +143,8 @@ pub struct Snapshots {
     pub other: u64,
     /// The newest, whatever it is.
     pub newest: Option<Snapshot>,
-    /// Of each interval that its policy wants or that there are some of. In boxes, for a map has room for eleven from the first one on.
+    /// Of each interval that its policy wants or that there are some of.
+    // In boxes, for a map has room for eleven of them from the first one on.
     pub intervals: BTreeMap<Interval, Box<OfInterval>>,
 }
 
