@@ -55,6 +55,7 @@ def main() -> None:
     for datasets, snapshots, there, what in (
         (1000, 1000, 1000, "1,000 x 1,000, nothing to do"),
         (1000, 1000, 900, "1,000 x 1,000, 100 new of each"),
+        (10_000, 100, 100, "10,000 x 100, nothing to do"),
         (100, 1000, 1000, "100 x 1,000, nothing to do"),
         (100, 1000, 900, "100 x 1,000, 100 new of each"),
         (1, 100_000, 50_000, "1 x 100,000, half of them new"),

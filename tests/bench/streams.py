@@ -1,4 +1,4 @@
-"""One large stream, local and over ssh: zfs_replicate beside the plain pipe, syncoid and bzfs. Ratios of one run, medians of alternating turns."""
+"""One stream, of several sizes, local and over ssh: zfs_replicate beside the plain pipe, syncoid and bzfs. Ratios of one run, medians of alternating turns."""
 
 import argparse
 import json
@@ -44,13 +44,16 @@ def measure(lab: Lab, remote: bool, turns: int) -> dict[str, list[float]]:
     return seconds
 
 
-def resident_mebibytes(lab: Lab) -> float:
-    """The most that zfs_replicate itself has in memory during a local run of its own, which is not timed."""
+def own_cost(lab: Lab) -> tuple[float, float]:
+    """What zfs_replicate itself takes in a local run of its own, which is not timed: the most mebibytes that are resident, and seconds of a processor."""
     fresh(lab, "source")
     command = contenders(remote=False)["zfs_replicate"]
-    script = f'{command} & while pid=$(pgrep -x zfs_replicate) || [ -z "$seen" ]; do seen=${{pid:-$seen}}; grep -h VmHWM /proc/$pid/status; sleep 0.02; done'
-    peaks = [int(line.split()[1]) for line in lab.run("source", script + " 2>/dev/null").stdout.splitlines()]
-    return max(peaks) / 1024
+    look = "grep -h VmHWM /proc/$pid/status; cut -d ' ' -f 14,15 /proc/$pid/stat"
+    script = f'{command} & while pid=$(pgrep -x zfs_replicate) || [ -z "$seen" ]; do seen=${{pid:-$seen}}; {look}; sleep 0.02; done'
+    rows = [line.split() for line in lab.run("source", script + " 2>/dev/null").stdout.splitlines()]
+    kibibytes = max(int(row[1]) for row in rows if row[0] == "VmHWM:")
+    ticks = max(int(row[0]) + int(row[1]) for row in rows if row[0] != "VmHWM:")
+    return kibibytes / 1024, ticks / int(lab.run("source", "getconf CLK_TCK").stdout)
 
 
 def fresh(lab: Lab, target: str) -> None:
@@ -70,19 +73,20 @@ def show(title: str, seconds: dict[str, list[float]], out: Callable[[str], None]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--megabytes", type=int, default=1024)
+    parser.add_argument("--megabytes", default="1024,100,1", help="of data in the stream, one size after the other")
     options = parser.parse_args()
     with Lab(f"bench-{os.getpid()}", image="peers", memory="6G") as lab:
         for host in ("source", "backup"):
             lab.copy(host, BINARY, "/usr/local/bin/zfs_replicate")
             lab.run(host, "mkdir -p /bench; mount -t tmpfs -o size=5G tmpfs /bench")
             lab.run(host, "truncate -s 2200M /bench/vault; zpool create -O compression=off vault /bench/vault")
-        lab.run("source", "truncate -s 2200M /bench/tank; zpool create -O compression=off tank /bench/tank; zfs create tank/big")
-        lab.run("source", f"head -c {options.megabytes}M /dev/urandom > /tank/big/f; zfs snapshot tank/big@s1", timeout=300)
-        size = f"{options.megabytes} MiB"
-        show(f"{size}, local", measure(lab, remote=False, turns=options.turns), print)
-        print(f"  resident memory of zfs_replicate at its most: {resident_mebibytes(lab):.1f} MiB")
-        show(f"{size}, over ssh", measure(lab, remote=True, turns=options.turns), print)
+        lab.run("source", "truncate -s 2200M /bench/tank; zpool create -O compression=off tank /bench/tank")
+        for size in options.megabytes.split(","):
+            lab.run("source", "zfs destroy -r tank/big 2>/dev/null; zpool sync tank; zfs create tank/big")
+            lab.run("source", f"head -c {size}M /dev/urandom > /tank/big/f; zfs snapshot tank/big@s1", timeout=300)
+            show(f"{size} MiB, local", measure(lab, remote=False, turns=options.turns), print)
+            print("  zfs_replicate itself: {:.1f} MiB resident at its most, {:.2f} s of a processor".format(*own_cost(lab)))
+            show(f"{size} MiB, over ssh", measure(lab, remote=True, turns=options.turns), print)
 
 
 if __name__ == "__main__":
